@@ -1,0 +1,44 @@
+import type { z } from 'zod';
+import type { Step } from './model.ts';
+
+/** A list of child steps inside a step, with the name it has in step paths (`null`: children follow the step's own id directly). */
+export interface Block {
+  /** Where it stands in the step, as document path segments, e.g. `['cases', 0, 'steps']`. */
+  readonly at: readonly (string | number)[];
+  readonly steps: readonly Step[];
+  /** `iteration`: the block runs many times, each in a scope of its own. `once`: at most once, in the enclosing scope. */
+  readonly runs: 'once' | 'iteration';
+  /** Names in scope inside this block only, e.g. `item`. */
+  readonly binds?: readonly string[];
+}
+
+/** What a template or condition position in a step may contain, for reference checks. */
+export interface ExpressionPosition {
+  readonly at: readonly (string | number)[];
+  readonly as: 'template' | 'condition';
+  /** Evaluated in the scope inside this step's iteration block (a loop's `until`). */
+  readonly inside?: boolean;
+}
+
+/**
+ * The syntax of one step kind, as `definition` sees it. `steps/` provides the table; `definition` receives it as an argument,
+ * so that it knows how to read a kind and never what the kind does.
+ */
+export interface StepSyntax {
+  readonly type: string;
+  /** The keys of this kind beside the common ones, each with `.describe(…)` (they become the reference and the editor's help). */
+  readonly fields: (step: z.ZodType<Step>) => z.ZodRawShape;
+  /** Child blocks in document order; empty for a leaf. */
+  readonly blocks: (step: Step) => readonly Block[];
+  /** Keys of this kind that hold templates or conditions. */
+  readonly expressions: (step: Step) => readonly ExpressionPosition[];
+  /** Downstream servers the step names, where they stand. */
+  readonly servers: (step: Step) => readonly { readonly name: string; readonly at: readonly (string | number)[] }[];
+  /** One paragraph for the reference. */
+  readonly summary: string;
+  /** A complete step of this kind as YAML, run by a test. */
+  readonly example: string;
+}
+
+/** A table of kinds by `type`. */
+export type StepSyntaxTable = ReadonlyMap<string, StepSyntax>;

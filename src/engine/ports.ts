@@ -1,0 +1,132 @@
+import type { Clock } from '../core/clock.ts';
+import type { JsonObject, JsonValue } from '../core/json.ts';
+import type { Logger } from '../core/logger.ts';
+import type { Outcome, ToolResult } from '../core/outcome.ts';
+import type { InputRequest, Journal } from './journal.ts';
+
+/** What every downstream call carries. */
+export interface CallContext {
+  readonly server: string;
+  /** Aborts on cancel, on the step's timeout and on shutdown; the call must then settle promptly and tell the server. */
+  readonly signal: AbortSignal;
+  /** Sent as `_meta["dev.mcp-workflow/idempotency-key"]`; equal on every attempt of a step. */
+  readonly idempotencyKey: string;
+  /** Progress of the downstream call, if it reports any. */
+  readonly onProgress?: (progress: {
+    readonly progress: number;
+    readonly total?: number;
+    readonly message?: string;
+  }) => void;
+  /** A downstream task was created for this call: called before its result is awaited; durable when it resolves. */
+  readonly onHandle?: (handle: JsonValue) => Promise<void>;
+  /** A handle from an earlier attempt of this very call: re-attach to it instead of calling again. */
+  readonly handle?: JsonValue;
+}
+
+/** What is known about repeating a tool call. `unknown` is treated as unsafe. */
+export type Repeatability = 'read_only' | 'idempotent' | 'unknown';
+
+/**
+ * Other MCP servers. Every method rejects with a `StepFailure` (`server_not_found`, `tool_not_found`, `transport`, `timeout`,
+ * `invalid_arguments`, `limit_exceeded`, or a JSON-RPC number as text) and with the signal's reason on abort. One server's
+ * trouble never reaches another's calls.
+ */
+export interface Downstream {
+  /** A result with `isError` is returned, not thrown: what it means is the caller's business. */
+  callTool(tool: string, args: JsonObject, context: CallContext): Promise<ToolResult>;
+  readResource(uri: string, context: CallContext): Promise<{ readonly contents: readonly JsonObject[] }>;
+  getPrompt(
+    name: string,
+    args: JsonObject,
+    context: CallContext,
+  ): Promise<{ readonly description?: string; readonly messages: readonly JsonObject[] }>;
+  /** From the tool's annotations when the operator trusts the server, else `unknown`. Never starts a server. */
+  repeatability(server: string, tool: string): Repeatability;
+}
+
+/** Asks a person or the client's model. The request belongs to the task record: any connection may answer it, also after a restart. */
+export interface InputGate {
+  /**
+   * Records the request under a new key (or finds the one this path asked before) and resolves with the first valid answer.
+   * Resolves `undefined` when `timeoutSeconds` have passed since the request was recorded. Rejects on abort.
+   */
+  ask(
+    path: string,
+    request: InputRequest,
+    options?: { readonly timeoutSeconds?: number },
+  ): Promise<JsonValue | undefined>;
+}
+
+/** Child workflows: tasks of their own, linked to the parent, cancelled with it. */
+export interface Children {
+  /** Starts the child of this step path, or finds the one that was started before. */
+  start(path: string, workflow: string, input: JsonObject): Promise<{ readonly taskId: string }>;
+  outcome(taskId: string, signal: AbortSignal): Promise<Outcome>;
+}
+
+/** Where the run stands, for status messages and percent. Coalesced; never awaited by the engine. */
+export interface ProgressSink {
+  update(progress: RunProgress): void;
+  /** A message for the client (an `emit` step, a downstream progress notification). */
+  emit(event: {
+    readonly message: string;
+    readonly level: string;
+    readonly progress?: number;
+    readonly total?: number;
+    readonly data?: JsonValue;
+  }): void;
+}
+
+/** One phase of a run (seed 004): `phase` keys in order of appearance, else one per step of the top-level sequence. */
+export interface Phase {
+  readonly name: string;
+  readonly description?: string;
+  readonly status: 'pending' | 'working' | 'completed' | 'failed' | 'skipped';
+  readonly startedAt?: number;
+  readonly endedAt?: number;
+}
+
+export interface RunProgress {
+  /** Text for a person: `step 3 of 7: screenshot, attempt 2`. */
+  readonly message: string;
+  /** Floor of completed phases × 100 / phases. Never goes back. */
+  readonly percent: number;
+  readonly phases: readonly Phase[];
+  /** When the run only waits: the wall-clock time at which it goes on by itself. */
+  readonly wakeAt?: number;
+}
+
+/** Randomness for jitter, in [0, 1). */
+export type Random = () => number;
+
+/** Everything a run needs from outside; nothing else reaches the engine (invariant E4). */
+export interface RunPorts {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly downstream: Downstream;
+  readonly input: InputGate;
+  readonly children: Children;
+  readonly progress: ProgressSink;
+  readonly journal: Journal;
+  readonly logger: Logger;
+}
+
+/** What a run is about. */
+export interface RunTask {
+  readonly taskId: string;
+  readonly createdAt: number;
+  /** Validated arguments of the call, defaults not yet merged. */
+  readonly input: JsonObject;
+  /** `variables.saved` as of the task's creation. */
+  readonly saved: JsonObject;
+  /** The occurrence that started it, ISO 8601, for `schedule.time`. */
+  readonly scheduleTime?: string;
+  /** Depth of nesting by `workflow` steps; 0 at the top. */
+  readonly depth: number;
+}
+
+/** How a run ended, and what a client should know beside it. */
+export interface RunEnd {
+  readonly outcome: Exclude<Outcome, { kind: 'cancelled' }>;
+  readonly warnings: readonly string[];
+}

@@ -2,6 +2,7 @@ import type { Clock } from '../core/clock.ts';
 import type { JsonObject, JsonValue } from '../core/json.ts';
 import type { Logger } from '../core/logger.ts';
 import type { Outcome, ToolResult } from '../core/outcome.ts';
+import type { Definition } from '../definition/model.ts';
 import type { InputRequest, Journal } from './journal.ts';
 
 /** What every downstream call carries. */
@@ -129,4 +130,17 @@ export interface RunTask {
 export interface RunEnd {
   readonly outcome: Exclude<Outcome, { kind: 'cancelled' }>;
   readonly warnings: readonly string[];
+}
+
+/**
+ * The engine as the task manager uses it. `run` walks the definition from the top; a step path with a checkpoint returns it,
+ * so the same call starts a task and resumes one after a crash. It rejects only with the signal's reason (`Interruption`), with
+ * the journal's rejection, or on a bug; a failed workflow is an outcome.
+ */
+export interface WorkflowRunner {
+  run(definition: Definition, task: RunTask, ports: RunPorts, signal: AbortSignal): Promise<RunEnd>;
+  /** True when something is left to do after a cancel: a finished step with `compensate`, or a `finally`. Decided from the journal. */
+  needsCleanUp(definition: Definition, journal: Journal): boolean;
+  /** Runs that rest, with checkpoints of its own under `cleanup/…` paths. Resumable like `run`. */
+  cleanUp(definition: Definition, task: RunTask, ports: RunPorts, signal: AbortSignal): Promise<void>;
 }

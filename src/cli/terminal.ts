@@ -1,0 +1,107 @@
+import { createInterface } from 'node:readline';
+import { isatty } from 'node:tty';
+
+/** One stream to write on. */
+export interface Output {
+  write(text: string): void;
+  readonly isTerminal: boolean;
+  readonly columns: number;
+  readonly rows: number;
+}
+
+/** The process as the commands see it, so that tests can give them another one. */
+export interface Terminal {
+  readonly out: Output;
+  readonly err: Output;
+  /** True when a person can be asked: input and output are a terminal. */
+  readonly canAsk: boolean;
+  /** Colours and moving lines are wanted (`NO_COLOR`, `TERM=dumb` say no). */
+  readonly colour: boolean;
+  /**
+   * Asks one question and resolves with the line typed, without its end; `undefined` at the end of input (Ctrl-D). Rejects with
+   * the signal's reason on abort. Ctrl-C reaches `onInterrupt` as anywhere else.
+   */
+  ask(question: string, signal: AbortSignal): Promise<string | undefined>;
+  /** All of standard input as text. */
+  readInput(): Promise<string>;
+  /** Calls back on SIGINT and SIGTERM until the returned function is called; the default action is off meanwhile. */
+  onInterrupt(listener: (signal: 'SIGINT' | 'SIGTERM') => void): () => void;
+}
+
+/** The real one. `colour` comes from the configuration's environment, which is read elsewhere. */
+export function processTerminal(colour: boolean): Terminal {
+  const out = output(process.stdout);
+  return {
+    out,
+    err: output(process.stderr),
+    canAsk: isatty(process.stdin.fd) && out.isTerminal,
+    colour: colour && out.isTerminal,
+    ask: askOnProcess,
+    readInput: async () => {
+      const chunks: Buffer[] = [];
+      for await (const chunk of process.stdin) chunks.push(Buffer.from(chunk as Uint8Array));
+      return Buffer.concat(chunks).toString('utf8');
+    },
+    onInterrupt: (listener) => {
+      process.on('SIGINT', listener);
+      process.on('SIGTERM', listener);
+      return () => {
+        process.off('SIGINT', listener);
+        process.off('SIGTERM', listener);
+      };
+    },
+  };
+}
+
+function output(stream: NodeJS.WriteStream & { readonly fd: number }): Output {
+  return {
+    write: (text) => {
+      stream.write(text);
+    },
+    isTerminal: isatty(stream.fd),
+    get columns() {
+      return stream.columns ?? 80;
+    },
+    get rows() {
+      return stream.rows ?? 24;
+    },
+  };
+}
+
+function askOnProcess(question: string, signal: AbortSignal): Promise<string | undefined> {
+  return new Promise((resolve, reject) => {
+    const lines = createInterface({ input: process.stdin, output: process.stdout });
+    const onAbort = (): void => {
+      lines.close();
+      reject(signal.reason as Error);
+    };
+    signal.addEventListener('abort', onAbort, { once: true });
+    // The terminal is in raw mode while it asks, so Ctrl-C arrives here and not as a signal.
+    lines.on('SIGINT', () => process.emit('SIGINT'));
+    lines.on('close', () => {
+      signal.removeEventListener('abort', onAbort);
+      resolve(undefined);
+    });
+    lines.question(question, (line) => {
+      resolve(line);
+      lines.close();
+    });
+    if (signal.aborted) onAbort();
+  });
+}
+
+// A server's text must not move the cursor or rewrite the screen of whoever reads it.
+const CONTROL = /\p{Cc}+/gu;
+
+/** One line of harmless text out of anything: control characters (escape sequences, line ends) become a space. */
+export function plainLine(text: string): string {
+  return text.replace(CONTROL, ' ');
+}
+
+/** Several lines of harmless text: line ends and tabs stay. */
+export function plainText(text: string): string {
+  return text
+    .split('\n')
+    .map((line) => line.split('\t').map(plainLine).join('\t'))
+    .join('\n');
+}

@@ -1,0 +1,33 @@
+import { pino } from 'pino';
+import pretty from 'pino-pretty';
+import type { Logger } from '../core/logger.ts';
+import { redact } from './redaction.ts';
+
+/** Where lines go. `process.stderr` fits; standard output belongs to MCP and to `--json`. */
+export interface LogDestination {
+  write(line: string): unknown;
+}
+
+export interface LoggerOptions {
+  readonly level: 'debug' | 'info' | 'warn' | 'error' | 'silent';
+  /** For people: coloured text. Otherwise one JSON object a line. */
+  readonly pretty: boolean;
+  readonly destination: LogDestination;
+  /** Asked for every line, so that secrets that become known later are covered too. */
+  readonly secrets?: () => Iterable<string>;
+}
+
+/**
+ * The process's logger. Lines are written at once (nothing is lost when the process ends) and pass through redaction last, so
+ * that neither a field nor a message nor an error's text can carry a secret out. An `Error` belongs into the field `err`.
+ */
+export function createLogger(options: LoggerOptions): Logger {
+  const { destination, secrets } = options;
+  const guarded: LogDestination = {
+    write: (line) => destination.write(secrets === undefined ? line : redact(line, secrets())),
+  };
+  if (!options.pretty)
+    return pino({ level: options.level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, guarded);
+  const prettify = pretty.prettyFactory({ colorize: true, translateTime: 'SYS:HH:MM:ss.l', ignore: 'pid,hostname' });
+  return pino({ level: options.level, base: null }, { write: (line) => guarded.write(prettify(line)) });
+}

@@ -34,6 +34,10 @@ export interface StepSyntax {
   readonly expressions: (step: Step) => readonly ExpressionPosition[];
   /** Downstream servers the step names, where they stand. */
   readonly servers: (step: Step) => readonly { readonly name: string; readonly at: readonly (string | number)[] }[];
+  /** Steps that this kind runs by id beside the common `on_error` and `retry.on_fail` (an `elicit` step's `on_decline`, …): targets as in rule 7. */
+  readonly targets?: (step: Step) => readonly { readonly id: string; readonly at: readonly (string | number)[] }[];
+  /** Words that the kind accepts as `on_error` beside a step id; they name no step. */
+  readonly onErrorWords?: readonly string[];
   /** One paragraph for the reference. */
   readonly summary: string;
   /** A complete step of this kind as YAML, run by a test. */

@@ -24,7 +24,9 @@ export interface InputRequest {
 }
 
 /**
- * One entry of a task's journal. Entries are appended in order, without gaps, and never changed. `path` is a step path.
+ * One entry of a task's journal. Entries are appended in order, without gaps, and never changed. `path` is a step path, or a
+ * step path followed by `!` and a word for what a step notes beside its checkpoint (`poll[3]!delay`, `pick!case`): such a path is
+ * no step of its own. Only `started`, `attempt_failed` and `finished` entries make a row in a step table.
  *
  * `started` is the intent before a call that is not known to be safe to repeat. `finished` is the checkpoint. `timer` fixes a
  * wake-up time, so that a restart waits for the rest only. `handle` is the id of a downstream task to re-attach to.
@@ -72,6 +74,11 @@ export type StoredEntry = JournalEntry & { readonly seq: number; readonly at: nu
  * it appended itself.
  */
 export interface Journal {
+  /**
+   * Every entry that counts, in order of `seq`: entries of paths that a later `resumed` dropped are left out, so that this and
+   * `finished` never disagree. Read once when a run starts (results by name, writes to variables, what to compensate).
+   */
+  entries(): Iterable<StoredEntry>;
   finished(path: string): Extract<StoredEntry, { type: 'finished' }> | undefined;
   /** The last `started`/`attempt_failed` of a path that has no `finished`: an attempt was in flight, or a retry was waiting. */
   lastAttempt(path: string): Extract<StoredEntry, { type: 'started' | 'attempt_failed' }> | undefined;

@@ -56,6 +56,8 @@ export interface InputGate {
     request: InputRequest,
     options?: { readonly timeoutSeconds?: number },
   ): Promise<JsonValue | undefined>;
+  /** Whether somebody can be expected to answer. Absent = no: a step that was interrupted then fails instead of waiting for nobody. */
+  canAsk?(): boolean;
 }
 
 /** Child workflows: tasks of their own, linked to the parent, cancelled with it. */

@@ -1,0 +1,124 @@
+import { StoreError } from '../tasks/task-store.ts';
+import type { Batch, CommitResult, Mark } from '../tasks/task-store.ts';
+import { encodeValue } from './value-codec.ts';
+
+/** A row to write: its encoded text, or `null` to remove the key. */
+export type Row = readonly [key: string, text: string | null];
+export type Guard = readonly [key: string, mark: Mark];
+
+/** One atomic statement of a database. */
+export interface GroupWriter {
+  /** Writes all rows in one durable transaction if every guard holds; false = some guard did not, and nothing was written. Rejects with `StoreError`. */
+  write(rows: readonly Row[], guards: readonly Guard[]): Promise<boolean>;
+  /** The keys among the guards that do not hold now. */
+  failing(guards: readonly Guard[]): Promise<ReadonlySet<string>>;
+}
+
+interface Waiting {
+  readonly rows: readonly Row[];
+  readonly guards: readonly Guard[];
+  readonly marks: readonly string[];
+  readonly size: number;
+  readonly resolve: (result: CommitResult) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** Bound variables of one statement stay far below SQLite's 32 766, and one statement's text below what would delay others. */
+const MAX_GROUP_ROWS = 4000;
+const MAX_GROUP_CHARS = 8 * 1024 * 1024;
+
+/**
+ * Group commit: while one transaction is in flight, all new batches gather and go out as the next one.
+ *
+ * - Batches take effect in the order in which they were given; two that touch one key never share a transaction.
+ * - A batch whose guard does not hold is refused alone; the others of its group go on without it.
+ * - When a transaction fails, every batch in it is rejected: none of them was acknowledged.
+ */
+export class GroupCommit {
+  readonly #writer: GroupWriter;
+  #queue: Waiting[] = [];
+  #running: Promise<void> | undefined;
+  #closed = false;
+
+  constructor(writer: GroupWriter) {
+    this.#writer = writer;
+  }
+
+  /** Resolves when the batch is durable or refused; rejects with `StoreError`. */
+  commit(batch: Batch): Promise<CommitResult> {
+    if (this.#closed) return Promise.reject(new StoreError('io', 'the store is closed'));
+    return new Promise((resolve, reject) => {
+      const encoded = batch.puts.map(({ key, value }) => ({ key, ...encodeValue(value) }));
+      const rows: Row[] = encoded.map(({ key, text }) => [key, text]);
+      for (const key of batch.deletes) rows.push([key, null]);
+      this.#queue.push({
+        rows,
+        guards: batch.guards.map(({ key, mark }) => [key, mark]),
+        marks: encoded.map(({ mark }) => mark),
+        size: encoded.reduce((sum, { text }) => sum + text.length, 0),
+        resolve,
+        reject,
+      });
+      this.#running ??= this.#drain();
+    });
+  }
+
+  /** Refuses new batches and resolves when those that wait have settled. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#running;
+  }
+
+  async #drain(): Promise<void> {
+    // Let everything that is committed in this turn of the event loop share the first transaction.
+    await Promise.resolve();
+    while (this.#queue.length > 0) {
+      const group = this.#takeGroup();
+      try {
+        await this.#commitGroup(group);
+      } catch (error) {
+        for (const waiting of group) waiting.reject(error);
+      }
+    }
+    this.#running = undefined;
+  }
+
+  #takeGroup(): Waiting[] {
+    const group: Waiting[] = [];
+    const written = new Set<string>();
+    let rows = 0;
+    let size = 0;
+    for (const next of this.#queue) {
+      const touches = [...next.rows, ...next.guards].some(([key]) => written.has(key));
+      const full = rows + next.rows.length > MAX_GROUP_ROWS || size + next.size > MAX_GROUP_CHARS;
+      if (group.length > 0 && (touches || full)) break;
+      group.push(next);
+      rows += next.rows.length + next.guards.length;
+      size += next.size;
+      for (const [key] of next.rows) written.add(key);
+    }
+    this.#queue = this.#queue.slice(group.length);
+    return group;
+  }
+
+  async #commitGroup(group: readonly Waiting[]): Promise<void> {
+    let left = group;
+    while (left.length > 0) {
+      const guards = left.flatMap((waiting) => waiting.guards);
+      const rows = left.flatMap((waiting) => waiting.rows);
+      const written = rows.length > 0 && (await this.#writer.write(rows, guards));
+      const failing = written ? undefined : await this.#writer.failing(guards);
+      if (written || (rows.length === 0 && failing?.size === 0)) {
+        for (const { resolve, marks } of left) resolve({ ok: true, marks });
+        return;
+      }
+      const held: Waiting[] = [];
+      for (const waiting of left) {
+        const conflict = waiting.guards.find(([key]) => failing?.has(key))?.[0];
+        if (conflict === undefined) held.push(waiting);
+        else waiting.resolve({ ok: false, conflict });
+      }
+      left = held;
+    }
+  }
+}

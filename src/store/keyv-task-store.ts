@@ -1,0 +1,104 @@
+import Keyv from 'keyv';
+import { DamagedValueError, StoreError } from '../tasks/task-store.ts';
+import type { Batch, CommitResult, Stored, TaskStore } from '../tasks/task-store.ts';
+import { GroupCommit } from './group-commit.ts';
+import { SqliteTable } from './sqlite.ts';
+import { decodeValue } from './value-codec.ts';
+import type { Decoded } from './value-codec.ts';
+
+/** Written by `probe`; holds nothing. */
+const PROBE_KEY = 'probe';
+
+/**
+ * Tasks in a Keyv store on SQLite. Reads go through Keyv with a serialisation of our own (checksum and mark); writes go through the
+ * adapter's guarded group commit, because Keyv itself has neither transactions nor conditional writes.
+ * Many processes may open the same file.
+ */
+export class KeyvTaskStore implements TaskStore {
+  readonly #table: SqliteTable;
+  readonly #keyv: Keyv<Decoded>;
+  readonly #commits: GroupCommit;
+  #closing: Promise<void> | undefined;
+
+  private constructor(table: SqliteTable) {
+    this.#table = table;
+    this.#commits = new GroupCommit(table);
+    this.#keyv = new Keyv<Decoded>({
+      store: table,
+      useKeyPrefix: false,
+      throwOnErrors: true,
+      serialize: () => {
+        throw new StoreError('io', 'write through commit');
+      },
+      deserialize: (text: string) => ({
+        // Keyv lets the caller choose the type of the value; this Keyv is declared to hold `Decoded`.
+        value: decodeValue(text) as never,
+      }),
+    });
+    this.#keyv.on('error', () => undefined);
+  }
+
+  /** Opens or creates the database file at `path`. Rejects with `StoreError` when it cannot be used safely. */
+  static async open(path: string): Promise<KeyvTaskStore> {
+    return new KeyvTaskStore(await SqliteTable.open(path));
+  }
+
+  async get(key: string): Promise<Stored | undefined> {
+    return stored(key, await this.#keyv.get<Decoded>(key));
+  }
+
+  async getMany(keys: readonly string[]): Promise<readonly (Stored | undefined)[]> {
+    if (keys.length === 0) return [];
+    const found = await this.#keyv.get<Decoded>([...keys]);
+    return keys.map((key, index) => stored(key, found[index]));
+  }
+
+  async range(query: {
+    readonly from: string;
+    readonly to: string;
+    readonly limit: number;
+    readonly reverse?: boolean;
+  }): Promise<{ readonly items: readonly Stored[]; readonly damaged: readonly string[] }> {
+    const items: Stored[] = [];
+    const damaged: string[] = [];
+    for (const row of await this.#table.rangeText(query.from, query.to, query.limit, query.reverse === true)) {
+      const decoded = decodeValue(row.value);
+      if ('damaged' in decoded) damaged.push(row.key);
+      else items.push({ key: row.key, ...decoded });
+    }
+    return { items, damaged };
+  }
+
+  commit(batch: Batch): Promise<CommitResult> {
+    return this.#commits.commit(batch);
+  }
+
+  /** Bounds the size of the database file from now on; a commit that needs more rejects with `StoreError('full')`. */
+  limitBytes(bytes: number): Promise<void> {
+    return this.#table.limitBytes(bytes);
+  }
+
+  changeCounter(): Promise<number> {
+    return this.#table.dataVersion();
+  }
+
+  async probe(): Promise<void> {
+    await this.commit({ guards: [], puts: [{ key: PROBE_KEY, value: null }], deletes: [] });
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    await this.#commits.close();
+    await this.#table.disconnect();
+  }
+}
+
+function stored(key: string, decoded: Decoded | undefined): Stored | undefined {
+  if (decoded === undefined) return undefined;
+  if ('damaged' in decoded) throw new DamagedValueError(key, `${key}: ${decoded.damaged}`);
+  return { key, ...decoded };
+}

@@ -1,0 +1,111 @@
+import { stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { KeyvSqlite } from '@keyv/sqlite';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { KeyvTaskStore } from '../../src/store/keyv-task-store.ts';
+import { StoreError } from '../../src/tasks/task-store.ts';
+import type { TaskStore } from '../../src/tasks/task-store.ts';
+import { tempDir } from '../support/temp-dir.ts';
+import { taskStoreSuite } from './task-store.suite.ts';
+import type { StoreUnderTest } from './task-store.suite.ts';
+
+async function withRaw<T>(path: string, act: (raw: KeyvSqlite) => Promise<T>): Promise<T> {
+  const raw = new KeyvSqlite({ uri: `sqlite://${path}`, table: 'tasks', busyTimeout: 5000 });
+  raw.on('error', () => undefined);
+  try {
+    return await act(raw);
+  } finally {
+    await raw.disconnect();
+  }
+}
+
+async function openIn(folder: Awaited<ReturnType<typeof tempDir>>): Promise<StoreUnderTest> {
+  const path = join(folder.path, 'data', 'tasks.db');
+  const store = await KeyvTaskStore.open(path);
+  const others: TaskStore[] = [];
+  return {
+    store,
+    another: async () => {
+      const other = await KeyvTaskStore.open(path);
+      others.push(other);
+      return other;
+    },
+    damage: (key) =>
+      withRaw(path, (raw) =>
+        raw.query(
+          "UPDATE tasks SET value = substr(value, 1, length(value) - 3) || '#' || substr(value, -2) WHERE key = ?",
+          key,
+        ),
+      ).then(() => undefined),
+    dispose: async () => {
+      await Promise.all([store, ...others].map((one) => one.close()));
+      await folder.remove();
+    },
+  };
+}
+
+taskStoreSuite('keyv on sqlite', async () => openIn(await tempDir()));
+
+taskStoreSuite('keyv on sqlite, reopened', async () => {
+  const folder = await tempDir();
+  const first = await KeyvTaskStore.open(join(folder.path, 'data', 'tasks.db'));
+  await first.probe();
+  await first.close();
+  return openIn(folder);
+});
+
+describe('KeyvTaskStore', () => {
+  let folder: Awaited<ReturnType<typeof tempDir>>;
+  let path: string;
+  beforeEach(async () => {
+    folder = await tempDir();
+    path = join(folder.path, 'data', 'tasks.db');
+  });
+  afterEach(() => folder.remove());
+
+  it('keeps what was committed when it is opened again', async () => {
+    const first = await KeyvTaskStore.open(path);
+    await first.commit({ guards: [], puts: [{ key: 'a', value: { n: 1 } }], deletes: [] });
+    const mark = (await first.get('a'))?.mark;
+    await first.close();
+    const second = await KeyvTaskStore.open(path);
+    expect(await second.get('a')).toEqual({ key: 'a', value: { n: 1 }, mark });
+    await second.close();
+  });
+
+  it('creates the folder for its owner alone, and the files too', async () => {
+    const store = await KeyvTaskStore.open(path);
+    await store.probe();
+    const mode = async (file: string): Promise<number> => (await stat(file)).mode & 0o777;
+    expect(await mode(join(folder.path, 'data'))).toBe(0o700);
+    expect(await mode(path)).toBe(0o600);
+    expect(await mode(`${path}-wal`)).toBe(0o600);
+    await store.close();
+  });
+
+  it('refuses a file that is not a database, and leaves it as it is', async () => {
+    path = join(folder.path, 'not-a.db');
+    await writeFile(path, 'this is not a database, but somebody needs it\n'.repeat(50));
+    await expect(KeyvTaskStore.open(path)).rejects.toThrow(StoreError);
+    expect((await stat(path)).size).toBe(46 * 50);
+  });
+
+  it('refuses a file of a newer release (D15)', async () => {
+    await (await KeyvTaskStore.open(path)).close();
+    await withRaw(path, (raw) => raw.query('PRAGMA user_version=99'));
+    await expect(KeyvTaskStore.open(path)).rejects.toThrow('newer release');
+  });
+
+  it('rejects with full when the file may not grow, keeps answering, and goes on when it may (D13)', async () => {
+    const store = await KeyvTaskStore.open(path);
+    await store.commit({ guards: [], puts: [{ key: 'a', value: 1 }], deletes: [] });
+    await store.limitBytes(50_000);
+    const big = { guards: [], puts: [{ key: 'b', value: 'x'.repeat(200_000) }], deletes: [] };
+    await expect(store.commit(big)).rejects.toMatchObject({ name: 'StoreError', kind: 'full' });
+    expect((await store.get('a'))?.value).toBe(1);
+    expect(await store.get('b')).toBeUndefined();
+    await store.limitBytes(1e9);
+    expect((await store.commit(big)).ok).toBe(true);
+    await store.close();
+  });
+});

@@ -1,0 +1,158 @@
+/**
+ * `{% … %}`: JSONata over the same names, bounded. The library is loaded when a definition first uses it.
+ *
+ * Turned off: `$eval` and regular expressions (they escape the bounds), and `$now`, `$millis`, `$random`, `$shuffle` (a replay
+ * after a restart would get another answer; `task.created_at` and `variables.global` have times).
+ */
+import { createRequire } from 'node:module';
+import type jsonata from 'jsonata';
+import { messageOf, stepFailure, type FailureCode } from '../../core/failure.ts';
+import type { JsonValue } from '../../core/json.ts';
+import type { NameLookup } from './contract.ts';
+import { memoByText } from './memo.ts';
+import { describeNames } from './names.ts';
+
+/** What an expression may use. Time in milliseconds, output in characters of JSON, `stack` in nested evaluations. */
+export const JSONATA_LIMITS = {
+  sourceLength: 20_000,
+  timeoutMs: 250,
+  stack: 200,
+  sequence: 100_000,
+  outputLength: 1_048_576,
+  padWidth: 100_000,
+} as const;
+
+const OFF: ReadonlyMap<string, string> = new Map([
+  ['eval', '$eval is turned off'],
+  ['now', '$now is turned off; use task.created_at or variables.global.start_time'],
+  ['millis', '$millis is turned off; use task.created_at or variables.global.start_time'],
+  ['random', '$random is turned off'],
+  ['shuffle', '$shuffle is turned off'],
+]);
+
+const require = createRequire(import.meta.url);
+
+/** The expression inside a text that is as a whole `{% … %}`; `undefined` for any other text. */
+export function jsonataSource(text: string): string | undefined {
+  if (!text.startsWith('{%') || !text.endsWith('%}') || text.length < 4) return undefined;
+  return text.slice(2, -2).trim();
+}
+
+/** Why an expression cannot run (syntax, or something that is turned off), for `validate`; `undefined` when it can. */
+export function jsonataProblem(source: string): string | undefined {
+  const parsed = parse(source);
+  return 'problem' in parsed ? parsed.problem : undefined;
+}
+
+/**
+ * Evaluates an expression over the names in scope. Resolves `undefined` when it selects nothing. Rejects with
+ * `StepFailure(code)` on any error and when a limit is passed.
+ */
+export async function evaluateJsonata(
+  source: string,
+  names: NameLookup,
+  code: FailureCode,
+): Promise<JsonValue | undefined> {
+  const parsed = parse(source);
+  if ('problem' in parsed) throw stepFailure(code, `{% ${source} %}: ${parsed.problem}`);
+  try {
+    const result: unknown = await parsed.expression.evaluate(inputOf(names), BINDINGS);
+    return plainJson(result);
+  } catch (error) {
+    throw stepFailure(code, `{% ${source} %}: ${thrownText(error)}; ${describeNames(names)}`, {});
+  }
+}
+
+type Parsed = { readonly expression: jsonata.Expression } | { readonly problem: string };
+
+const parse: (source: string) => Parsed = memoByText((source): Parsed => {
+  if (source.length > JSONATA_LIMITS.sourceLength) {
+    return { problem: `the expression is longer than ${JSONATA_LIMITS.sourceLength} characters` };
+  }
+  try {
+    // `require` returns what the package's own types say; a dynamic import would make every reader of this file async.
+    const library = require('jsonata') as typeof jsonata;
+    const { timeoutMs: timeout, stack, sequence } = JSONATA_LIMITS;
+    const expression = library(source, { timeout, stack, sequence, RegexEngine: NoRegExp as RegExpConstructor });
+    const forbidden = findForbidden(expression.ast());
+    return forbidden === undefined ? { expression } : { problem: forbidden };
+  } catch (error) {
+    return { problem: thrownText(error) };
+  }
+});
+
+/** A second lock: the tree was searched for regular expressions already. */
+const NoRegExp: unknown = function refuse(): never {
+  throw new Error('regular expressions are turned off');
+};
+
+const BINDINGS: Record<string, unknown> = {
+  ...Object.fromEntries([...OFF.keys()].map((name) => [name, undefined])),
+  pad: boundedPad,
+};
+
+function boundedPad(text: unknown, width: unknown, fill: unknown): string | undefined {
+  if (typeof text !== 'string' || typeof width !== 'number') return undefined;
+  if (Math.abs(width) > JSONATA_LIMITS.padWidth)
+    throw new Error(`$pad goes up to ${JSONATA_LIMITS.padWidth} characters`);
+  const char = typeof fill === 'string' && fill !== '' ? fill : ' ';
+  return width > 0 ? text.padEnd(width, char) : text.padStart(-width, char);
+}
+
+function findForbidden(ast: unknown): string | undefined {
+  const queue: unknown[] = [ast];
+  const seen = new Set<unknown>();
+  for (let node = queue.pop(); node !== undefined || queue.length > 0; node = queue.pop()) {
+    if (typeof node !== 'object' || node === null || seen.has(node)) continue;
+    seen.add(node);
+    if (node instanceof RegExp) return 'regular expressions are turned off';
+    if ('type' in node && 'value' in node) {
+      if (node.type === 'regex') return 'regular expressions are turned off';
+      if (node.type === 'variable' && typeof node.value === 'string' && OFF.has(node.value)) return OFF.get(node.value);
+    }
+    queue.push(...Object.values(node));
+  }
+  return undefined;
+}
+
+/** Names are computed when the expression reads them: most expressions read one or two of many. */
+function inputOf(names: NameLookup): object {
+  const input = {};
+  for (const name of names.names()) {
+    Object.defineProperty(input, name, {
+      enumerable: true,
+      configurable: true,
+      get: () => names.lookup(name),
+    });
+  }
+  return input;
+}
+
+function plainJson(result: unknown): JsonValue | undefined {
+  if (result === undefined) return undefined;
+  if (typeof result === 'function') throw new Error('the result is a function');
+  let budget = JSONATA_LIMITS.outputLength;
+  const text = JSON.stringify(result, (_key, value: unknown) => {
+    budget -= typeof value === 'string' ? value.length + 2 : 4;
+    if (budget < 0) throw new Error(`the result is larger than ${JSONATA_LIMITS.outputLength} characters`);
+    if (isJsonataFunction(value)) throw new Error('the result holds a function');
+    return value;
+  }) as string | undefined;
+  // The text was made by JSON.stringify one line above, so it parses to a JSON value.
+  return text === undefined ? undefined : (JSON.parse(text) as JsonValue);
+}
+
+function isJsonataFunction(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && ('_jsonata_lambda' in value || '_jsonata_function' in value);
+}
+
+/** JSONata throws plain objects with a message. */
+function thrownText(error: unknown): string {
+  if (typeof error !== 'object' || error === null || !('message' in error) || typeof error.message !== 'string') {
+    const code = typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined;
+    if (code === 'D1012') return `it ran longer than ${JSONATA_LIMITS.timeoutMs} ms`;
+    return typeof code === 'string' ? code : messageOf(error);
+  }
+  const at = 'position' in error && typeof error.position === 'number' ? ` (at character ${error.position})` : '';
+  return `${error.message}${at}`;
+}

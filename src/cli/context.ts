@@ -34,15 +34,31 @@ export function addSettings(command: Command, keys: readonly SettingName[]): Com
   return command.option('--config <FILE>', 'settings file instead of ./mcp-workflow.json');
 }
 
+/** For options that can be repeated. */
+export function collect(value: string, earlier: readonly string[] | undefined): readonly string[] {
+  return [...(earlier ?? []), value];
+}
+
 /** The configuration by the command's flags, the environment and the file. */
 export function configOf(command: Command, context: CliContext): Config {
+  return loadConfig(givenSettings(command), context.environment, context.cwd);
+}
+
+/** The settings among the command's flags as arguments again, for a process of the same kind. */
+export function settingFlags(command: Command): readonly string[] {
+  return Object.entries(givenSettings(command)).flatMap(([key, value]) =>
+    value === true ? [flagName(key)] : [flagName(key), String(value)],
+  );
+}
+
+function givenSettings(command: Command): Readonly<Record<string, string | boolean>> {
   const given = command.optsWithGlobals<Record<string, unknown>>();
-  const flags: Record<string, string | boolean> = {};
-  for (const key of [...Object.keys(SETTINGS), 'config']) {
-    const value = given[attributeName(key)];
-    if (typeof value === 'string' || value === true) flags[key] = value;
-  }
-  return loadConfig(flags, context.environment, context.cwd);
+  return Object.fromEntries(
+    [...Object.keys(SETTINGS), 'config'].flatMap((key) => {
+      const value = given[attributeName(key)];
+      return typeof value === 'string' || value === true ? [[key, value]] : [];
+    }),
+  );
 }
 
 /** commander's name of a flag's value: `--log-level` → `logLevel`. */

@@ -1,5 +1,6 @@
 import { createInterface } from 'node:readline';
 import { isatty } from 'node:tty';
+import { EXIT } from './exit.ts';
 
 /** One stream to write on. */
 export interface Output {
@@ -24,6 +25,8 @@ export interface Terminal {
   ask(question: string, signal: AbortSignal): Promise<string | undefined>;
   /** All of standard input as text. */
   readInput(): Promise<string>;
+  /** Ends the process at once: the second Ctrl-C. */
+  abandon(): void;
   /** Calls back on SIGINT and SIGTERM until the returned function is called; the default action is off meanwhile. */
   onInterrupt(listener: (signal: 'SIGINT' | 'SIGTERM') => void): () => void;
 }
@@ -42,6 +45,7 @@ export function processTerminal(colour: boolean): Terminal {
       for await (const chunk of process.stdin) chunks.push(Buffer.from(chunk as Uint8Array));
       return Buffer.concat(chunks).toString('utf8');
     },
+    abandon: () => process.exit(EXIT.interrupted),
     onInterrupt: (listener) => {
       process.on('SIGINT', listener);
       process.on('SIGTERM', listener);

@@ -1,0 +1,181 @@
+import type { Clock } from '../core/clock.ts';
+import { TaskError } from '../tasks/task.ts';
+import type { PendingInput, Principal, StepRow, TaskService, TaskView } from '../tasks/task.ts';
+import { usageError } from './exit.ts';
+import { askForm, canAnswer } from './form.ts';
+import { LiveView } from './live-view.ts';
+import type { Terminal } from './terminal.ts';
+
+export interface FollowOptions {
+  readonly principal: Principal;
+  readonly terminal: Terminal;
+  readonly clock: Clock;
+  /** Draw live progress. */
+  readonly live: boolean;
+  /** What the first Ctrl-C does: `cancel` the task, or `leave` it alone and only stop looking. */
+  readonly onInterrupt: 'cancel' | 'leave';
+  /** Ask the person at the terminal what the task wants to know. */
+  readonly ask: boolean;
+  /** Come back as soon as the task can do nothing but wait for an answer that cannot be asked here. */
+  readonly stopOnInput: boolean;
+}
+
+/** `ended`: the task is terminal. `waiting`: it needs an answer. `interrupted`: Ctrl-C or a signal, whatever it did to the task. */
+export interface Followed {
+  readonly end: 'ended' | 'waiting' | 'interrupted';
+  readonly view: TaskView;
+}
+
+/** What is thrown around when a signal ends the wait; never seen outside. */
+class Left extends Error {}
+
+/**
+ * Watches a task until it ends, needs an answer, or the person has had enough. The first SIGINT does what `onInterrupt` says,
+ * the second ends the process; SIGTERM always leaves the task as it is, for the next start to go on with.
+ * @throws CommandError (2) when there is no such task
+ */
+export async function follow(tasks: TaskService, taskId: string, options: FollowOptions): Promise<Followed> {
+  const first = await tasks.get(taskId, options.principal);
+  if (first === undefined) throw unknownTask(taskId);
+  const follower = new Follower(tasks, first, options);
+  try {
+    return await follower.run();
+  } finally {
+    follower.stop();
+  }
+}
+
+/** No such task, or not this principal's: exit code 2. */
+export function unknownTask(taskId: string): Error {
+  return usageError(`no task '${taskId}': it is unknown, expired or another caller's (mcp-workflow tasks list)`);
+}
+
+class Follower {
+  readonly #tasks: TaskService;
+  readonly #options: FollowOptions;
+  readonly #live: LiveView | undefined;
+  readonly #leave = new AbortController();
+  readonly #stops: (() => void)[] = [];
+  #view: TaskView;
+  #interrupted = false;
+  /** Set while a question is on the screen: called when somebody else has answered it. */
+  #asking: { readonly key: string; readonly answered: AbortController } | undefined;
+
+  constructor(tasks: TaskService, view: TaskView, options: FollowOptions) {
+    this.#tasks = tasks;
+    this.#view = view;
+    this.#options = options;
+    this.#live = options.live ? new LiveView(options.terminal, options.clock) : undefined;
+    this.#stops.push(
+      options.terminal.onInterrupt((signal) => this.#onSignal(signal)),
+      tasks.subscribe((event) => {
+        if (event.type === 'changed') this.#onChange(event.view);
+        else this.#live?.message({ text: event.message, ...pick(event) });
+      }, view.taskId),
+    );
+  }
+
+  async run(): Promise<Followed> {
+    try {
+      return { end: await this.#untilEnd(), view: this.#view };
+    } catch (error) {
+      if (!(error instanceof Left)) throw error;
+      return { end: 'interrupted', view: this.#view };
+    }
+  }
+
+  stop(): void {
+    for (const stop of this.#stops) stop();
+    this.#live?.finish();
+  }
+
+  async #untilEnd(): Promise<Followed['end']> {
+    const { taskId } = this.#view;
+    const { principal } = this.#options;
+    for (;;) {
+      const steps = await this.#tasks.steps(taskId, principal);
+      this.#live?.show(this.#view, steps);
+      if (this.#view.endedAt !== undefined) return this.#interrupted ? 'interrupted' : 'ended';
+      const question = this.#nextQuestion();
+      if (question !== undefined) {
+        await this.#askFor(question);
+        this.#view = (await this.#tasks.get(taskId, principal)) ?? this.#view;
+        continue;
+      }
+      if (this.#options.stopOnInput && this.#view.status === 'input_required' && !isBusy(steps)) return 'waiting';
+      this.#view = await this.#tasks.waitForChange(taskId, principal, this.#view.rev, this.#leave.signal);
+    }
+  }
+
+  #nextQuestion(): PendingInput | undefined {
+    if (!this.#options.ask || this.#interrupted) return undefined;
+    return this.#view.inputs.find((input) => canAnswer(input.request));
+  }
+
+  async #askFor(input: PendingInput): Promise<void> {
+    const { terminal, principal } = this.#options;
+    this.#live?.pause();
+    const answered = new AbortController();
+    this.#asking = { key: input.key, answered };
+    const signal = AbortSignal.any([answered.signal, this.#leave.signal]);
+    try {
+      const response = await askForm(
+        input.request,
+        (question) => terminal.ask(question, signal),
+        (text) => terminal.out.write(text),
+      );
+      await this.#tasks.respond(this.#view.taskId, principal, input.key, response);
+    } catch (error) {
+      if (answered.signal.aborted) terminal.out.write('\n(no longer needed)\n');
+      else if (error instanceof TaskError && error.code === 'invalid_input_response') {
+        terminal.out.write(`${error.message}\n`);
+      } else throw error;
+    } finally {
+      this.#asking = undefined;
+    }
+  }
+
+  #onChange(view: TaskView): void {
+    const asking = this.#asking;
+    if (asking !== undefined && !view.inputs.some((input) => input.key === asking.key)) asking.answered.abort();
+  }
+
+  #onSignal(signal: 'SIGINT' | 'SIGTERM'): void {
+    if (this.#interrupted) {
+      this.#options.terminal.abandon();
+      return;
+    }
+    this.#interrupted = true;
+    if (signal === 'SIGTERM' || this.#options.onInterrupt === 'leave') this.#leave.abort(new Left());
+    else void this.#cancel();
+  }
+
+  /** The watching loop sees the task end; a cancel that cannot be recorded ends the watching with its reason. */
+  async #cancel(): Promise<void> {
+    try {
+      await this.#tasks.cancel(this.#view.taskId, this.#options.principal, 'interrupted at the terminal');
+    } catch (error) {
+      if (error instanceof TaskError && error.code === 'already_terminal') return;
+      this.#leave.abort(error);
+    } finally {
+      this.#asking?.answered.abort();
+    }
+  }
+}
+
+/** True while a step runs that is not merely around another one that runs or waits. */
+function isBusy(steps: readonly StepRow[]): boolean {
+  const open = steps.filter((row) => row.status === 'working' || row.status === 'waiting');
+  return open.some((row) => row.status === 'working' && !open.some((other) => isInside(other.path, row.path)));
+}
+
+function isInside(path: string, outer: string): boolean {
+  return path.startsWith(`${outer}/`) || path.startsWith(`${outer}[`);
+}
+
+function pick(event: { readonly progress?: number; readonly total?: number }): { progress?: number; total?: number } {
+  return {
+    ...(event.progress === undefined ? {} : { progress: event.progress }),
+    ...(event.total === undefined ? {} : { total: event.total }),
+  };
+}

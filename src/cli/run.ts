@@ -1,0 +1,107 @@
+import type { Command } from 'commander';
+import { nearest } from '../core/suggest.ts';
+import type { LoadedDefinition } from '../definition/model.ts';
+import { LOCAL_PRINCIPAL } from '../tasks/task.ts';
+import type { TaskView } from '../tasks/task.ts';
+import { readArguments } from './arguments.ts';
+import { addSettings, collect, COMMON_SETTINGS, withEngine } from './context.ts';
+import type { CliContext } from './context.ts';
+import { reportStarted, startDetached } from './detach.ts';
+import type { EngineDoor } from './engine-door.ts';
+import { EXIT, usageError } from './exit.ts';
+import { follow } from './follow.ts';
+import { printJson, printOutcome, taskFacts } from './present.ts';
+import { exitCodeOf, runReport } from './report.ts';
+
+interface RunFlags {
+  readonly input?: string;
+  readonly set?: readonly string[];
+  readonly json?: true;
+  readonly detach?: true;
+  readonly background?: true;
+}
+
+/** `mcp-workflow run NAME`: one task, from the call to its end, in this process. */
+export function addRun(program: Command, context: CliContext): void {
+  const command = program
+    .command('run')
+    .description('run a workflow and wait for its result')
+    .argument('<NAME>', 'the workflow')
+    .option('--input <JSON>', 'arguments as JSON, @file.json, or - for standard input')
+    .option('--set <key=value>', 'one argument; can be repeated', collect)
+    .option('--json', 'print one JSON document and nothing else')
+    .option('--detach', 'start the task, print its id and leave it running in the background');
+  addSettings(command, COMMON_SETTINGS);
+  command.addOption(command.createOption('--background', 'be the process that --detach leaves behind').hideHelp());
+  command.action(async (name: string, flags: RunFlags) => {
+    if (flags.detach === true) await detach(command, context, name, flags);
+    else await run(command, context, name, flags);
+  });
+}
+
+async function run(command: Command, context: CliContext, name: string, flags: RunFlags): Promise<void> {
+  const { terminal, clock } = context;
+  const human = terminal.out.isTerminal && flags.json !== true;
+  await withEngine(command, context, { claims: 'own', quiet: true }, async (engine) => {
+    const view = await create(engine, context, name, flags);
+    if (flags.background === true) reportStarted(view.taskId);
+    const followed = await follow(engine.tasks, view.taskId, {
+      principal: LOCAL_PRINCIPAL,
+      terminal,
+      clock,
+      live: human,
+      onInterrupt: 'cancel',
+      ask: human && terminal.canAsk,
+      stopOnInput: flags.background !== true,
+    });
+    const facts = await taskFacts(engine.tasks, followed.view, LOCAL_PRINCIPAL);
+    if (!human) printJson(terminal, runReport(facts.view, facts.outcome, facts.steps));
+    else {
+      printOutcome(terminal, facts);
+      if (facts.view.status !== 'completed') terminal.err.write(nextStep(facts.view));
+    }
+    context.exitCode = followed.end === 'interrupted' ? EXIT.interrupted : exitCodeOf(facts.view.status);
+  });
+}
+
+async function create(engine: EngineDoor, context: CliContext, name: string, flags: RunFlags): Promise<TaskView> {
+  const { definition } = findWorkflow(engine, name);
+  const cwd = context.cwd ?? process.cwd();
+  const input = await readArguments(flags, definition.input_schema, cwd, () => context.terminal.readInput());
+  return await engine.tasks.create({ workflow: name, arguments: input, principal: LOCAL_PRINCIPAL });
+}
+
+/**
+ * The workflow of that name.
+ * @throws CommandError (2) with the name that was probably meant
+ */
+export function findWorkflow(engine: EngineDoor, name: string): LoadedDefinition {
+  const found = engine.definitions.get(name);
+  if (found !== undefined) return found;
+  const names = engine.definitions.list().map((entry) => entry.definition.name);
+  const match = nearest(name, names);
+  const broken = engine.definitions.issues().some((issue) => issue.severity === 'error');
+  const hint = match === undefined ? `there are: ${names.join(', ') || 'none'}` : `did you mean '${match}'?`;
+  throw usageError(
+    `unknown workflow '${name}'; ${hint}${broken ? '\nsome definitions have errors: mcp-workflow validate' : ''}`,
+  );
+}
+
+async function detach(command: Command, context: CliContext, name: string, flags: RunFlags): Promise<void> {
+  const { terminal } = context;
+  // Standard input cannot be read by the process in the background, so it is read here.
+  const input = flags.input === '-' || flags.input === '@-' ? await terminal.readInput() : flags.input;
+  const taskId = await startDetached(command, name, { input, set: flags.set ?? [] });
+  if (terminal.out.isTerminal && flags.json !== true) {
+    terminal.out.write(`started task ${taskId}\nfollow it: mcp-workflow tasks get ${taskId} --watch\n`);
+    return;
+  }
+  printJson(terminal, { taskId, status: 'working', output: null, steps: [] });
+}
+
+function nextStep(view: TaskView): string {
+  const id = view.taskId;
+  if (view.status === 'input_required') return `task ${id} waits for input: mcp-workflow tasks respond ${id}\n`;
+  if (view.status === 'failed') return `task ${id}; run the rest again: mcp-workflow tasks resume ${id}\n`;
+  return view.status === 'working' ? `task ${id} goes on at the next start: mcp-workflow serve\n` : '';
+}

@@ -1,0 +1,31 @@
+import type { Command } from 'commander';
+import { withEngine } from './context.ts';
+import type { CliContext } from './context.ts';
+import { printJson, taskFacts } from './present.ts';
+import { taskReport } from './report.ts';
+import type { TaskFlags } from './tasks.ts';
+
+interface CancelFlags extends TaskFlags {
+  readonly reason?: string;
+}
+
+/** `mcp-workflow tasks cancel ID`: durable when it returns, whichever process runs the task. */
+export function addTasksCancel(tasks: Command, context: CliContext): void {
+  const command = tasks
+    .command('cancel')
+    .description('cancel a task')
+    .argument('<ID>', 'the task')
+    .option('--reason <TEXT>', 'kept with the task');
+  command.action(async (taskId: string, flags: CancelFlags) => {
+    const { terminal } = context;
+    await withEngine(command, context, { claims: 'none', quiet: true }, async (engine) => {
+      const view = await engine.tasks.cancel(taskId, flags.principal, flags.reason);
+      if (terminal.out.isTerminal && flags.json !== true) {
+        terminal.out.write(`cancelled ${view.taskId}\n`);
+        return;
+      }
+      const facts = await taskFacts(engine.tasks, view, flags.principal);
+      printJson(terminal, taskReport(facts.view, facts.outcome, facts.steps));
+    });
+  });
+}

@@ -1,0 +1,106 @@
+import type { Command } from 'commander';
+import { isoTime } from '../core/clock.ts';
+import { humanDuration } from '../core/duration.ts';
+import type { StoredEntry } from '../engine/journal.ts';
+import type { PendingInput, TaskView } from '../tasks/task.ts';
+import { withEngine } from './context.ts';
+import type { CliContext } from './context.ts';
+import { EXIT } from './exit.ts';
+import { follow, unknownTask } from './follow.ts';
+import { printJson, table, taskFacts, valueText } from './present.ts';
+import type { TaskFacts } from './present.ts';
+import { bar, stepLine } from './progress-view.ts';
+import { exitCodeOf, taskReport } from './report.ts';
+import type { TaskFlags } from './tasks.ts';
+import { plainLine } from './terminal.ts';
+import type { Terminal } from './terminal.ts';
+
+/** `mcp-workflow tasks get ID`: where a task stands and what happened, step by step. */
+export function addTasksGet(tasks: Command, context: CliContext): void {
+  const command = tasks
+    .command('get')
+    .description('explain a task: state, steps with attempts, times and errors')
+    .argument('<ID>', 'the task')
+    .option('--watch', 'follow it until it ends; Ctrl-C stops looking and leaves the task alone');
+  command.action(async (taskId: string, flags: TaskFlags) => {
+    const { terminal, clock } = context;
+    const { principal } = flags;
+    const human = terminal.out.isTerminal && flags.json !== true;
+    await withEngine(command, context, { claims: 'none', quiet: true }, async (engine) => {
+      let view = await engine.tasks.get(taskId, principal);
+      if (view === undefined) throw unknownTask(taskId);
+      if (flags.watch === true) {
+        const followed = await follow(engine.tasks, taskId, {
+          principal,
+          terminal,
+          clock,
+          live: human,
+          onInterrupt: 'leave',
+          ask: false,
+          stopOnInput: false,
+        });
+        ({ view } = followed);
+        context.exitCode = followed.end === 'interrupted' ? EXIT.interrupted : exitCodeOf(view.status);
+      }
+      const facts = await taskFacts(engine.tasks, view, principal);
+      if (!human) printJson(terminal, taskReport(facts.view, facts.outcome, facts.steps));
+      else terminal.out.write(explain(facts, await engine.tasks.journal(taskId, principal), clock.now(), terminal));
+    });
+  });
+}
+
+/** What happened, for a person. */
+export function explain(
+  { view, outcome, steps }: TaskFacts,
+  journal: readonly StoredEntry[],
+  now: number,
+  { out, colour }: Pick<Terminal, 'out' | 'colour'>,
+): string {
+  const frame = { now, tick: 0, columns: out.columns, colour };
+  const stepLines = steps.flatMap((row) => [stepLine(row, frame), ...attemptNotes(journal, row.path)]);
+  const lines = [
+    `${bar(view.percent / 100)} ${view.percent} %`,
+    ...stepLines,
+    ...view.warnings.map((warning) => plainLine(`warning: ${warning}`)),
+    ...view.inputs.flatMap((input) => questionLines(view.taskId, input)),
+  ];
+  if (outcome?.kind === 'result' && outcome.failure === undefined) lines.push('', valueText(outcome.output));
+  else if (view.status === 'failed') lines.push('', `run the rest again: mcp-workflow tasks resume ${view.taskId}`);
+  return `${table(headRows(view, now))}\n${lines.join('\n')}\n`;
+}
+
+function questionLines(taskId: string, { key, path, request }: PendingInput): readonly string[] {
+  const message = request.params['message'];
+  const asks = typeof message === 'string' ? `: ${message}` : ` (${request.method})`;
+  return ['', plainLine(`${key}, asked by step ${path}${asks}`), `  mcp-workflow tasks respond ${taskId} --key ${key}`];
+}
+
+function headRows(view: TaskView, now: number): readonly (readonly string[])[] {
+  const took = humanDuration(Math.max(0, (view.endedAt ?? now) - view.createdAt));
+  const rows = [
+    ['task', view.taskId],
+    ['workflow', `${view.workflow} (definition ${view.digest.slice(0, 12)})`],
+    ['state', `${view.status}: ${view.statusMessage}`],
+    [
+      'created',
+      `${isoTime(view.createdAt)}${view.endedAt === undefined ? '' : `, ended ${isoTime(view.endedAt)}`} (${took})`,
+    ],
+    ['kept', view.ttl === null ? 'for ever' : `until ${isoTime(view.createdAt + view.ttl)}`],
+  ];
+  if (view.wakeAt !== undefined) rows.push(['goes on', isoTime(view.wakeAt)]);
+  if (view.parent !== undefined) rows.push(['started by', `${view.parent.taskId}, step ${view.parent.path}`]);
+  if (view.scheduleTime !== undefined) rows.push(['scheduled', view.scheduleTime]);
+  return rows;
+}
+
+/** A line for every attempt of a step that failed. */
+function attemptNotes(journal: readonly StoredEntry[], path: string): readonly string[] {
+  return journal.flatMap((entry) => {
+    if (entry.type !== 'attempt_failed' || entry.path !== path) return [];
+    const { attempt, at, failure, retryAt } = entry;
+    const again = retryAt === undefined ? '' : `; again at ${isoTime(retryAt)}`;
+    return [
+      plainLine(`      attempt ${attempt} failed at ${isoTime(at)} (${failure.code}): ${failure.message}${again}`),
+    ];
+  });
+}

@@ -1,0 +1,42 @@
+import type { Command } from 'commander';
+import { withEngine } from './context.ts';
+import type { CliContext } from './context.ts';
+import { EXIT } from './exit.ts';
+import { follow } from './follow.ts';
+import { printJson, printOutcome, taskFacts } from './present.ts';
+import { exitCodeOf, runReport } from './report.ts';
+import type { TaskFlags } from './tasks.ts';
+import { plainLine } from './terminal.ts';
+
+interface ResumeFlags extends TaskFlags {
+  readonly from?: string;
+}
+
+/** `mcp-workflow tasks resume ID`: runs the failed step and what follows again, and waits for the end as `run` does. */
+export function addTasksResume(tasks: Command, context: CliContext): void {
+  const command = tasks
+    .command('resume')
+    .description('run a failed task again from the failed step, finished outputs kept')
+    .argument('<ID>', 'the task')
+    .option('--from <STEP>', 'from this step instead');
+  command.action(async (taskId: string, flags: ResumeFlags) => {
+    const { terminal, clock } = context;
+    const { principal } = flags;
+    const human = terminal.out.isTerminal && flags.json !== true;
+    await withEngine(command, context, { claims: 'own', quiet: true }, async (engine) => {
+      const resumed = await engine.tasks.resume(
+        taskId,
+        principal,
+        flags.from === undefined ? {} : { from: flags.from },
+      );
+      for (const warning of resumed.warnings) terminal.err.write(`warning: ${plainLine(warning)}\n`);
+      const ask = human && terminal.canAsk;
+      const options = { principal, terminal, clock, live: human, ask, stopOnInput: true } as const;
+      const followed = await follow(engine.tasks, taskId, { ...options, onInterrupt: 'cancel' });
+      const facts = await taskFacts(engine.tasks, followed.view, principal);
+      if (human) printOutcome(terminal, facts);
+      else printJson(terminal, runReport(facts.view, facts.outcome, facts.steps));
+      context.exitCode = followed.end === 'interrupted' ? EXIT.interrupted : exitCodeOf(facts.view.status);
+    });
+  });
+}

@@ -1,0 +1,150 @@
+import { spawn, type ChildProcessByStdio } from 'node:child_process';
+import type { Readable, Writable } from 'node:stream';
+import type { Clock } from '../core/clock.ts';
+import { messageOf } from '../core/failure.ts';
+import type { ProcessGuard } from './process-guard.ts';
+
+/** How long a server may take to end by itself before it is asked, and after that before it is killed. */
+const GRACE_MS = 2000;
+/** How long output is still read from the pipes after the process has ended (a grandchild may hold them open). */
+const DRAIN_MS = 200;
+const POLL_MS = 20;
+
+export interface ProcessOptions {
+  readonly command: string;
+  readonly args: readonly string[];
+  readonly cwd: string;
+  readonly env: Readonly<Record<string, string>>;
+}
+
+/** How a process ended: in words, e.g. `exited with code 1`, `was killed by SIGKILL`. */
+export type ExitText = string;
+
+/**
+ * A child process in a process group of its own, so that all it starts can be stopped with it. When the child ends by itself,
+ * what is left of its group is stopped too. Nothing of it remains after `stop()`.
+ */
+export class ProcessTree {
+  readonly stdin: Writable;
+  readonly stdout: Readable;
+  readonly stderr: Readable;
+  readonly pid: number;
+  /** Resolves when the child has ended and its output has been read. Never rejects. */
+  readonly ended: Promise<ExitText>;
+  private readonly child: ChildProcessByStdio<Writable, Readable, Readable>;
+  private readonly exit: Promise<ExitText>;
+  private readonly clock: Clock;
+  private readonly guard: ProcessGuard;
+  private stopping: Promise<void> | undefined;
+
+  private constructor(
+    child: ChildProcessByStdio<Writable, Readable, Readable>,
+    pid: number,
+    clock: Clock,
+    guard: ProcessGuard,
+  ) {
+    this.child = child;
+    this.pid = pid;
+    this.clock = clock;
+    this.guard = guard;
+    this.stdin = child.stdin;
+    this.stdout = child.stdout;
+    this.stderr = child.stderr;
+    this.exit = new Promise((resolve) => {
+      child.once('exit', (code, signal) => resolve(exitText(code, signal)));
+    });
+    const closed = new Promise<void>((resolve) => child.once('close', () => resolve()));
+    this.ended = this.exit.then(async (text) => {
+      await Promise.race([closed, clock.sleep(DRAIN_MS)]);
+      void this.stop();
+      return text;
+    });
+    guard.add(pid);
+  }
+
+  /** Rejects with an error that says why the command could not be started (`ENOENT`, `EACCES`, a missing folder). */
+  static start(options: ProcessOptions, clock: Clock, guard: ProcessGuard): Promise<ProcessTree> {
+    return new Promise((resolve, reject) => {
+      const child = spawn(options.command, [...options.args], {
+        cwd: options.cwd,
+        env: { ...options.env },
+        stdio: ['pipe', 'pipe', 'pipe'],
+        detached: process.platform !== 'win32',
+        windowsHide: true,
+      });
+      for (const stream of [child.stdin, child.stdout, child.stderr]) stream.on('error', () => undefined);
+      child.once('error', (error) => reject(new Error(startError(options, error), { cause: error })));
+      child.once('spawn', () => {
+        if (child.pid !== undefined) resolve(new ProcessTree(child, child.pid, clock, guard));
+      });
+    });
+  }
+
+  /**
+   * Stops the whole tree and resolves when it is gone: closes the input and waits 2 s, sends SIGTERM to the group and waits 2 s,
+   * sends SIGKILL. Calling it again gives the same promise.
+   */
+  stop(): Promise<void> {
+    this.stopping ??= this.stopTree();
+    return this.stopping;
+  }
+
+  private async stopTree(): Promise<void> {
+    this.stdin.end();
+    await this.gone(GRACE_MS);
+    if (this.isAlive()) {
+      this.kill('SIGTERM');
+      if (!(await this.gone(GRACE_MS))) this.kill('SIGKILL');
+    }
+    await this.exit;
+    this.guard.remove(this.pid);
+    for (const stream of [this.child.stdin, this.child.stdout, this.child.stderr]) stream.destroy();
+  }
+
+  /** Waits for the group to be empty. Once the leader has gone, the others get a tenth of the time: their input has ended too. */
+  private async gone(ms: number): Promise<boolean> {
+    const start = this.clock.monotonic();
+    let leaderGoneAt: number | undefined;
+    while (this.isAlive()) {
+      const now = this.clock.monotonic();
+      if (this.hasExited()) leaderGoneAt ??= now;
+      if (now - start >= ms || (leaderGoneAt !== undefined && now - leaderGoneAt >= ms / 10)) return false;
+      await this.clock.sleep(POLL_MS);
+    }
+    return true;
+  }
+
+  private hasExited(): boolean {
+    return this.child.exitCode !== null || this.child.signalCode !== null;
+  }
+
+  private isAlive(): boolean {
+    if (process.platform === 'win32') return !this.hasExited();
+    try {
+      process.kill(-this.pid, 0);
+      return true;
+    } catch (error) {
+      return error instanceof Error && 'code' in error && error.code === 'EPERM';
+    }
+  }
+
+  private kill(signal: 'SIGTERM' | 'SIGKILL'): void {
+    try {
+      if (process.platform === 'win32') spawn('taskkill', ['/pid', String(this.pid), '/t', '/f'], { stdio: 'ignore' });
+      else process.kill(-this.pid, signal);
+    } catch {
+      // Gone in the meantime.
+    }
+  }
+}
+
+function exitText(code: number | null, signal: NodeJS.Signals | null): ExitText {
+  return signal === null ? `exited with code ${code ?? 'unknown'}` : `was killed by ${signal}`;
+}
+
+function startError(options: ProcessOptions, error: Error): string {
+  if ('code' in error && error.code === 'ENOENT') {
+    return `the command '${options.command}' was not found (looked from ${options.cwd})`;
+  }
+  return `the command '${options.command}' could not be started: ${messageOf(error)}`;
+}

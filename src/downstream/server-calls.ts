@@ -1,0 +1,206 @@
+import type { Client, RequestOptions } from '@modelcontextprotocol/client';
+import type { z } from 'zod';
+import { stepFailure } from '../core/failure.ts';
+import type { JsonObject } from '../core/json.ts';
+import type { ToolResult } from '../core/outcome.ts';
+import { nearest } from '../core/suggest.ts';
+import type { CallContext, Random } from '../engine/ports.ts';
+import { Connection } from './connection.ts';
+import { DeadlinePassed, withDeadline } from './deadline.ts';
+import { refusalIn, toStepFailure } from './failures.ts';
+import { jsonObjects, promptResultSchema, resourceResultSchema, toolResultSchema, toToolResult } from './results.ts';
+import type { ServerConfig } from './server-config.ts';
+import { NO_TIMEOUT, type Session, type SessionDeps } from './session.ts';
+import type { ToolFacts } from './tool-table.ts';
+import { Turnstile } from './turnstile.ts';
+
+/** Sent with every call; the value is the same for each attempt of a step. */
+export const IDEMPOTENCY_META_KEY = 'dev.mcp-workflow/idempotency-key';
+
+/** The tools of a server that has not said that they changed are listed again for an unknown name, but not more often than this. */
+const RELIST_AFTER_MS = 2000;
+
+interface CallWords {
+  readonly what: string;
+  readonly method: 'tools/call' | 'resources/read' | 'prompts/get';
+}
+
+/** The calls to one server: their turn, their deadline, their failure. */
+export class ServerCalls {
+  readonly connection: Connection;
+  private readonly config: ServerConfig;
+  private readonly deps: SessionDeps;
+  private readonly turnstile: Turnstile;
+  private listedAt = Number.NEGATIVE_INFINITY;
+
+  constructor(config: ServerConfig, deps: SessionDeps, random: Random) {
+    this.config = config;
+    this.deps = deps;
+    this.connection = new Connection(config, deps, random);
+    this.turnstile = new Turnstile(config.maxConcurrent);
+  }
+
+  get load(): Turnstile['load'] {
+    return this.turnstile.load;
+  }
+
+  callTool(tool: string, args: JsonObject, context: CallContext): Promise<ToolResult> {
+    const words: CallWords = { what: `tool '${tool}'`, method: 'tools/call' };
+    return this.call(words, context, async (session, options) => {
+      const facts = await this.findTool(session, tool, options.signal ?? context.signal);
+      const params = { name: tool, arguments: args, _meta: meta(context) };
+      return toToolResult(await sendToolCall(session.client, facts, params, options));
+    });
+  }
+
+  readResource(uri: string, context: CallContext): Promise<{ readonly contents: readonly JsonObject[] }> {
+    const words: CallWords = { what: `resource '${uri}'`, method: 'resources/read' };
+    return this.call(words, context, async (session, options) => {
+      const params = { uri, _meta: meta(context) };
+      const answer = await session.client.request({ method: 'resources/read', params }, resourceResultSchema, options);
+      return { contents: jsonObjects(answer.contents) };
+    });
+  }
+
+  getPrompt(
+    name: string,
+    args: JsonObject,
+    context: CallContext,
+  ): Promise<{ readonly description?: string; readonly messages: readonly JsonObject[] }> {
+    const words: CallWords = { what: `prompt '${name}'`, method: 'prompts/get' };
+    return this.call(words, context, async (session, options) => {
+      const params = { name, arguments: asPromptArguments(args), _meta: meta(context) };
+      const answer = await session.client.request({ method: 'prompts/get', params }, promptResultSchema, options);
+      return {
+        ...(answer.description === undefined ? {} : { description: answer.description }),
+        messages: jsonObjects(answer.messages),
+      };
+    });
+  }
+
+  private async call<T extends ToolResult | { readonly [key: string]: unknown }>(
+    words: CallWords,
+    context: CallContext,
+    work: (session: Session, options: RequestOptions) => Promise<T>,
+  ): Promise<T> {
+    const leave = await this.turnstile.enter(context.signal);
+    try {
+      return await this.attempt(words, context, work, true);
+    } finally {
+      leave();
+    }
+  }
+
+  private async attempt<T>(
+    words: CallWords,
+    context: CallContext,
+    work: (session: Session, options: RequestOptions) => Promise<T>,
+    mayRepeat: boolean,
+  ): Promise<T> {
+    const session = await this.connection.ready(context.signal);
+    const { timeoutSeconds } = this.config;
+    try {
+      const result = await withDeadline(this.deps.clock, timeoutSeconds * 1000, context.signal, (signal) =>
+        work(session, requestOptions(signal, context)),
+      );
+      this.connection.succeeded();
+      // Answers are JSON all through; secrets that a server repeats stay inside.
+      return session.redactor.json(result as never) as T;
+    } catch (error) {
+      context.signal.throwIfAborted();
+      if (error instanceof DeadlinePassed) {
+        throw stepFailure(
+          'timeout',
+          `server '${this.config.name}', ${words.what}: no answer within ${timeoutSeconds} s`,
+        );
+      }
+      if (refusalIn(error)?.sessionGone === true) {
+        // The server refused before it did anything, because it was restarted or let the session expire.
+        this.connection.drop(session);
+        if (mayRepeat) return this.attempt(words, context, work, false);
+      }
+      throw toStepFailure(error, {
+        ...words,
+        server: this.config.name,
+        redactor: session.redactor,
+        endReason: session.endReason,
+      });
+    }
+  }
+
+  private async findTool(session: Session, tool: string, signal: AbortSignal): Promise<ToolFacts | undefined> {
+    if (session.tools === undefined || session.tools.has(tool)) return session.tools?.get(tool);
+    const now = this.deps.clock.monotonic();
+    if (now - this.listedAt > RELIST_AFTER_MS) {
+      this.listedAt = now;
+      await session.refreshTools(signal);
+      this.connection.knownTools = session.tools;
+    }
+    const facts = session.tools.get(tool);
+    if (facts !== undefined) return facts;
+    const names = [...session.tools.keys()];
+    const meant = nearest(tool, names);
+    const hint = meant === undefined ? toolList(names) : `; did you mean '${meant}'?`;
+    throw stepFailure('tool_not_found', `server '${this.config.name}' has no tool '${tool}'${hint}`);
+  }
+}
+
+interface ToolCallParams extends Record<string, unknown> {
+  readonly name: string;
+  readonly arguments: JsonObject;
+  readonly _meta: JsonObject;
+}
+
+async function sendToolCall(
+  client: Client,
+  facts: ToolFacts | undefined,
+  params: ToolCallParams,
+  options: RequestOptions,
+): Promise<z.infer<typeof toolResultSchema>> {
+  if (facts !== undefined && client.getProtocolEra() === 'modern' && mirrorsArguments(facts)) {
+    // Only the SDK's own call sends the arguments that the schema marks with `x-mcp-header` as headers too.
+    const toolDefinition = { name: facts.name, inputSchema: { ...facts.inputSchema, type: 'object' as const } };
+    const answer = await client.callTool(params, { ...options, toolDefinition });
+    return toolResultSchema.parse(answer);
+  }
+  return client.request({ method: 'tools/call', params }, toolResultSchema, options);
+}
+
+function mirrorsArguments(facts: ToolFacts): boolean {
+  return JSON.stringify(facts.inputSchema).includes('"x-mcp-header"');
+}
+
+function requestOptions(signal: AbortSignal, context: CallContext): RequestOptions {
+  const { onProgress } = context;
+  return {
+    signal,
+    timeout: NO_TIMEOUT,
+    ...(onProgress === undefined
+      ? {}
+      : {
+          onprogress: ({ progress, total, message }) =>
+            onProgress({
+              progress,
+              ...(total === undefined ? {} : { total }),
+              ...(message === undefined ? {} : { message }),
+            }),
+        }),
+  };
+}
+
+function meta(context: CallContext): JsonObject {
+  return { [IDEMPOTENCY_META_KEY]: context.idempotencyKey };
+}
+
+/** Prompt arguments are strings on the wire: anything else is sent as its JSON text. */
+function asPromptArguments(args: JsonObject): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(args).map(([key, value]) => [key, typeof value === 'string' ? value : JSON.stringify(value)]),
+  );
+}
+
+function toolList(names: readonly string[]): string {
+  if (names.length === 0) return ' (it has none)';
+  const shown = names.slice(0, 10).join(', ');
+  return ` (it has ${shown}${names.length > 10 ? ', …' : ''})`;
+}

@@ -1,0 +1,7 @@
+import type { Transport } from '@modelcontextprotocol/client';
+
+/** A transport that can say why it ended. */
+export interface ServerTransport extends Transport {
+  /** In words that follow the server's name, e.g. `exited with code 1 (last line on stderr: …)`. `undefined` while it is open. */
+  readonly endReason: string | undefined;
+}

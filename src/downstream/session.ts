@@ -1,0 +1,215 @@
+import { Client, ProtocolError, ProtocolErrorCode, type VersionNegotiationOptions } from '@modelcontextprotocol/client';
+import { z } from 'zod';
+import type { Clock } from '../core/clock.ts';
+import { messageOf } from '../core/failure.ts';
+import type { Logger } from '../core/logger.ts';
+import { noRedaction, type Redactor, createRedactor } from './redaction.ts';
+import { HttpTransport } from './http-transport.ts';
+import type { ProcessGuard } from './process-guard.ts';
+import type { ProtocolChoice, ServerConfig } from './server-config.ts';
+import type { ServerTransport } from './server-transport.ts';
+import { StdioTransport } from './stdio-transport.ts';
+import { inheritedEnvironment, Substitution, type Environment } from './substitution.ts';
+import { readTool, type ToolFacts, type ToolTable } from './tool-table.ts';
+
+/** How long a server on a pipe may think about the question which generation it speaks. */
+const PROBE_MS = 5000;
+const MAX_TOOL_PAGES = 200;
+/** The SDK's own timers are kept out of the way: deadlines are ours. */
+export const NO_TIMEOUT = 2 ** 31 - 1;
+
+export interface SessionDeps {
+  readonly environment: Environment;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly guard: ProcessGuard;
+  readonly clientInfo: { readonly name: string; readonly version: string };
+}
+
+const toolPage = z.looseObject({ tools: z.array(z.unknown()), nextCursor: z.string().optional() });
+
+/** One connection to one server, from the handshake to its end. It is never opened again: a new one takes its place. */
+export class Session {
+  readonly client: Client;
+  readonly redactor: Redactor;
+  /** The tools as last listed; `undefined` when the server cannot list them. */
+  tools: ToolTable | undefined;
+  private readonly transport: ServerTransport;
+  private readonly logger: Logger;
+  private over = false;
+  private listing: Promise<void> | undefined;
+  private onEnd: () => void = () => undefined;
+
+  private constructor(client: Client, transport: ServerTransport, redactor: Redactor, logger: Logger) {
+    this.client = client;
+    this.transport = transport;
+    this.redactor = redactor;
+    this.logger = logger;
+    client.onerror = (error) =>
+      logger.debug({ error: redactor.text(messageOf(error)).slice(0, 500) }, 'downstream connection');
+    client.onclose = () => {
+      this.over = true;
+      this.onEnd();
+    };
+    client.setNotificationHandler('notifications/tools/list_changed', () => {
+      void this.refreshTools(new AbortController().signal).catch(() => undefined);
+    });
+  }
+
+  /**
+   * Starts or reaches the server, shakes hands and lists its tools. Rejects with what went wrong, secrets taken out by the
+   * caller with `redactorOf`; nothing of the server is left running then. Aborting `signal` ends the attempt.
+   */
+  static async open(config: ServerConfig, deps: SessionDeps, signal: AbortSignal): Promise<Session> {
+    const choice = config.protocol ?? (config.kind === 'http' ? 'auto' : '2025-11-25');
+    try {
+      return await Session.openWith(choice, config, deps, signal);
+    } catch (error) {
+      const knowsNoInitialize =
+        config.protocol === undefined &&
+        config.kind === 'stdio' &&
+        error instanceof OpenError &&
+        error.cause instanceof ProtocolError &&
+        NEWER_ONLY.has(error.cause.code);
+      if (!knowsNoInitialize) throw error;
+      return Session.openWith('auto', config, deps, signal);
+    }
+  }
+
+  private static async openWith(
+    choice: ProtocolChoice,
+    config: ServerConfig,
+    deps: SessionDeps,
+    signal: AbortSignal,
+  ): Promise<Session> {
+    const { transport, redactor } = buildTransport(config, deps);
+    const client = new Client({ ...deps.clientInfo }, { capabilities: {}, versionNegotiation: negotiation(choice) });
+    const session = new Session(client, transport, redactor, deps.logger);
+    const abort = (): void => void transport.close().catch(() => undefined);
+    signal.addEventListener('abort', abort, { once: true });
+    try {
+      await client.connect(transport, { timeout: NO_TIMEOUT, signal });
+      await session.refreshTools(signal);
+      return session;
+    } catch (error) {
+      const endReason = transport.endReason;
+      await transport.close().catch(() => undefined);
+      throw new OpenError(error, redactor, endReason);
+    } finally {
+      signal.removeEventListener('abort', abort);
+    }
+  }
+
+  get isOver(): boolean {
+    return this.over;
+  }
+
+  get endReason(): string | undefined {
+    return this.transport.endReason;
+  }
+
+  /** `modern` from the 2026-07-28 generation on. */
+  get era(): 'legacy' | 'modern' {
+    return this.client.getProtocolEra() ?? 'legacy';
+  }
+
+  get pid(): number | undefined {
+    return this.transport instanceof StdioTransport ? (this.transport.pid ?? undefined) : undefined;
+  }
+
+  /** Called once, when the connection has ended for whatever reason. */
+  whenOver(listener: () => void): void {
+    this.onEnd = listener;
+    if (this.over) listener();
+  }
+
+  /** Lists the tools again. Concurrent callers share one listing. A server that cannot list them leaves `tools` undefined. */
+  refreshTools(signal: AbortSignal): Promise<void> {
+    this.listing ??= this.listTools(signal).finally(() => {
+      this.listing = undefined;
+    });
+    return this.listing;
+  }
+
+  private async listTools(signal: AbortSignal): Promise<void> {
+    if (this.client.getServerCapabilities()?.tools === undefined) {
+      this.tools = new Map();
+      return;
+    }
+    const table = new Map<string, ToolFacts>();
+    const seen = new Set<string>();
+    let cursor: string | undefined;
+    for (let page = 0; page < MAX_TOOL_PAGES; page += 1) {
+      const params = cursor === undefined ? {} : { params: { cursor } };
+      const answer = await this.client.request({ method: 'tools/list', ...params }, toolPage, {
+        signal,
+        timeout: NO_TIMEOUT,
+      });
+      for (const entry of answer.tools) {
+        const tool = readTool(entry);
+        if (tool === undefined) this.logger.warn({}, 'the server lists a tool that has no name; it is left out');
+        else table.set(tool.name, tool);
+      }
+      cursor = answer.nextCursor;
+      if (cursor === undefined || seen.has(cursor)) break;
+      seen.add(cursor);
+    }
+    this.tools = table;
+  }
+
+  /** Resolves when the connection is closed and the whole process tree of the server is gone. */
+  async close(): Promise<void> {
+    await this.transport.close();
+  }
+}
+
+const NEWER_ONLY = new Set<number>([ProtocolErrorCode.MethodNotFound, ProtocolErrorCode.UnsupportedProtocolVersion]);
+
+/** Why a session could not be opened, with what is needed to say it without secrets. */
+export class OpenError extends Error {
+  override readonly name = 'OpenError';
+  readonly redactor: Redactor;
+  readonly endReason: string | undefined;
+  constructor(cause: unknown, redactor: Redactor, endReason: string | undefined) {
+    super(messageOf(cause), { cause });
+    this.redactor = redactor;
+    this.endReason = endReason;
+  }
+}
+
+function negotiation(choice: ProtocolChoice): VersionNegotiationOptions {
+  switch (choice) {
+    case 'auto':
+      return { mode: 'auto', probe: { timeoutMs: PROBE_MS } };
+    case '2025-11-25':
+      return { mode: 'legacy' };
+    case '2026-07-28':
+      return { mode: { pin: choice } };
+  }
+}
+
+function buildTransport(
+  config: ServerConfig,
+  deps: SessionDeps,
+): { readonly transport: ServerTransport; readonly redactor: Redactor } {
+  const substitution = new Substitution(deps.environment, config.name);
+  const { clock, guard, logger } = deps;
+  const maxMessageBytes = config.maxResponseBytes;
+  if (config.kind === 'http') {
+    const text = substitution.text(config.url);
+    const headers = substitution.record(config.headers);
+    const redactor = createRedactor(substitution.secrets);
+    const url = URL.parse(text);
+    if (url === null || !/^https?:$/.test(url.protocol)) {
+      throw new OpenError(new Error('its url is not an http or https URL'), redactor, undefined);
+    }
+    return { transport: new HttpTransport({ url, headers, maxMessageBytes, clock }), redactor };
+  }
+  const command = substitution.text(config.command);
+  const args = config.args.map((argument) => substitution.text(argument));
+  const cwd = substitution.text(config.cwd);
+  const env = { ...inheritedEnvironment(deps.environment), ...substitution.record(config.env) };
+  const redactor = substitution.secrets.size === 0 ? noRedaction : createRedactor(substitution.secrets);
+  const transport = new StdioTransport({ command, args, cwd, env, maxMessageBytes, clock, logger, redactor, guard });
+  return { transport, redactor };
+}

@@ -1,0 +1,120 @@
+import { deserializeMessage, serializeMessage, type JSONRPCMessage } from '@modelcontextprotocol/client';
+import type { Clock } from '../core/clock.ts';
+import { stepFailure } from '../core/failure.ts';
+import type { Logger } from '../core/logger.ts';
+import { InboundGate } from './inbound-gate.ts';
+import { LineSplitter } from './line-splitter.ts';
+import type { ProcessGuard } from './process-guard.ts';
+import { ProcessTree, type ProcessOptions } from './process-tree.ts';
+import type { Redactor } from './redaction.ts';
+import { StderrLog } from './stderr-log.ts';
+import type { ServerTransport } from './server-transport.ts';
+
+/** A server that does not read what we send is given up when this much waits. */
+const MAX_UNSENT_BYTES = 32 * 1024 * 1024;
+
+export interface StdioTransportOptions extends ProcessOptions {
+  readonly maxMessageBytes: number;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly redactor: Redactor;
+  readonly guard: ProcessGuard;
+}
+
+/**
+ * MCP over the pipes of a child process. Memory is bounded by `maxMessageBytes` whatever the server writes; lines that are no
+ * message are counted and ignored. `close` resolves when the whole process tree is gone.
+ */
+export class StdioTransport implements ServerTransport {
+  onclose?: () => void;
+  onerror?: (error: Error) => void;
+  onmessage?: (message: JSONRPCMessage) => void;
+  private readonly options: StdioTransportOptions;
+  private readonly gate = new InboundGate();
+  private tree: ProcessTree | undefined;
+  private log: StderrLog | undefined;
+  private why: string | undefined;
+
+  constructor(options: StdioTransportOptions) {
+    this.options = options;
+  }
+
+  /** The SDK takes a transport with `pid` and `stderr` for a stdio one when it negotiates a version. */
+  get pid(): number | null {
+    return this.tree?.pid ?? null;
+  }
+
+  get stderr(): null {
+    return null;
+  }
+
+  get endReason(): string | undefined {
+    if (this.why === undefined) return undefined;
+    const line = this.log?.lastLine;
+    return line === undefined ? this.why : `${this.why} (last line on stderr: ${line})`;
+  }
+
+  async start(): Promise<void> {
+    const { clock, guard, logger, redactor, maxMessageBytes } = this.options;
+    const tree = await ProcessTree.start(this.options, clock, guard);
+    this.tree = tree;
+    this.log = new StderrLog(tree.stderr, clock, logger.child({ pid: tree.pid }), redactor);
+    const splitter = new LineSplitter(maxMessageBytes, {
+      line: (text) => this.line(text),
+      dropped: (line) => {
+        this.gate.failDropped(line, maxMessageBytes);
+      },
+      endless: (line) => {
+        this.gate.failDropped(line, maxMessageBytes);
+        this.give(`sent a line of more than ${line.bytes} bytes without an end`);
+      },
+    });
+    tree.stdout.on('data', (chunk: Buffer) => splitter.push(chunk));
+    void tree.ended.then((exit) => {
+      this.why ??= exit;
+      this.gate.failAll(stepFailure('transport', this.endReason ?? exit));
+      this.onclose?.();
+    });
+  }
+
+  async send(message: JSONRPCMessage): Promise<void> {
+    const { tree } = this;
+    if (tree === undefined || !tree.stdin.writable) {
+      throw stepFailure('transport', this.endReason ?? 'the server is not running');
+    }
+    const answered = this.gate.sent(message);
+    if (tree.stdin.writableLength > MAX_UNSENT_BYTES) this.give('does not read what it is sent');
+    else tree.stdin.write(serializeMessage(message));
+    await answered;
+  }
+
+  async close(): Promise<void> {
+    this.why ??= 'was stopped';
+    await this.tree?.stop();
+  }
+
+  private line(text: string): void {
+    if (text.trim() === '') return;
+    let message: JSONRPCMessage;
+    try {
+      message = deserializeMessage(text);
+    } catch {
+      this.gate.throwAway('not a message');
+      if (this.gate.thrownAway.get('not a message') === 1) {
+        const shown = this.options.redactor.text(text.slice(0, 200));
+        this.options.logger.warn(
+          { text: shown },
+          'server wrote something that is not MCP to its stdout; such lines are ignored',
+        );
+      }
+      return;
+    }
+    if (this.gate.admit(message)) this.onmessage?.(message);
+  }
+
+  private give(why: string): void {
+    this.why ??= why;
+    this.tree?.stdout.destroy();
+    void this.tree?.stop();
+  }
+}

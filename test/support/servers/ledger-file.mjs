@@ -1,0 +1,34 @@
+// The ledger: one JSON line per call, fsynced before the call is answered. Without LEDGER nothing is written.
+import { closeSync, existsSync, fsyncSync, openSync, readFileSync, writeSync } from 'node:fs';
+
+const file = process.env.LEDGER;
+const IDEMPOTENCY_KEY = 'dev.mcp-workflow/idempotency-key';
+
+/** `entry` has `tool` or `method`, `args`, `key`, `pid`; `at` (wall clock, ms) is added. */
+export function appendToLedger(entry) {
+  if (file === undefined) return;
+  const descriptor = openSync(file, 'a');
+  try {
+    writeSync(descriptor, `${JSON.stringify({ ...entry, at: Date.now() })}\n`);
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+export function readLedger(path = file) {
+  if (path === undefined || !existsSync(path)) return [];
+  return readFileSync(path, 'utf8')
+    .split('\n')
+    .filter(Boolean)
+    .map((line) => JSON.parse(line));
+}
+
+/** Calls of a tool with a label that were noted so far: the state of `flaky` and `fail_times`, safe from restarts. */
+export function countInLedger(tool, label) {
+  return readLedger().filter((entry) => entry.tool === tool && entry.args?.label === label).length;
+}
+
+export function idempotencyKeyOf(params) {
+  return params._meta?.[IDEMPOTENCY_KEY] ?? null;
+}

@@ -1,0 +1,135 @@
+/** JSON Schema 2020-12 by Ajv: bounded, closed to the network, with messages for people. */
+import { Ajv, type Options, type ValidateFunction } from 'ajv';
+import { Ajv2019 } from 'ajv/dist/2019.js';
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import addFormatsModule from 'ajv-formats';
+import { messageOf } from '../core/failure.ts';
+import { canonicalJson, isJsonObject, type JsonValue } from '../core/json.ts';
+import type { JsonSchema } from './model.ts';
+import { boundedPattern, PatternLimit, startPatternBudget } from './schema-pattern.ts';
+import { describeViolations, type SchemaViolation } from './schema-violation.ts';
+
+export type { SchemaViolation } from './schema-violation.ts';
+
+/** Bounds of a schema: characters of its JSON, depth of nesting, members of all `anyOf` / `oneOf` / `allOf` together. */
+export const SCHEMA_LIMITS = { length: 262_144, depth: 64, branches: 500 } as const;
+
+/** A schema that cannot be used: it is not a valid schema, refers to something outside itself, or passes a limit. */
+export class SchemaError extends Error {
+  override readonly name = 'SchemaError';
+}
+
+/** Returns what is wrong with a value, at most 20 entries; an empty list when it fits. Never throws. */
+export type Validator = (value: JsonValue) => readonly SchemaViolation[];
+
+const OPTIONS: Options = {
+  strict: false,
+  allErrors: true,
+  verbose: true,
+  logger: false,
+  ownProperties: true,
+  addUsedSchema: false,
+  $data: false,
+  code: { regExp: Object.assign(boundedPattern, { code: 'boundedPattern' }) },
+};
+
+/** Room for the schemas of a large installation; a full cache starts afresh. */
+const MAX_CACHED = 500;
+const byIdentity = new WeakMap<JsonSchema, Validator>();
+const byText = new Map<string, Validator>();
+
+/**
+ * The validator of a schema, remembered by identity and by content. A schema whose `$schema` names draft-06/07 or 2019-09 is read
+ * as such, any other as 2020-12. An external `$ref` is never fetched.
+ * @throws SchemaError
+ */
+export function compileSchema(schema: JsonSchema): Validator {
+  const known = byIdentity.get(schema);
+  if (known !== undefined) return known;
+  checkBounds(schema);
+  const text = canonicalJson(schema);
+  if (text.length > SCHEMA_LIMITS.length) {
+    throw new SchemaError(`the schema is larger than ${SCHEMA_LIMITS.length} characters`);
+  }
+  const validator = byText.get(text) ?? compile(schema);
+  if (byText.size >= MAX_CACHED) byText.clear();
+  byText.set(text, validator);
+  byIdentity.set(schema, validator);
+  return validator;
+}
+
+/** A copy of `value` in which members that are missing have the `default` their schema gives, at any depth of `properties` and `items`. */
+export function applyDefaults(schema: JsonSchema, value: JsonValue): JsonValue {
+  const { properties, items } = schema as { readonly properties?: JsonValue; readonly items?: JsonValue };
+  if (Array.isArray(value)) {
+    return isJsonObject(items) ? value.map((item: JsonValue) => applyDefaults(items, item)) : value;
+  }
+  if (!isJsonObject(value) || !isJsonObject(properties)) return value;
+  const filled = new Map(Object.entries(value));
+  for (const [key, member] of Object.entries(properties)) {
+    if (!isJsonObject(member)) continue;
+    const given = filled.get(key) ?? (filled.has(key) ? null : member['default']);
+    if (given !== undefined) filled.set(key, applyDefaults(member, given));
+  }
+  return Object.fromEntries(filled);
+}
+
+function compile(schema: JsonSchema): Validator {
+  const ajv = ajvFor(schema['$schema']);
+  let validate: ValidateFunction;
+  try {
+    // Ajv may mark schemas it has seen; ours are frozen.
+    validate = ajv.compile(structuredClone(schema));
+  } catch (error) {
+    throw new SchemaError(compileProblem(messageOf(error)), { cause: error });
+  }
+  return (value) => {
+    startPatternBudget();
+    try {
+      return validate(value) ? [] : describeViolations(validate.errors ?? [], value);
+    } catch (error) {
+      const why = error instanceof PatternLimit ? error.message : `it cannot be checked (${messageOf(error)})`;
+      return [{ path: '$', message: why }];
+    } finally {
+      validate.errors = null;
+    }
+  };
+}
+
+function compileProblem(message: string): string {
+  const reference = /can't resolve reference (\S+)/.exec(message)?.[1];
+  return reference === undefined
+    ? `not a valid JSON Schema: ${message.replace(/^schema is invalid: /, '').replaceAll('data/', '/')}`
+    : `the reference ${reference} is not inside this schema (references to other documents are never fetched)`;
+}
+
+type AjvLike = Pick<Ajv, 'compile'>;
+const instances = new Map<string, AjvLike>();
+
+function ajvFor(declared: JsonValue | undefined): AjvLike {
+  const draft = typeof declared === 'string' ? (/draft-0[67]|2019-09/.exec(declared)?.[0] ?? '2020-12') : '2020-12';
+  const known = instances.get(draft);
+  if (known !== undefined) return known;
+  const fresh =
+    draft === '2020-12' ? new Ajv2020(OPTIONS) : draft === '2019-09' ? new Ajv2019(OPTIONS) : new Ajv(OPTIONS);
+  addFormatsModule.default(fresh);
+  instances.set(draft, fresh);
+  return fresh;
+}
+
+function checkBounds(schema: JsonSchema): void {
+  let branches = 0;
+  const visit = (value: JsonValue, depth: number): void => {
+    if (depth > SCHEMA_LIMITS.depth) throw new SchemaError(`the schema is nested deeper than ${SCHEMA_LIMITS.depth}`);
+    if (Array.isArray(value)) value.forEach((item: JsonValue) => visit(item, depth + 1));
+    if (!isJsonObject(value)) return;
+    for (const [key, member] of Object.entries(value)) {
+      if (Array.isArray(member) && (key === 'anyOf' || key === 'oneOf' || key === 'allOf')) branches += member.length;
+      visit(member, depth + 1);
+    }
+  };
+  visit(schema, 0);
+  if (branches > SCHEMA_LIMITS.branches) {
+    throw new SchemaError(`the schema has more than ${SCHEMA_LIMITS.branches} alternatives`);
+  }
+}

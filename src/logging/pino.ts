@@ -22,12 +22,13 @@ export interface LoggerOptions {
  * that neither a field nor a message nor an error's text can carry a secret out. An `Error` belongs into the field `err`.
  */
 export function createLogger(options: LoggerOptions): Logger {
-  const { destination, secrets } = options;
-  const guarded: LogDestination = {
-    write: (line) => destination.write(secrets === undefined ? line : redact(line, secrets())),
-  };
-  if (!options.pretty)
-    return pino({ level: options.level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, guarded);
+  const { level, destination, secrets } = options;
+  const hide = (line: string): string => (secrets === undefined ? line : redact(line, secrets()));
+  if (!options.pretty) {
+    const lines = { write: (line: string) => destination.write(hide(line)) };
+    return pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, lines);
+  }
   const prettify = pretty.prettyFactory({ colorize: true, translateTime: 'SYS:HH:MM:ss.l', ignore: 'pid,hostname' });
-  return pino({ level: options.level, base: null }, { write: (line) => guarded.write(prettify(line)) });
+  // Before, because the text undoes half of JSON's escapes; after, because it undoes them.
+  return pino({ level, base: null }, { write: (line: string) => destination.write(hide(prettify(hide(line)))) });
 }

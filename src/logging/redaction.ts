@@ -10,7 +10,12 @@ const MIN_SECRET_LENGTH = 4;
  */
 export function redact(line: string, secrets: Iterable<string>): string {
   const forms = [...secrets]
-    .flatMap((secret) => (secret.length < MIN_SECRET_LENGTH ? [] : [secret, JSON.stringify(secret).slice(1, -1)]))
+    .flatMap((secret) => {
+      if (secret.length < MIN_SECRET_LENGTH) return [];
+      const escaped = JSON.stringify(secret).slice(1, -1);
+      // JSON inside JSON is common in errors of servers.
+      return [secret, escaped, JSON.stringify(escaped).slice(1, -1)];
+    })
     .sort((a, b) => b.length - a.length);
   return forms.reduce((text, form) => text.replaceAll(form, REDACTED), line);
 }

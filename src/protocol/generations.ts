@@ -1,0 +1,42 @@
+import type { Server as Server2025 } from '@modelcontextprotocol/sdk/server/index.js';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { McpServerFactory } from '@modelcontextprotocol/server';
+import type { Caller } from './caller.ts';
+import type { ConnectionContext } from './connection.ts';
+import type { ProtocolDeps } from './deps.ts';
+import { create2025Server } from './rev-2025-11-25/server.ts';
+
+/** 2025-11-25 and older: one server per connection, with a handshake and, over HTTP, a session. */
+export interface SessionGeneration {
+  readonly revision: string;
+  server(context: ConnectionContext): Server2025;
+}
+
+/** 2026-07-28 and later: every request stands for itself. */
+export interface StatelessGeneration {
+  readonly revision: string;
+  /** A server for a stdio connection that opened in this generation. */
+  stdio(context: ConnectionContext): ReturnType<McpServerFactory>;
+  /** Whether an HTTP request with this body belongs to this generation. */
+  owns(request: IncomingMessage, body: unknown): Promise<boolean>;
+  /** Answers one HTTP request. The guards have passed; `body` is parsed. Resolves when the answer has been handed over. */
+  handle(request: IncomingMessage, response: ServerResponse, body: unknown, caller: Caller): Promise<void>;
+  /** Ends every open stream. */
+  close(): Promise<void>;
+}
+
+/**
+ * The one place that chooses between generations: a transport asks this table and never looks at a revision itself. A new
+ * generation is one folder and one row.
+ */
+export interface GenerationTable {
+  readonly session: SessionGeneration;
+  readonly stateless?: StatelessGeneration;
+}
+
+/** The generations this server speaks. `hurry` aborts when the server is stopping. */
+export function createGenerations(deps: ProtocolDeps, _hurry: AbortSignal): GenerationTable {
+  return {
+    session: { revision: '2025-11-25', server: (context) => create2025Server(deps, context) },
+  };
+}

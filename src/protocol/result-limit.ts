@@ -1,0 +1,43 @@
+import { isJsonObject } from '../core/json.ts';
+import type { ContentBlock, ToolResult } from '../core/outcome.ts';
+import { URI } from './resource-uris.ts';
+
+/** How much of a large text is shown before the link. */
+const HEAD_CHARS = 2_000;
+
+/**
+ * A result for a client that has no Tasks: as it is, or, when its JSON is longer than `limitBytes`, the beginning of its text
+ * and a link to the whole of it, so that no host cuts it silently. `structuredContent` stays where the tool has promised it by an
+ * output schema.
+ */
+export function limitResult(
+  result: ToolResult,
+  taskId: string,
+  options: { readonly limitBytes: number; readonly keepStructured: boolean },
+): ToolResult {
+  const bytes = Buffer.byteLength(JSON.stringify(result));
+  if (bytes <= options.limitBytes) return result;
+  const uri = URI.taskResult(taskId);
+  const text = result.content
+    .map((block) => (typeof block['text'] === 'string' ? block['text'] : ''))
+    .filter(Boolean)
+    .join('\n');
+  const parts = [
+    `The result has ${bytes} bytes, too many to show here. The whole of it is the resource ${uri}.`,
+    ...(text === '' ? [] : [`It begins:\n${text.slice(0, HEAD_CHARS)}${text.length > HEAD_CHARS ? '…' : ''}`]),
+    ...(isJsonObject(result.structuredContent)
+      ? [`Members of the structured result: ${Object.keys(result.structuredContent).slice(0, 50).join(', ')}.`]
+      : []),
+  ];
+  const content: ContentBlock[] = [
+    { type: 'text', text: parts.join('\n\n') },
+    { type: 'resource_link', uri, name: `result of ${taskId}`, mimeType: 'application/json', size: bytes },
+  ];
+  return {
+    content,
+    ...(options.keepStructured && result.structuredContent !== undefined
+      ? { structuredContent: result.structuredContent }
+      : {}),
+    ...(result.isError === true ? { isError: true } : {}),
+  };
+}

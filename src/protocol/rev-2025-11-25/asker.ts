@@ -1,0 +1,54 @@
+import { ResultSchema } from '@modelcontextprotocol/sdk/types.js';
+import { isJsonObject, type JsonObject, type JsonValue } from '../../core/json.ts';
+import type { InputRequest } from '../../engine/journal.ts';
+import type { Asker } from '../input-relay.ts';
+import { META } from '../task-object.ts';
+import type { Extra, Session } from './session.ts';
+
+/** The SDK's own default gives a person 60 seconds; the question's own deadline belongs to the task. */
+const NO_TIMEOUT_MS = 2 ** 31 - 1;
+
+/**
+ * Puts questions to the client on the stream of one request. `taskId` is given when the client knows the task: the question is
+ * then marked as related to it. In a plain call it is not, since a client that cannot correlate it would cancel.
+ */
+export function asker2025(session: Session, extra: Extra, taskId: string | undefined): Asker {
+  return {
+    can: (request) => canAsk(session, request),
+    async ask(input, signal) {
+      const { method, params } = input.request;
+      const answer: unknown = await session.server.request(
+        { method, params: taskId === undefined ? params : tagged(params, taskId) },
+        ResultSchema,
+        { relatedRequestId: extra.requestId, signal, timeout: NO_TIMEOUT_MS },
+      );
+      return answer as JsonValue; // it was parsed from JSON
+    },
+  };
+}
+
+function tagged(params: JsonObject, taskId: string): JsonObject {
+  const meta = isJsonObject(params['_meta']) ? params['_meta'] : {};
+  return { ...params, _meta: { ...meta, [META.relatedTask]: { taskId } } };
+}
+
+function canAsk(session: Session, request: InputRequest): boolean {
+  const capabilities = session.server.getClientCapabilities();
+  switch (request.method) {
+    case 'elicitation/create': {
+      const elicitation = capabilities?.elicitation;
+      if (elicitation === undefined) return false;
+      if (request.params['mode'] === 'url') return elicitation.url !== undefined;
+      // Before 2025-11-25 there was one mode and no word for it.
+      return elicitation.form !== undefined || elicitation.url === undefined;
+    }
+    case 'sampling/createMessage': {
+      const sampling = capabilities?.sampling;
+      return sampling !== undefined && (request.params['tools'] === undefined || sampling.tools !== undefined);
+    }
+    case 'roots/list':
+      return capabilities?.roots !== undefined;
+    default:
+      return false;
+  }
+}

@@ -1,0 +1,39 @@
+import { complete } from '../completions.ts';
+import { invalidParams } from '../errors.ts';
+import { optionalObject, optionalText, requiredText } from '../params.ts';
+import { getPrompt, listPrompts } from '../prompts.ts';
+import { assertReadable, listResources, readResource, RESOURCE_TEMPLATES } from '../resources.ts';
+import type { HandlerTable } from './session.ts';
+
+/** Resources, prompts, completions and the logging level. */
+export const contentHandlers: HandlerTable = {
+  'resources/list': async (params, _extra, { caller, deps }) => ({
+    ...(await listResources(optionalText(params, 'cursor'), caller, deps)),
+  }),
+  'resources/templates/list': () => ({ resourceTemplates: RESOURCE_TEMPLATES }),
+  'resources/read': (params, _extra, { caller, deps }) => readResource(requiredText(params, 'uri'), caller, deps),
+  'resources/subscribe': async (params, _extra, session) => {
+    const uri = requiredText(params, 'uri');
+    await assertReadable(uri, session.caller, session.deps);
+    session.notifier.subscribe(uri);
+    return {};
+  },
+  'resources/unsubscribe': (params, _extra, session) => {
+    session.notifier.unsubscribe(requiredText(params, 'uri'));
+    return {};
+  },
+  'prompts/list': (_params, _extra, { deps }) => ({ prompts: listPrompts(deps) }),
+  'prompts/get': (params, _extra, { deps }) =>
+    getPrompt(requiredText(params, 'name'), optionalObject(params, 'arguments') ?? {}, deps),
+  'completion/complete': (params, _extra, { caller, deps }) => {
+    const ref = optionalObject(params, 'ref');
+    const argument = optionalObject(params, 'argument');
+    if (ref === undefined || argument === undefined) throw invalidParams('params: ref and argument are expected');
+    const name = requiredText(argument, 'name');
+    return complete(ref, { name, value: requiredText(argument, 'value') }, caller, deps);
+  },
+  'logging/setLevel': (params, _extra, session) => {
+    session.notifier.setLevel(requiredText(params, 'level'));
+    return {};
+  },
+};

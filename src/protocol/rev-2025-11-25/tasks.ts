@@ -1,0 +1,80 @@
+import { isJsonObject } from '../../core/json.ts';
+import { awaitOutcome, requireTask } from '../calls.ts';
+import { RPC, WireError } from '../errors.ts';
+import { firstAbort } from '../first-abort.ts';
+import { optionalText, requiredText } from '../params.ts';
+import { isTerminal, META, progressObject } from '../task-object.ts';
+import { asker2025 } from './asker.ts';
+import { codec2025 } from './codec.ts';
+import { WaiterLimit } from './waiters.ts';
+import type { Handler, HandlerTable } from './session.ts';
+
+/** `tasks/*` of 2025-11-25. The `taskId` parameter alone says which task is meant, whatever `_meta` says beside it. */
+export function taskHandlers(): HandlerTable {
+  return { 'tasks/get': get, 'tasks/list': list, 'tasks/result': result(new WaiterLimit()), 'tasks/cancel': cancel };
+}
+
+const get: Handler = async (params, _extra, session) => {
+  const view = await requireTask(requiredText(params, 'taskId'), session.caller, session.deps);
+  session.notifier.watch(view);
+  return { ...codec2025.task(view, undefined), _meta: { [META.progress]: progressObject(view) } };
+};
+
+const list: Handler = async (params, _extra, session) => {
+  if (!session.caller.identified) throw new WireError(RPC.methodNotFound, 'Method not found');
+  const cursor = optionalText(params, 'cursor');
+  const page = await session.deps.tasks.list({
+    principal: session.caller.principal,
+    ...(cursor === undefined ? {} : { cursor }),
+  });
+  return {
+    tasks: page.tasks.map((view) => codec2025.task(view, undefined)),
+    ...(page.nextCursor === undefined ? {} : { nextCursor: page.nextCursor }),
+  };
+};
+
+function result(waiters: WaiterLimit): Handler {
+  return async (params, extra, session) => {
+    const taskId = requiredText(params, 'taskId');
+    const view = await requireTask(taskId, session.caller, session.deps);
+    session.notifier.watch(view);
+    const place = waiters.enter(taskId);
+    const withdrawn = firstAbort(extra.signal, place.signal);
+    try {
+      const ended = await awaitOutcome(
+        view,
+        session.caller,
+        {
+          signal: withdrawn.signal,
+          hurry: session.hurry,
+          asker: asker2025(session, extra, taskId),
+        },
+        session.deps,
+      );
+      const answer = codec2025.toolResult(ended.outcome);
+      const meta = isJsonObject(answer['_meta']) ? answer['_meta'] : {};
+      return {
+        ...answer,
+        _meta: { ...meta, [META.relatedTask]: { taskId }, [META.progress]: progressObject(ended.view) },
+      };
+    } catch (error) {
+      if (place.signal.aborted) throw new WireError(RPC.limitExceeded, 'Too many requests wait for this task');
+      if (session.hurry.aborted)
+        throw new WireError(RPC.unavailable, 'The server is stopping; ask again for the same task');
+      throw error;
+    } finally {
+      withdrawn.dispose();
+      place.leave();
+    }
+  };
+}
+
+const cancel: Handler = async (params, _extra, session) => {
+  const taskId = requiredText(params, 'taskId');
+  const view = await requireTask(taskId, session.caller, session.deps);
+  if (isTerminal(view)) {
+    throw new WireError(RPC.invalidParams, `Cannot cancel task: it has ended already (${view.status})`);
+  }
+  const cancelled = await session.deps.tasks.cancel(taskId, session.caller.principal);
+  return { ...codec2025.task(cancelled, undefined), _meta: { [META.progress]: progressObject(cancelled) } };
+};

@@ -1,0 +1,102 @@
+import type { JsonObject } from '../../core/json.ts';
+import type { TaskEvent, TaskView } from '../../tasks/task.ts';
+import { requireOutcome, requireTask } from '../calls.ts';
+import type { ProtocolDeps } from '../deps.ts';
+import { keepBeating, ProgressReporter, type ProgressTick } from '../progress.ts';
+import { limitResult } from '../result-limit.ts';
+import { deferredResult } from '../results.ts';
+import { isTerminal } from '../task-object.ts';
+import { callToolResult, codec2026 } from './codec.ts';
+import { answerPrepared, askable, gathered, inputRequired, type Round } from './multi-round-trip.ts';
+import type { StateSealer } from './request-state.ts';
+
+/** The request while it is being answered. */
+export interface CallChannel {
+  /** The client withdrew the request, or its connection is gone. */
+  readonly signal: AbortSignal;
+  /** The server is stopping: answer now. */
+  readonly hurry: AbortSignal;
+  /** After `signal`: whether the client is the one who ended it. */
+  readonly withdrawn: () => boolean;
+  readonly progress?: (tick: ProgressTick) => void;
+  readonly message?: (event: Extract<TaskEvent, { type: 'message' }>) => void;
+}
+
+/** What answering calls needs beside the neutral layer's ports. */
+export interface CallDeps extends ProtocolDeps {
+  readonly sealer: StateSealer;
+}
+
+/**
+ * Answers a call inside its request: the result, `input_required` when the workflow asks something that this client can answer,
+ * or, at the soft deadline, when nobody here can answer or when the server stops, the task's id and what to do next; the run then
+ * goes on. Rejects with the signal's reason when the request was withdrawn; what becomes of the run is the caller's decision.
+ */
+export async function answerPlainCall(round: Round, channel: CallChannel, deps: CallDeps): Promise<JsonObject> {
+  const ended = new AbortController();
+  const deadline = new AbortController();
+  const reporter = new ProgressReporter(channel.progress ?? (() => undefined));
+  const unsubscribe = deps.tasks.subscribe((event) => {
+    if (event.type !== 'message') return;
+    reporter.onMessage(event);
+    channel.message?.(event);
+  }, round.view.taskId);
+  if (channel.progress !== undefined) void keepBeating(reporter, deps.clock, ended.signal);
+  deps.clock.sleep(deps.settings.inlineWaitMs, ended.signal).then(
+    () => deadline.abort(),
+    () => undefined,
+  );
+  const wait = AbortSignal.any([channel.signal, channel.hurry, deadline.signal]);
+  let newest = round.view;
+  try {
+    return await untilAnswered(round, wait, deps, (seen) => {
+      newest = seen;
+      reporter.onView(seen);
+    });
+  } catch (error) {
+    if (channel.signal.aborted || !wait.aborted) throw error;
+    return callToolResult(deferredResult(newest));
+  } finally {
+    ended.abort();
+    unsubscribe();
+    reporter.end();
+  }
+}
+
+async function untilAnswered(
+  round: Round,
+  wait: AbortSignal,
+  deps: CallDeps,
+  onView: (view: TaskView) => void,
+): Promise<JsonObject> {
+  const { caller } = round;
+  let view = round.view;
+  for (;;) {
+    onView(view);
+    if (isTerminal(view)) return finished(round, view, deps);
+    if (await answerPrepared(round, view, deps)) {
+      view = await requireTask(view.taskId, caller, deps);
+      continue;
+    }
+    if (askable(round, view).length > 0) {
+      view = await gathered(view, caller.principal, wait, deps);
+      const asks = askable(round, view);
+      if (asks.length > 0) return inputRequired(round, asks, deps);
+      continue;
+    }
+    // Somebody else has to answer, so waiting here helps nobody.
+    if (view.inputs.length > 0) return callToolResult(deferredResult(view));
+    view = await deps.tasks.waitForChange(view.taskId, caller.principal, view.rev, wait);
+  }
+}
+
+async function finished(round: Round, view: TaskView, deps: CallDeps): Promise<JsonObject> {
+  const outcome = await requireOutcome(view, round.caller, deps);
+  if (outcome.kind !== 'result') return codec2026.toolResult(outcome);
+  return callToolResult(
+    limitResult(outcome.result, view.taskId, {
+      limitBytes: deps.settings.resultLimitBytes,
+      keepStructured: round.definition.output_schema !== undefined,
+    }),
+  );
+}

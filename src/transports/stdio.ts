@@ -1,0 +1,92 @@
+import { serveStdio, StdioServerTransport } from '@modelcontextprotocol/server/stdio';
+import type { Readable } from 'node:stream';
+import { Writable } from 'node:stream';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { KnownTasks } from '../protocol/caller.ts';
+import type { ConnectionContext } from '../protocol/connection.ts';
+import type { ProtocolDeps } from '../protocol/deps.ts';
+import { createGenerations } from '../protocol/generations.ts';
+import { LOCAL_PRINCIPAL } from '../tasks/task.ts';
+
+/** A served pipe. */
+export interface StdioFront {
+  /** Resolves when the client has closed the pipe or `close` is done. Never rejects. */
+  readonly closed: Promise<void>;
+  /** Answers what waits, then lets go of the pipe. Tasks stay as they are. */
+  close(): Promise<void>;
+}
+
+/** A message longer than this closes the pipe: the client is broken or hostile. */
+const MAX_MESSAGE_BYTES = 10 * 1024 * 1024;
+
+/**
+ * Serves one client on a pipe, in whichever generation it opens. One process has one caller, so tasks are listed. When stdin
+ * ends, `closed` resolves at once, whatever still runs: open tasks go on at the next start.
+ * Without `streams` it takes the process's own, and from then on everything else that is written to stdout goes to stderr.
+ */
+export function serveOnStdio(
+  deps: ProtocolDeps,
+  streams?: { readonly input: Readable; readonly output: Writable },
+): Promise<StdioFront> {
+  const hurry = new AbortController();
+  const context: ConnectionContext = {
+    caller: { principal: LOCAL_PRINCIPAL, identified: true, known: new KnownTasks() },
+    hurry: hurry.signal,
+  };
+  const generations = createGenerations(deps, hurry.signal);
+  const { session, stateless } = generations;
+  let onClosed = (): void => undefined;
+  const closed = new Promise<void>((resolve) => {
+    onClosed = resolve;
+  });
+  const transport = new ObservedTransport(streams?.input ?? process.stdin, streams?.output ?? claimStdout(), () =>
+    onClosed(),
+  );
+  const handle = serveStdio(
+    (request) =>
+      request.era === 'legacy' || stateless === undefined
+        ? // The entry only connects and closes a server of the older SDK, which has both methods in the same form.
+          (session.server(context) as unknown as ReturnType<Exclude<typeof stateless, undefined>['stdio']>)
+        : stateless.stdio(context),
+    { transport, onerror: (error) => deps.logger.warn({ err: error }, 'stdio') },
+  );
+  return Promise.resolve({
+    closed,
+    async close() {
+      hurry.abort(new Error('the server is stopping'));
+      // The answers of the hurried requests are written in this turn and the next.
+      await nextTurn();
+      await nextTurn();
+      await handle.close();
+      await stateless?.close();
+      await closed;
+    },
+  });
+}
+
+/** The SDK's transport, telling when it has closed: the entry point keeps `onclose` for itself. */
+class ObservedTransport extends StdioServerTransport {
+  readonly #onClosed: () => void;
+
+  constructor(input: Readable, output: Writable, onClosed: () => void) {
+    super(input, output, { maxBufferSize: MAX_MESSAGE_BYTES });
+    this.#onClosed = onClosed;
+  }
+
+  override async close(): Promise<void> {
+    await super.close();
+    this.#onClosed();
+  }
+}
+
+/** The process's stdout for MCP alone: whatever a library prints there would break the client's parser. */
+function claimStdout(): Writable {
+  const write = process.stdout.write.bind(process.stdout);
+  const mine = new Writable({
+    decodeStrings: false,
+    write: (chunk: string | Uint8Array, _encoding, done) => void write(chunk, (error) => done(error)),
+  });
+  process.stdout.write = process.stderr.write.bind(process.stderr);
+  process.stdout.on('error', (error) => mine.destroy(error));
+  return mine;
+}

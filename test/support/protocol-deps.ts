@@ -1,0 +1,104 @@
+import { randomUUID } from 'node:crypto';
+import { systemClock } from '../../src/core/clock.ts';
+import type { JsonObject } from '../../src/core/json.ts';
+import { silentLogger } from '../../src/core/logger.ts';
+import type { Definition, LoadedDefinition, Step } from '../../src/definition/model.ts';
+import type { Block, StepSyntax, StepSyntaxTable } from '../../src/definition/step-syntax.ts';
+import { DEFAULT_PROTOCOL_SETTINGS, type DefinitionSource, type ProtocolDeps } from '../../src/protocol/deps.ts';
+import { FakeTaskService, type FakeWorkflow } from './fake-task-service.ts';
+
+/** A definition with everything a protocol test does not care about filled in. */
+export function definitionOf(name: string, more: Partial<Definition> = {}): Definition {
+  return {
+    name,
+    tags: [],
+    variables: { input: {}, global: {}, saved: {} },
+    input_schema: { type: 'object' },
+    task: 'optional',
+    strict: false,
+    secrets: [],
+    steps: [],
+    conditionals: [],
+    tests: [],
+    ...more,
+  };
+}
+
+/** Definitions in memory that can be exchanged, with their change event. */
+export class MemoryDefinitions implements DefinitionSource {
+  readonly #loaded = new Map<string, LoadedDefinition>();
+  readonly #listeners = new Set<() => void>();
+
+  set(definition: Definition): void {
+    this.#loaded.set(definition.name, { definition, digest: 'd'.repeat(64), file: `${definition.name}.yaml` });
+    for (const listener of this.#listeners) listener();
+  }
+
+  list(): readonly LoadedDefinition[] {
+    return [...this.#loaded.values()];
+  }
+
+  get(name: string): LoadedDefinition | undefined {
+    return this.#loaded.get(name);
+  }
+
+  onChange(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+}
+
+function syntax(type: string, blocks: (step: Step) => readonly Block[] = () => []): [string, StepSyntax] {
+  return [
+    type,
+    {
+      type,
+      blocks,
+      fields: () => ({}),
+      expressions: () => [],
+      servers: () => [],
+      summary: '',
+      example: '',
+    },
+  ];
+}
+
+/** Just enough step kinds to walk a definition: leaves, and `group` with its `steps`. */
+export const testSyntaxes: StepSyntaxTable = new Map([
+  syntax('tool'),
+  syntax('resource'),
+  syntax('workflow'),
+  syntax('set'),
+  syntax('code'),
+  syntax('group', (step) => [{ at: ['steps'], steps: step['steps'] as readonly Step[], runs: 'once' }]),
+]);
+
+/** Deps over a fake task service, with room for what a test wants different. */
+export function protocolDeps(more: Partial<ProtocolDeps> = {}): ProtocolDeps & {
+  readonly tasks: FakeTaskService;
+  readonly definitions: MemoryDefinitions;
+  /** Publishes a scripted workflow. */
+  publish(name: string, workflow: FakeWorkflow, definition?: Partial<Definition>): void;
+} {
+  const tasks = new FakeTaskService();
+  const definitions = new MemoryDefinitions();
+  return {
+    facts: () => undefined,
+    syntaxes: testSyntaxes,
+    schema: (): JsonObject => ({ $schema: 'https://json-schema.org/draft/2020-12/schema', type: 'object' }),
+    logger: silentLogger,
+    clock: systemClock,
+    ids: randomUUID,
+    settings: DEFAULT_PROTOCOL_SETTINGS,
+    health: () => ({ ready: true, problems: [] }),
+    metrics: () => 'mcp_workflow_up 1\n',
+    serverInfo: { name: 'mcp-workflow-engine', version: '0.0.0-test' },
+    ...more,
+    tasks,
+    definitions,
+    publish(name, workflow, definition = {}) {
+      tasks.define(name, workflow);
+      definitions.set(definitionOf(name, definition));
+    },
+  };
+}

@@ -5,6 +5,8 @@ import { deepFreeze, isJsonObject } from './core/json.ts';
 import { nearest } from './core/suggest.ts';
 import { environmentName, flagName, SETTINGS } from './settings.ts';
 import type { HttpAddress, LogLevel, NamedToken, SettingName, SettingValues } from './settings.ts';
+import { DEFAULT_LIMITS } from './tasks/limits.ts';
+import type { TaskLimits } from './tasks/limits.ts';
 
 /** Variables of the process, as a plain value. Secrets of the servers file (`${NAME}`) are taken from it at connect time. */
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -20,16 +22,11 @@ export interface Config {
   readonly transports: { readonly stdio: boolean; readonly http?: HttpAddress };
   readonly logLevel: LogLevel;
   readonly inlineWaitMs: number;
-  /** Names and `tag:NAME`; empty = every workflow. */
-  readonly expose: readonly string[];
+  /** Absent = every workflow. */
+  readonly expose?: { readonly names: readonly string[]; readonly tags: readonly string[] };
   readonly compact: boolean;
   readonly resultLimitBytes: number;
-  readonly ttl: { readonly defaultMs: number; readonly maxMs: number };
-  readonly limits: {
-    readonly openTasks: number;
-    readonly openTasksPerPrincipal: number;
-    readonly argumentBytes: number;
-  };
+  readonly limits: TaskLimits;
   readonly allowedHosts: readonly string[];
   readonly allowedOrigins: readonly string[];
   readonly tokens: readonly NamedToken[];
@@ -114,19 +111,34 @@ function toConfig(values: SettingValues): Omit<Config, 'transports' | 'serversGi
     data: values.data,
     logLevel: values.log_level,
     inlineWaitMs: values.inline_wait_ms,
-    expose: values.expose,
+    ...(values.expose.length === 0 ? {} : { expose: exposed(values.expose) }),
     compact: values.compact,
     resultLimitBytes: values.result_limit_bytes,
-    ttl: { defaultMs: values.ttl_default_ms, maxMs: values.ttl_max_ms },
     limits: {
+      ...DEFAULT_LIMITS,
       openTasks: values.max_open_tasks,
       openTasksPerPrincipal: values.max_open_tasks_per_principal,
       argumentBytes: values.max_argument_bytes,
+      entryBytes: values.max_step_bytes,
+      entries: values.max_history,
+      outcomeBytes: values.max_result_bytes,
+      ttlDefault: values.ttl_default_ms,
+      ttlMax: values.ttl_max_ms,
+      pollInterval: values.poll_interval_ms,
     },
     allowedHosts: values.allowed_hosts,
     allowedOrigins: values.allowed_origins,
     tokens: values.tokens,
     allowInsecure: values.allow_insecure,
+  };
+}
+
+const TAG_PREFIX = 'tag:';
+
+function exposed(entries: readonly string[]): NonNullable<Config['expose']> {
+  return {
+    names: entries.filter((entry) => !entry.startsWith(TAG_PREFIX)),
+    tags: entries.flatMap((entry) => (entry.startsWith(TAG_PREFIX) ? [entry.slice(TAG_PREFIX.length)] : [])),
   };
 }
 

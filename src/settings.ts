@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { DEFAULT_LIMITS } from './tasks/limits.ts';
 
 /**
  * Every setting there is, in one table: its key in `mcp-workflow.json`, from which the flag (`log_level` → `--log-level`) and
@@ -171,33 +172,57 @@ export const SETTINGS = {
   }),
   ttl_default_ms: setting({
     schema: whole('milliseconds', 1000),
-    fallback: DAY_MS,
+    fallback: DEFAULT_LIMITS.ttlDefault ?? DAY_MS,
     takes: 'MS',
     help: 'how long a task and its result are kept when the client asks for nothing',
   }),
   ttl_max_ms: setting({
     schema: whole('milliseconds', 1000),
-    fallback: 30 * DAY_MS,
+    fallback: DEFAULT_LIMITS.ttlMax ?? 30 * DAY_MS,
     takes: 'MS',
     help: 'the longest a client may ask for',
   }),
   max_open_tasks: setting({
     schema: whole('tasks', 1),
-    fallback: 10_000,
+    fallback: DEFAULT_LIMITS.openTasks,
     takes: 'N',
     help: 'open tasks in all; further calls are refused',
   }),
   max_open_tasks_per_principal: setting({
     schema: whole('tasks', 1),
-    fallback: 10_000,
+    fallback: DEFAULT_LIMITS.openTasksPerPrincipal,
     takes: 'N',
     help: 'open tasks of one caller',
   }),
   max_argument_bytes: setting({
     schema: whole('bytes', 1024),
-    fallback: 1_048_576,
+    fallback: DEFAULT_LIMITS.argumentBytes,
     takes: 'BYTES',
     help: 'size of the arguments of one call',
+  }),
+  max_result_bytes: setting({
+    schema: whole('bytes', 1024),
+    fallback: DEFAULT_LIMITS.outcomeBytes,
+    takes: 'BYTES',
+    help: 'size of the result of one task',
+  }),
+  max_step_bytes: setting({
+    schema: whole('bytes', 1024),
+    fallback: DEFAULT_LIMITS.entryBytes,
+    takes: 'BYTES',
+    help: 'size of one checkpoint: what a single step may leave behind',
+  }),
+  max_history: setting({
+    schema: whole('entries', 100),
+    fallback: DEFAULT_LIMITS.entries,
+    takes: 'N',
+    help: 'journal entries of one task',
+  }),
+  poll_interval_ms: setting({
+    schema: whole('milliseconds', 10, DAY_MS),
+    fallback: DEFAULT_LIMITS.pollInterval,
+    takes: 'MS',
+    help: 'how long a client that polls is told to wait',
   }),
   allowed_hosts: setting<readonly string[]>({
     schema: list,

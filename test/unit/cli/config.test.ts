@@ -149,6 +149,14 @@ describe('wrong values', () => {
   });
 });
 
+test('--expose separates names from tags', () => {
+  expect(load({ expose: 'daily_site_check, tag:reports' }).expose).toEqual({
+    names: ['daily_site_check'],
+    tags: ['reports'],
+  });
+  expect(load()).not.toHaveProperty('expose');
+});
+
 describe('tokens', () => {
   const token = 'abcdefghijklmnop';
 

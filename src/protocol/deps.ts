@@ -68,6 +68,11 @@ export interface ProtocolDeps {
   readonly health: () => Health | Promise<Health>;
   /** Prometheus text. */
   readonly metrics: () => string;
+  /**
+   * At least 32 secret bytes that sign the `requestState` of multi round-trip requests, kept in the data folder, so that every
+   * server on it, also after a restart, takes up a round that another began. Absent: a key that ends with the process.
+   */
+  readonly requestStateKey?: Uint8Array;
   /** Name and version the server presents itself with. */
   readonly serverInfo: { readonly name: string; readonly version: string };
 }

@@ -1,10 +1,11 @@
 import type { Server as Server2025 } from '@modelcontextprotocol/sdk/server/index.js';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { McpServerFactory } from '@modelcontextprotocol/server';
+import type { McpServerFactory, Transport } from '@modelcontextprotocol/server';
 import type { Caller } from './caller.ts';
 import type { ConnectionContext } from './connection.ts';
 import type { ProtocolDeps } from './deps.ts';
 import { create2025Server } from './rev-2025-11-25/server.ts';
+import { create2026Generation } from './rev-2026-07-28/generation.ts';
 
 /** 2025-11-25 and older: one server per connection, with a handshake and, over HTTP, a session. */
 export interface SessionGeneration {
@@ -17,6 +18,8 @@ export interface StatelessGeneration {
   readonly revision: string;
   /** A server for a stdio connection that opened in this generation. */
   stdio(context: ConnectionContext): ReturnType<McpServerFactory>;
+  /** The pipe of a connection, with what this generation serves beside a server: `subscriptions/listen`. */
+  pipe(transport: Transport, context: ConnectionContext): Transport;
   /** Whether an HTTP request with this body belongs to this generation. */
   owns(request: IncomingMessage, body: unknown): Promise<boolean>;
   /** Answers one HTTP request. The guards have passed; `body` is parsed. Resolves when the answer has been handed over. */
@@ -35,8 +38,9 @@ export interface GenerationTable {
 }
 
 /** The generations this server speaks. `hurry` aborts when the server is stopping. */
-export function createGenerations(deps: ProtocolDeps, _hurry: AbortSignal): GenerationTable {
+export function createGenerations(deps: ProtocolDeps, hurry: AbortSignal): GenerationTable {
   return {
     session: { revision: '2025-11-25', server: (context) => create2025Server(deps, context) },
+    stateless: create2026Generation(deps, hurry),
   };
 }

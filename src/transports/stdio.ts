@@ -48,7 +48,10 @@ export function serveOnStdio(
         ? // The entry only connects and closes a server of the older SDK, which has both methods in the same form.
           (session.server(context) as unknown as ReturnType<Exclude<typeof stateless, undefined>['stdio']>)
         : stateless.stdio(context),
-    { transport, onerror: (error) => deps.logger.warn({ err: error }, 'stdio') },
+    {
+      transport: stateless?.pipe(transport, context) ?? transport,
+      onerror: (error) => deps.logger.warn({ err: error }, 'stdio'),
+    },
   );
   return Promise.resolve({
     closed,

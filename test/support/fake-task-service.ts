@@ -22,8 +22,8 @@ export interface FakeRun {
   /** Changes what clients see. */
   report(change: { message?: string; percent?: number; phases?: readonly Phase[] }): void;
   emit(event: { message: string; level?: string; progress?: number; total?: number; data?: JsonValue }): void;
-  /** Asks and waits for the first answer. */
-  ask(request: InputRequest): Promise<JsonValue>;
+  /** Asks, as the step at `path`, and waits for the first answer. */
+  ask(request: InputRequest, path?: string): Promise<JsonValue>;
 }
 
 /** A scripted workflow: what it returns is its tool result, an `Outcome` is taken as it is, what it throws is a failed step. */
@@ -35,6 +35,8 @@ interface Entry {
   readonly abort: AbortController;
   readonly waiting: Map<string, (answer: JsonValue) => void>;
   readonly digest: string;
+  /** Paths of the questions that were answered. */
+  readonly answered: string[];
 }
 
 /**
@@ -97,7 +99,7 @@ export class FakeTaskService implements TaskService {
       rev: 1,
       warnings: [],
     });
-    const entry: Entry = { view, abort: new AbortController(), waiting: new Map(), digest };
+    const entry: Entry = { view, abort: new AbortController(), waiting: new Map(), digest, answered: [] };
     this.#entries.set(view.taskId, entry);
     if (keyed !== undefined) this.#keys.set(keyed, view.taskId);
     void this.#run(entry, workflow, request.arguments);
@@ -126,7 +128,7 @@ export class FakeTaskService implements TaskService {
             level: event.level ?? 'info',
             ...event,
           }),
-        ask: (request) => this.#ask(entry, request),
+        ask: (request, path) => this.#ask(entry, request, path ?? 's'),
       });
       outcome = 'kind' in end ? end : { kind: 'result', result: end, output: end.structuredContent ?? null };
     } catch (error) {
@@ -178,13 +180,13 @@ export class FakeTaskService implements TaskService {
     }
   }
 
-  #ask(entry: Entry, request: InputRequest): Promise<JsonValue> {
+  #ask(entry: Entry, request: InputRequest, path: string): Promise<JsonValue> {
     const key = `in-${(this.#inputs += 1)}`;
     const answer = new Promise<JsonValue>((resolve) => entry.waiting.set(key, resolve));
     this.#change(entry, {
       status: 'input_required',
       statusMessage: 'waiting for an answer',
-      inputs: [...entry.view.inputs, { key, path: 's', request, requestedAt: this.#clock }],
+      inputs: [...entry.view.inputs, { key, path, request, requestedAt: this.#clock }],
     });
     return answer;
   }
@@ -232,8 +234,11 @@ export class FakeTaskService implements TaskService {
 
   steps(taskId: string, principal: Principal): Promise<readonly StepRow[]> {
     return settled(() => {
-      const { view } = this.#require(taskId, principal);
-      return [{ path: 's', status: view.endedAt === undefined ? 'working' : 'completed', attempts: 1 }];
+      const { view, answered } = this.#require(taskId, principal);
+      return [
+        ...answered.map((path) => ({ path, status: 'completed' as const, attempts: 1, endedAt: view.lastUpdatedAt })),
+        { path: 's', status: view.endedAt === undefined ? 'working' : 'completed', attempts: 1 },
+      ];
     });
   }
 
@@ -278,6 +283,7 @@ export class FakeTaskService implements TaskService {
         throw new TaskError('invalid_input_response', 'content: does not fit the question');
       }
       entry.waiting.delete(key);
+      entry.answered.push(...entry.view.inputs.filter((input) => input.key === key).map((input) => input.path));
       const inputs = entry.view.inputs.filter((input) => input.key !== key);
       this.#change(entry, { inputs, status: inputs.length === 0 ? 'working' : 'input_required' });
       resolve(response);

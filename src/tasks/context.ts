@@ -1,0 +1,56 @@
+import type { Clock } from '../core/clock.ts';
+import type { JsonValue } from '../core/json.ts';
+import type { Logger } from '../core/logger.ts';
+import type { Definition, LoadedDefinition } from '../definition/model.ts';
+import type { Downstream, Random, WorkflowRunner } from '../engine/ports.ts';
+import type { ChangeFeed } from './change-feed.ts';
+import type { TaskLimits } from './limits.ts';
+import type { ProcessProbe } from './process-probe.ts';
+import type { DefinitionSnapshots } from './definition-snapshots.ts';
+import type { StoreHealth } from './store-health.ts';
+import type { TaskStore } from './task-store.ts';
+
+/**
+ * Which tasks this process runs. `all`: those it creates, those nobody runs, those of dead processes (serve). `own`: those it
+ * creates (run). `none`: no task at all; what it creates is for others to run (tasks commands).
+ */
+export type Claims = 'all' | 'own' | 'none';
+
+/** What the task manager is built from. */
+export interface TaskManagerDeps {
+  readonly store: TaskStore;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Unguessable ids of at least 128 bits, of `A–Z a–z 0–9 _ -` only. */
+  readonly ids: () => string;
+  readonly logger: Logger;
+  readonly definitions: { get(name: string): LoadedDefinition | undefined };
+  readonly parseSnapshot: (value: JsonValue) => Definition;
+  readonly runner: WorkflowRunner;
+  readonly downstream: Downstream;
+  readonly claims: Claims;
+  readonly limits?: Partial<TaskLimits>;
+  /** Who this process is and whether others live; the machine's own unless a test says otherwise. */
+  readonly processes?: ProcessProbe;
+}
+
+/** What the parts of the room share. */
+export interface TaskContext {
+  readonly store: TaskStore;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly ids: () => string;
+  readonly logger: Logger;
+  readonly definitions: TaskManagerDeps['definitions'];
+  readonly snapshots: DefinitionSnapshots;
+  readonly runner: WorkflowRunner;
+  readonly downstream: Downstream;
+  readonly claims: Claims;
+  readonly limits: TaskLimits;
+  readonly health: StoreHealth;
+  readonly feed: ChangeFeed;
+  /** The id of this process among runners. */
+  readonly runnerId: string;
+  /** A damaged value was met: it is set apart and reported (D14). */
+  readonly reportDamage: (key: string, message: string) => void;
+}

@@ -1,0 +1,87 @@
+import { createHash } from 'node:crypto';
+import type { Principal } from './task.ts';
+
+/**
+ * Where things lie in the store. Keys are ASCII and ordered, so that listing, recovery and sweeping read ranges and cost what
+ * they return. Parts are task ids, hashes, numbers of fixed width, or percent-encoded names, none of which holds a `:`.
+ */
+export const keys = {
+  /** The record: small, rewritten with every change. */
+  task: (id: string): string => `task:${id}`,
+  /** Arguments and saved variables as of the creation; written once. */
+  args: (id: string): string => `args:${id}`,
+  /** The outcome; exists exactly while the record is terminal. */
+  outcome: (id: string): string => `out:${id}`,
+  /** A definition snapshot, shared by every task of that digest. */
+  definition: (digest: string): string => `def:${digest}`,
+  /** One journal entry. */
+  entry: (id: string, seq: number): string => `j:${id}:${fixed(seq, 12)}`,
+  entries: (id: string): string => `j:${id}:`,
+  /** Exists exactly while the task is not terminal; names the runner. */
+  open: (id: string): string => `open:${id}`,
+  allOpen: 'open:',
+  /** Exists while a cancelled or expired task may still have to be cleaned up; names who does it. */
+  clean: (id: string): string => `clean:${id}`,
+  allClean: 'clean:',
+  /** One row per task in the principal's listing, newest first. */
+  list: (principal: Principal, createdAt: number, id: string): string =>
+    `list:${hashOf(principal)}:${inverted(createdAt)}:${id}`,
+  listing: (principal: Principal): string => `list:${hashOf(principal)}:`,
+  /** When a task's ttl is over, in order of time. */
+  end: (expiresAt: number, id: string): string => `end:${fixed(expiresAt, 15)}:${id}`,
+  endsUpTo: (now: number): { readonly from: string; readonly to: string } => ({
+    from: 'end:',
+    to: `end:${fixed(now + 1, 15)}`,
+  }),
+  idempotency: (principal: Principal, workflow: string, key: string): string =>
+    `idem:${hashOf(`${principal}\0${workflow}\0${key}`)}`,
+  saved: (principal: Principal, workflow: string, name: string): string =>
+    `saved:${hashOf(principal)}:${encodeURIComponent(workflow)}:${encodeURIComponent(name)}`,
+  allSaved: (principal: Principal, workflow: string): string =>
+    `saved:${hashOf(principal)}:${encodeURIComponent(workflow)}:`,
+  runner: (id: string): string => `runner:${id}`,
+  allRunners: 'runner:',
+  /** Rung by a process that changed a task which another one runs, or (runner `any`) that made one for anybody to run. */
+  bell: (runner: string, id: string): string => `bell:${runner}:${id}`,
+  bells: (runner: string): string => `bell:${runner}:`,
+  child: (parent: string, id: string): string => `child:${parent}:${id}`,
+  children: (parent: string): string => `child:${parent}:`,
+} as const;
+
+/** The runner part of a bell that anybody who claims tasks may answer. */
+export const ANY_RUNNER = 'any';
+
+/** The range of all keys that begin with a prefix ending in `:`. */
+export function under(prefix: string): { readonly from: string; readonly to: string } {
+  return { from: prefix, to: `${prefix.slice(0, -1)};` };
+}
+
+/** The last part of a key: a task id in every index. */
+export function lastPart(key: string): string {
+  return key.slice(key.lastIndexOf(':') + 1);
+}
+
+/** The name in a `saved:` key. */
+export function savedName(key: string): string {
+  return decodeURIComponent(lastPart(key));
+}
+
+/** Whether a text that came from outside can be a task id at all. */
+export function isTaskId(text: string): boolean {
+  return /^[A-Za-z0-9_-]{1,100}$/.test(text);
+}
+
+/** 132 bits of SHA-256 as base64url. */
+export function hashOf(text: string): string {
+  return createHash('sha256').update(text).digest('base64url').slice(0, 22);
+}
+
+const LATEST = 999_999_999_999_999;
+
+function inverted(time: number): string {
+  return fixed(LATEST - time, 15);
+}
+
+function fixed(value: number, width: number): string {
+  return String(Math.max(0, Math.trunc(value))).padStart(width, '0');
+}

@@ -1,0 +1,230 @@
+import { Interruption, messageOf, StepFailure } from '../core/failure.ts';
+import type { JsonObject } from '../core/json.ts';
+import { isJsonObject } from '../core/json.ts';
+import type { Definition } from '../definition/model.ts';
+import type { JournalEntry, StoredEntry } from '../engine/journal.ts';
+import type { Children, RunEnd, RunPorts, RunTask } from '../engine/ports.ts';
+import type { TaskContext } from './context.ts';
+import { failedOutcome, settle } from './ending.ts';
+import { TaskInputs } from './input-gate.ts';
+import { JournalState } from './journal-state.ts';
+import { keys } from './keys.ts';
+import { RunProgressSink } from './progress.ts';
+import { objectOf, viewOf } from './record.ts';
+import type { MarkedRecord, TaskRecord } from './record.ts';
+import { loadEntries, RunJournal } from './run-journal.ts';
+import { DamagedValueError } from './task-store.ts';
+import { assertOwned, TaskWriter } from './task-writer.ts';
+import type { Applied } from './task-writer.ts';
+import { transition } from './transition.ts';
+
+/** How the run of a task in this process came to an end. */
+export type RunStop =
+  /** Its outcome is durable. */
+  | 'settled'
+  /** The task was ended from outside: cancelled, or failed because its ttl was over. */
+  | 'cancelled'
+  /** It goes on elsewhere or later: shutdown, or another process has it. */
+  | 'left';
+
+/**
+ * One run of one task in this process: joins the task's writer, journal, inputs and progress to the engine's ports.
+ * Constructed only by whoever has just created or claimed the task; from then on every change made in this process goes through `writer` (T1).
+ */
+export class OpenRun {
+  readonly id: string;
+  readonly writer: TaskWriter;
+  readonly epoch: number;
+  readonly principal: string;
+  /** Resolves, never rejects, when the run has stopped. */
+  readonly stopped: Promise<RunStop>;
+  readonly #context: TaskContext;
+  readonly #controller = new AbortController();
+  readonly #state: JournalState;
+  readonly #inputs: TaskInputs;
+  readonly #progress: RunProgressSink;
+
+  constructor(
+    context: TaskContext,
+    marked: MarkedRecord,
+    entries: readonly StoredEntry[],
+    children: (run: OpenRun) => Children,
+  ) {
+    const { clock, feed, store, health, runnerId } = context;
+    this.#context = context;
+    this.id = marked.record.id;
+    this.principal = marked.record.principal;
+    this.epoch = marked.record.epoch;
+    this.#state = new JournalState(entries);
+    this.writer = new TaskWriter(marked, {
+      store,
+      clock,
+      health,
+      onCommitted: (record, added) => this.#committed(record, added),
+      onForeign: (record) => this.#foreign(record),
+    });
+    const { writer, epoch } = this;
+    const shared = { writer, clock, runner: runnerId, epoch, signal: this.#controller.signal };
+    this.#inputs = new TaskInputs({ ...shared, state: this.#state });
+    this.#progress = new RunProgressSink({ ...shared, feed });
+    this.stopped = this.#run(children(this));
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  /** Stops the run; `stopped` resolves when the engine has let go of it. */
+  abort(why: Interruption['why']): void {
+    this.#controller.abort(new Interruption(why));
+  }
+
+  #committed(record: TaskRecord, entries: readonly StoredEntry[]): void {
+    for (const entry of entries) this.#state.add(entry);
+    this.#inputs.committed(entries);
+    this.#progress.committed(record);
+    if (record.state.kind === 'ended') this.abort('cancel');
+    this.#context.feed.publish({ type: 'changed', view: viewOf(record) });
+  }
+
+  async #foreign(record: TaskRecord | undefined): Promise<void> {
+    if (record === undefined) return this.abort('fenced');
+    if (record.epoch !== this.epoch) return this.abort('fenced');
+    if (record.state.kind === 'ended') this.abort('cancel');
+    const { entries } = await loadEntries(this.#context.store, this.id, this.#state.lastSeq);
+    for (const entry of entries) this.#state.add(entry);
+    this.#inputs.committed(entries);
+    this.#context.feed.publish({ type: 'changed', view: viewOf(record) });
+  }
+
+  async #run(children: Children): Promise<RunStop> {
+    try {
+      const definition = await this.#definition();
+      const task = await this.#task();
+      await this.#settle(await this.#context.runner.run(definition, task, this.#ports(children), this.signal));
+      return 'settled';
+    } catch (error) {
+      return this.#stoppedBy(error);
+    }
+  }
+
+  async #stoppedBy(error: unknown): Promise<RunStop> {
+    const reason: unknown = this.signal.aborted ? this.signal.reason : error;
+    if (reason instanceof Interruption) return reason.why === 'cancel' ? 'cancelled' : 'left';
+    try {
+      await this.#settle({ outcome: failedOutcome(this.#failureOf(reason)), warnings: [] });
+      return 'settled';
+    } catch (again) {
+      if (again instanceof Interruption) return again.why === 'cancel' ? 'cancelled' : 'left';
+      this.#context.logger.error({ taskId: this.id, error: messageOf(again) }, 'a task could not be settled');
+      return 'left';
+    }
+  }
+
+  #failureOf(error: unknown): StepFailure['failure'] {
+    if (error instanceof StepFailure) return error.failure;
+    const { logger, reportDamage, ids } = this.#context;
+    if (error instanceof DamagedValueError) {
+      reportDamage(error.key, error.message);
+      return { code: 'interrupted', message: 'stored data of this task is damaged' };
+    }
+    const correlation = ids();
+    logger.error(
+      { taskId: this.id, correlation, error: error instanceof Error ? error.stack : messageOf(error) },
+      'a run met a bug',
+    );
+    return { code: 'internal_error', message: `internal error (${correlation})` };
+  }
+
+  async #definition(): Promise<Definition> {
+    const { workflow, digest } = this.writer.record;
+    const definition = await this.#patiently(() => this.#context.snapshots.load(workflow, digest));
+    if (definition !== undefined) return definition;
+    throw new StepFailure({
+      code: 'interrupted',
+      message: `the definition snapshot ${digest.slice(0, 12)} is missing`,
+    });
+  }
+
+  async #task(): Promise<RunTask> {
+    const { id, createdAt, scheduleTime, depth } = this.writer.record;
+    const stored = await this.#patiently(() => this.#context.store.get(keys.args(id)));
+    if (stored === undefined) throw new DamagedValueError(keys.args(id), 'the arguments are missing');
+    const row = objectOf(stored);
+    return {
+      taskId: id,
+      createdAt,
+      input: objectIn(row, 'arguments'),
+      saved: objectIn(row, 'saved'),
+      ...(scheduleTime !== undefined && { scheduleTime }),
+      depth,
+    };
+  }
+
+  /** Reads; while the store fails it waits for it (D13). */
+  async #patiently<T>(read: () => Promise<T>): Promise<T> {
+    return this.#context.health.patiently(read, this.signal);
+  }
+
+  #ports(children: Children): RunPorts {
+    const { clock, random, downstream, logger, limits } = this.#context;
+    return {
+      clock,
+      random,
+      downstream,
+      input: this.#inputs,
+      children,
+      progress: this.#progress,
+      journal: new RunJournal(this.#state, (entries) => this.#append(entries), limits),
+      logger: logger.child({ taskId: this.id }),
+    };
+  }
+
+  async #append(entries: readonly JournalEntry[]): Promise<readonly StoredEntry[]> {
+    const written = await this.writer.change({
+      patient: true,
+      apply: (record, now) => this.#appended(record, entries, now),
+    });
+    return written.entries;
+  }
+
+  #appended(record: TaskRecord, entries: readonly JournalEntry[], now: number): Applied {
+    assertOwned(record, this.#context.runnerId, this.epoch);
+    const finished = entries.filter((entry) => entry.type === 'finished');
+    const inputs = record.state.kind === 'open' ? record.state.inputs : [];
+    const closed = inputs
+      .filter((input) => finished.some(({ path }) => belongsTo(input.path, path)))
+      .map(({ key }) => key);
+    return {
+      record: closed.length === 0 ? record : transition(record, { type: 'input_closed', keys: closed }, now),
+      entries,
+      puts: finished.flatMap(({ saved }) =>
+        Object.entries(saved ?? {}).map(([name, value]) => ({
+          key: keys.saved(record.principal, record.workflow, name),
+          value,
+        })),
+      ),
+    };
+  }
+
+  async #settle(end: RunEnd): Promise<void> {
+    const { runnerId, limits } = this.#context;
+    await this.writer.change({
+      patient: true,
+      apply: (record, now) => {
+        assertOwned(record, runnerId, this.epoch);
+        return settle(record, end, limits, now);
+      },
+    });
+  }
+}
+
+/** Whether a path is that of the step, of something inside it, or of a note beside it. */
+function belongsTo(path: string, step: string): boolean {
+  return path.startsWith(step) && ['', '/', '[', '!'].includes(path.charAt(step.length));
+}
+
+function objectIn(row: JsonObject, key: string): JsonObject {
+  const value = row[key];
+  return isJsonObject(value) ? value : {};
+}

@@ -1,0 +1,94 @@
+import { StepFailure } from '../core/failure.ts';
+import type { Journal, JournalEntry, StoredEntry } from '../engine/journal.ts';
+import type { JournalState } from './journal-state.ts';
+import { entryOf } from './record.ts';
+import { keys } from './keys.ts';
+import type { TaskLimits } from './limits.ts';
+import type { TaskStore } from './task-store.ts';
+
+/** Makes entries durable, in order; resolves with them numbered, once `JournalState` has them. */
+export type Append = (entries: readonly JournalEntry[]) => Promise<readonly StoredEntry[]>;
+
+/** The engine's journal: reads from memory, appends through the task's writer. */
+export class RunJournal implements Journal {
+  readonly #state: JournalState;
+  readonly #append: Append;
+  readonly #limits: TaskLimits;
+
+  constructor(state: JournalState, append: Append, limits: TaskLimits) {
+    this.#state = state;
+    this.#append = append;
+    this.#limits = limits;
+  }
+
+  entries(): Iterable<StoredEntry> {
+    return this.#state.entries();
+  }
+
+  finished(path: string): ReturnType<Journal['finished']> {
+    return this.#state.finished(path);
+  }
+
+  lastAttempt(path: string): ReturnType<Journal['lastAttempt']> {
+    return this.#state.lastAttempt(path);
+  }
+
+  timer(path: string): number | undefined {
+    return this.#state.timer(path);
+  }
+
+  decision(path: string): ReturnType<Journal['decision']> {
+    return this.#state.decision(path);
+  }
+
+  handle(path: string): ReturnType<Journal['handle']> {
+    return this.#state.handle(path);
+  }
+
+  /**
+   * Resolves when the entries are durable; while the store fails it waits for it to recover. Rejects with `Interruption`
+   * (`fenced`, `cancel`, `shutdown`) when this run may not write any more, with `StepFailure('limit_exceeded')` when an entry or the journal grows
+   * too large (D16); nothing was written then.
+   */
+  async append(...entries: readonly JournalEntry[]): Promise<readonly StoredEntry[]> {
+    if (entries.length === 0) return [];
+    if (this.#state.lastSeq + entries.length > this.#limits.entries) {
+      throw tooMuch(`the journal holds more than ${this.#limits.entries} entries`);
+    }
+    for (const entry of entries) {
+      const bytes = entry.type === 'finished' || entry.type === 'handle' ? Buffer.byteLength(JSON.stringify(entry)) : 0;
+      if (bytes > this.#limits.entryBytes) {
+        throw tooMuch(
+          `a result of ${bytes} bytes is larger than the ${this.#limits.entryBytes} a journal entry may have`,
+        );
+      }
+    }
+    return this.#append(entries);
+  }
+}
+
+function tooMuch(message: string): StepFailure {
+  return new StepFailure({ code: 'limit_exceeded', message });
+}
+
+const PAGE = 500;
+
+/** Reads a journal from the store, from `afterSeq` (exclusive). A damaged entry is named, and nothing behind it counts. */
+export async function loadEntries(
+  store: TaskStore,
+  id: string,
+  afterSeq = 0,
+): Promise<{ readonly entries: readonly StoredEntry[]; readonly damaged: readonly string[] }> {
+  const entries: StoredEntry[] = [];
+  for (let seq = afterSeq; ;) {
+    const page = await store.range({
+      from: keys.entry(id, seq + 1),
+      to: `${keys.entries(id).slice(0, -1)};`,
+      limit: PAGE,
+    });
+    for (const stored of page.items) entries.push(entryOf(stored));
+    seq = entries.at(-1)?.seq ?? seq;
+    if (page.damaged.length > 0) return { entries, damaged: page.damaged };
+    if (page.items.length < PAGE) return { entries, damaged: [] };
+  }
+}

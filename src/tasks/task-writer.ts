@@ -1,0 +1,242 @@
+import type { Clock } from '../core/clock.ts';
+import { Interruption } from '../core/failure.ts';
+import type { JournalEntry, StoredEntry } from '../engine/journal.ts';
+import { keys } from './keys.ts';
+import { asJson, loadRecord, recordValue } from './record.ts';
+import type { MarkedRecord, TaskRecord } from './record.ts';
+import type { StoreHealth } from './store-health.ts';
+import { StoreError } from './task-store.ts';
+import type { Batch, TaskStore } from './task-store.ts';
+import { transition } from './transition.ts';
+
+/*
+ * T1  One writer per task in a process; its changes are applied one after another, each to the record that the one before left.
+ * T2  Nobody is told before the commit: promises resolve and `onCommitted` fires after it.
+ * D6  Every batch is guarded by the record's mark, which covers runner and epoch: a stale process cannot write.
+ * D13 A write that failed is never acknowledged. It may have been made all the same: that is looked up before it is tried again.
+ */
+
+/** What a change does to the record. Entries are numbered by the writer. */
+export interface Applied {
+  readonly record: TaskRecord;
+  readonly entries?: readonly JournalEntry[];
+  readonly puts?: Batch['puts'];
+  readonly deletes?: readonly string[];
+}
+
+/** A change of a task. */
+export interface Change {
+  /** Pure: it may run again on a newer record. What it throws rejects this change alone. */
+  readonly apply: (record: TaskRecord, now: number) => Applied;
+  /** Waits for the store to recover instead of rejecting with `StoreError`. */
+  readonly patient: boolean;
+}
+
+export interface Written {
+  readonly record: TaskRecord;
+  readonly entries: readonly StoredEntry[];
+}
+
+export interface WriterDeps {
+  readonly store: TaskStore;
+  readonly clock: Clock;
+  readonly health: StoreHealth;
+  /** After every commit of this writer. Must not throw. */
+  readonly onCommitted: (record: TaskRecord, entries: readonly StoredEntry[]) => void;
+  /** Another process has changed the record (`undefined`: removed it); called before waiting changes are applied to it. */
+  readonly onForeign?: (record: TaskRecord | undefined) => Promise<void>;
+}
+
+interface Pending {
+  readonly change: Change;
+  readonly resolve: (written: Written) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+interface Planned {
+  readonly record: TaskRecord;
+  readonly batch: Batch;
+  readonly parts: readonly { readonly pending: Pending; readonly written: Written }[];
+}
+
+/** The serial writer of one task: queued changes go out together as one atomic batch. */
+export class TaskWriter {
+  readonly #deps: WriterDeps;
+  #base: MarkedRecord;
+  #queue: Pending[] = [];
+  #draining: Promise<void> | undefined;
+  /** Applied once to every batch of a task that is still open: progress rides along. Returns its argument when there is nothing. */
+  rider: ((record: TaskRecord, now: number) => TaskRecord) | undefined;
+
+  constructor(base: MarkedRecord, deps: WriterDeps) {
+    this.#base = base;
+    this.#deps = deps;
+  }
+
+  /** The record as last committed or read by this writer. */
+  get record(): TaskRecord {
+    return this.#base.record;
+  }
+
+  /** Resolves when the change is durable; a change that leaves the record as it is resolves without a write. */
+  change(change: Change): Promise<Written> {
+    return new Promise((resolve, reject) => {
+      const pending = { change, resolve, reject };
+      this.#queue.push(pending);
+      this.#draining ??= this.#drain();
+    });
+  }
+
+  /** Reads the record again; when another process has changed it, `onForeign` is told. Rejects with `StoreError` or, when the task is gone, `Interruption('fenced')`. */
+  async refresh(): Promise<void> {
+    await this.idle();
+    const reading = this.#reload();
+    this.#draining = reading
+      .catch(() => undefined)
+      .then(() => {
+        this.#draining = this.#queue.length > 0 ? this.#drain() : undefined;
+      });
+    await reading;
+  }
+
+  /** Resolves when every change given so far has settled. */
+  async idle(): Promise<void> {
+    while (this.#draining !== undefined) await this.#draining.catch(() => undefined);
+  }
+
+  async #drain(): Promise<void> {
+    // Changes of one turn of the event loop share the first batch.
+    await Promise.resolve();
+    while (this.#queue.length > 0) {
+      const taken = this.#queue;
+      this.#queue = [];
+      try {
+        await this.#commit(taken);
+      } catch (error) {
+        for (const { reject } of taken) reject(error);
+      }
+    }
+    this.#draining = undefined;
+  }
+
+  async #commit(taken: readonly Pending[]): Promise<void> {
+    let left = taken;
+    let stale = false;
+    while (left.length > 0) {
+      try {
+        if (stale) await this.#reload();
+        stale = true;
+        const planned = this.#plan(left);
+        if (planned === undefined) return;
+        left = planned.parts.map(({ pending }) => pending);
+        if (await this.#attempt(planned)) return;
+      } catch (error) {
+        if (!(error instanceof StoreError)) throw error;
+        for (const { change, reject } of left) if (!change.patient) reject(error);
+        left = left.filter(({ change }) => change.patient);
+        if (left.length > 0) await this.#deps.health.recovered();
+      }
+    }
+  }
+
+  /** Applies the changes to the base; those that throw are rejected and left out. `undefined` = nothing to write. */
+  #plan(changes: readonly Pending[]): Planned | undefined {
+    let { record } = this.#base;
+    const now = Math.max(this.#deps.clock.now(), record.updatedAt);
+    const puts: { key: string; value: Batch['puts'][number]['value'] }[] = [];
+    const deletes: string[] = [];
+    const parts: { pending: Pending; written: Written }[] = [];
+    for (const pending of changes) {
+      try {
+        const applied = pending.change.apply(record, now);
+        const entries = (applied.entries ?? []).map((entry, index) => ({
+          ...entry,
+          seq: record.seq + 1 + index,
+          at: now,
+        }));
+        record = entries.length === 0 ? applied.record : counted(applied.record, record.seq + entries.length, now);
+        for (const entry of entries) puts.push({ key: keys.entry(record.id, entry.seq), value: asJson(entry) });
+        puts.push(...(applied.puts ?? []));
+        deletes.push(...(applied.deletes ?? []));
+        parts.push({ pending, written: { record, entries } });
+      } catch (error) {
+        pending.reject(error);
+      }
+    }
+    if (record.state.kind === 'open' && record !== this.#base.record) record = this.rider?.(record, now) ?? record;
+    if (record === this.#base.record && puts.length === 0 && deletes.length === 0) {
+      for (const { pending, written } of parts) pending.resolve(written);
+      return undefined;
+    }
+    if (parts.length === 0) return undefined;
+    const key = keys.task(record.id);
+    const written = new Set(puts.map((put) => put.key));
+    return {
+      record,
+      parts,
+      batch: {
+        guards: [{ key, mark: this.#base.mark }],
+        puts: [{ key, value: recordValue(record) }, ...puts],
+        // A later change may put what an earlier one deleted; within one batch the put is meant.
+        deletes: deletes.filter((deleted) => !written.has(deleted)),
+      },
+    };
+  }
+
+  /** False = another process has changed the record. Rejects with `StoreError` when the write was not made. */
+  async #attempt(planned: Planned): Promise<boolean> {
+    try {
+      const result = await this.#deps.store.commit(planned.batch);
+      if (result.ok) this.#committed(planned, result.marks[0] ?? '');
+      return result.ok;
+    } catch (error) {
+      if (error instanceof StoreError) this.#deps.health.failed(error);
+      if (await this.#wasMade(planned)) return true;
+      throw error;
+    }
+  }
+
+  /** The store said no, but the write may have been made: the record then is byte for byte the one we wrote. */
+  async #wasMade(planned: Planned): Promise<boolean> {
+    try {
+      const found = await this.#deps.store.get(keys.task(planned.record.id));
+      if (found === undefined || JSON.stringify(found.value) !== JSON.stringify(planned.record)) return false;
+      this.#committed(planned, found.mark);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  #committed(planned: Planned, mark: string): void {
+    this.#base = { record: planned.record, mark };
+    this.#deps.onCommitted(
+      planned.record,
+      planned.parts.flatMap(({ written }) => written.entries),
+    );
+    for (const { pending, written } of planned.parts)
+      pending.resolve({ record: planned.record, entries: written.entries });
+  }
+
+  async #reload(): Promise<void> {
+    const found = await loadRecord(this.#deps.store, this.#base.record.id);
+    if (found?.mark === this.#base.mark) return;
+    // First told, then believed: when telling fails, the next read tells again.
+    await this.#deps.onForeign?.(found?.record);
+    if (found !== undefined) this.#base = found;
+    else throw new Interruption('fenced');
+  }
+}
+
+function counted(record: TaskRecord, seq: number, now: number): TaskRecord {
+  if (record.state.kind === 'open')
+    return { ...transition(record, { type: 'appended', count: seq - record.seq }, now), rev: record.rev + 1 };
+  // The entry that tells of the end is part of the same transition.
+  return { ...record, seq };
+}
+
+/** Throws `Interruption` unless this runner, in this epoch, still runs the task. */
+export function assertOwned(record: TaskRecord, runner: string, epoch: number): void {
+  if (record.state.kind === 'open' && record.state.runner === runner && record.epoch === epoch) return;
+  throw new Interruption(record.state.kind === 'ended' && record.epoch === epoch ? 'cancel' : 'fenced');
+}

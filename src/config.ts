@@ -235,3 +235,8 @@ function didYouMean(word: string, candidates: Iterable<string>): string {
 function isSettingName(key: string): key is SettingName {
   return Object.hasOwn(SETTINGS, key);
 }
+
+/** Colours and moving lines are wanted unless `NO_COLOR` is set (no-color.org) or the terminal can only print. */
+export function wantsColour(environment: Environment = process.env): boolean {
+  return (environment['NO_COLOR'] ?? '') === '' && environment['TERM'] !== 'dumb';
+}

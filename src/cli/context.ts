@@ -6,6 +6,7 @@ import type { Logger } from '../core/logger.ts';
 import { createLogger } from '../logging/pino.ts';
 import { flagName, flagSyntax, SETTINGS } from '../settings.ts';
 import type { SettingName } from '../settings.ts';
+import type { StartMessage } from './detach.ts';
 import type { EngineDoor, OpenEngine } from './engine-door.ts';
 import type { ExitCode } from './exit.ts';
 import type { Terminal } from './terminal.ts';
@@ -18,6 +19,8 @@ export interface CliContext {
   /** Absent = the process's own environment and folder. */
   readonly environment?: Environment;
   readonly cwd?: string;
+  /** Only in a process that `--detach` left in the background. */
+  readonly tellParent?: (message: StartMessage) => void;
   /** Set by the command that ran. */
   exitCode: ExitCode;
 }

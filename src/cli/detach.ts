@@ -5,7 +5,7 @@ import { CommandError, EXIT } from './exit.ts';
 import type { ExitCode } from './exit.ts';
 
 /** What the process in the background tells the one that started it, once. */
-type Message = { readonly taskId: string } | { readonly problem: string; readonly exitCode: ExitCode };
+export type StartMessage = { readonly taskId: string } | { readonly problem: string; readonly exitCode: ExitCode };
 
 /**
  * Starts this program again in the background to run one task, and resolves with the id of the task once it is durable. The
@@ -31,7 +31,7 @@ export function startDetached(
       if (child.connected) child.disconnect();
       child.unref();
     };
-    child.once('message', (message: Message) => {
+    child.once('message', (message: StartMessage) => {
       if ('taskId' in message) resolve(message.taskId);
       else reject(new CommandError(message.exitCode, message.problem));
       release();
@@ -45,17 +45,8 @@ export function startDetached(
   });
 }
 
-/** In the process in the background: the task is durable. */
-export function reportStarted(taskId: string): void {
-  tell({ taskId });
-}
-
-/** In the process in the background: it cannot start. Does nothing in any other process. */
-export function reportProblem(problem: string, exitCode: ExitCode): void {
-  tell({ problem, exitCode });
-}
-
-function tell(message: Message): void {
+/** In the process in the background: tells the one that started it, and lets go of it. */
+export function tellParent(message: StartMessage): void {
   if (process.send === undefined || !process.connected) return;
   process.send(message, undefined, undefined, () => {
     if (process.connected) process.disconnect();

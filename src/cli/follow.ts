@@ -102,7 +102,8 @@ class Follower {
         this.#view = (await this.#tasks.get(taskId, principal)) ?? this.#view;
         continue;
       }
-      if (this.#options.stopOnInput && this.#view.status === 'input_required' && !isBusy(steps)) return 'waiting';
+      if (this.#options.stopOnInput && this.#view.status === 'input_required' && !isBusy(steps, this.#view.inputs))
+        return 'waiting';
       this.#view = await this.#tasks.waitForChange(taskId, principal, this.#view.rev, this.#leave.signal);
     }
   }
@@ -163,10 +164,14 @@ class Follower {
   }
 }
 
-/** True while a step runs that is not merely around another one that runs or waits. */
-function isBusy(steps: readonly StepRow[]): boolean {
-  const open = steps.filter((row) => row.status === 'working' || row.status === 'waiting');
-  return open.some((row) => row.status === 'working' && !open.some((other) => isInside(other.path, row.path)));
+/** True while a step runs that is neither the one that asks nor merely around another one that runs or waits. */
+function isBusy(steps: readonly StepRow[], inputs: readonly PendingInput[]): boolean {
+  const asking = inputs.map((input) => input.path);
+  const open = steps.filter((row) => row.status === 'working' || row.status === 'waiting').map((row) => row.path);
+  return steps.some(
+    ({ path, status }) =>
+      status === 'working' && !asking.includes(path) && ![...open, ...asking].some((other) => isInside(other, path)),
+  );
 }
 
 function isInside(path: string, outer: string): boolean {

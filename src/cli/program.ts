@@ -4,7 +4,6 @@ import { messageOf } from '../core/failure.ts';
 import { TaskError } from '../tasks/task.ts';
 import type { TaskErrorCode } from '../tasks/task.ts';
 import type { CliContext } from './context.ts';
-import { reportProblem } from './detach.ts';
 import { CommandError, EXIT } from './exit.ts';
 import type { ExitCode } from './exit.ts';
 import { addList } from './list.ts';
@@ -25,7 +24,7 @@ export async function runCli(args: readonly string[], version: string, context: 
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
     const { text, exitCode } = explainError(error);
     context.terminal.err.write(`${text}\n`);
-    reportProblem(text, exitCode);
+    context.tellParent?.({ problem: text, exitCode });
     return exitCode;
   }
 }

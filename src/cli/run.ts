@@ -6,7 +6,7 @@ import type { TaskView } from '../tasks/task.ts';
 import { readArguments } from './arguments.ts';
 import { addSettings, collect, COMMON_SETTINGS, withEngine } from './context.ts';
 import type { CliContext } from './context.ts';
-import { reportStarted, startDetached } from './detach.ts';
+import { startDetached } from './detach.ts';
 import type { EngineDoor } from './engine-door.ts';
 import { EXIT, usageError } from './exit.ts';
 import { follow } from './follow.ts';
@@ -44,7 +44,7 @@ async function run(command: Command, context: CliContext, name: string, flags: R
   const human = terminal.out.isTerminal && flags.json !== true;
   await withEngine(command, context, { claims: 'own', quiet: true }, async (engine) => {
     const view = await create(engine, context, name, flags);
-    if (flags.background === true) reportStarted(view.taskId);
+    if (flags.background === true) context.tellParent?.({ taskId: view.taskId });
     const followed = await follow(engine.tasks, view.taskId, {
       principal: LOCAL_PRINCIPAL,
       terminal,

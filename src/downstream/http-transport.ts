@@ -72,8 +72,8 @@ export class HttpTransport implements ServerTransport {
     };
   }
 
-  get endReason(): string | undefined {
-    return this.closed ? 'was disconnected' : undefined;
+  get endReason(): undefined {
+    return undefined;
   }
 
   get sessionId(): string | undefined {

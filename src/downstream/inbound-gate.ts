@@ -1,4 +1,5 @@
 import type { JSONRPCMessage, RequestId } from '@modelcontextprotocol/client';
+import { stepFailure } from '../core/failure.ts';
 import type { DroppedLine } from './line-splitter.ts';
 import { tooLarge } from './limits.ts';
 
@@ -57,6 +58,20 @@ export class InboundGate {
       target !== undefined &&
       this.fail(target, tooLarge(`an answer of ${line.bytes} bytes is over the limit of ${maxBytes} bytes`))
     );
+  }
+
+  /** A text that is no JSON-RPC message: fails the request it means to answer. Returns false when there is none. */
+  failMalformed(text: string): boolean {
+    let value: unknown;
+    try {
+      value = JSON.parse(text);
+    } catch {
+      return false;
+    }
+    if (typeof value !== 'object' || value === null || !('id' in value) || 'method' in value) return false;
+    const { id } = value;
+    if (typeof id !== 'number' && typeof id !== 'string') return false;
+    return this.fail(id, stepFailure('transport', 'the answer is not a valid JSON-RPC response'));
   }
 
   fail(id: RequestId, error: Error): boolean {

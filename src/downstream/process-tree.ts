@@ -1,7 +1,7 @@
 import { spawn, type ChildProcessByStdio } from 'node:child_process';
 import type { Readable, Writable } from 'node:stream';
 import type { Clock } from '../core/clock.ts';
-import { messageOf } from '../core/failure.ts';
+import { messageOf, stepFailure } from '../core/failure.ts';
 import type { ProcessGuard } from './process-guard.ts';
 
 /** How long a server may take to end by itself before it is asked, and after that before it is killed. */
@@ -9,6 +9,8 @@ const GRACE_MS = 2000;
 /** How long output is still read from the pipes after the process has ended (a grandchild may hold them open). */
 const DRAIN_MS = 200;
 const POLL_MS = 20;
+/** What the leader left behind has no input from us that could end it: it is asked soon. */
+const ORPHAN_GRACE_MS = 200;
 
 export interface ProcessOptions {
   readonly command: string;
@@ -62,7 +64,7 @@ export class ProcessTree {
     guard.add(pid);
   }
 
-  /** Rejects with an error that says why the command could not be started (`ENOENT`, `EACCES`, a missing folder). */
+  /** Rejects with a `StepFailure` that says why the command could not be started (`ENOENT`, `EACCES`, a missing folder). */
   static start(options: ProcessOptions, clock: Clock, guard: ProcessGuard): Promise<ProcessTree> {
     return new Promise((resolve, reject) => {
       const child = spawn(options.command, [...options.args], {
@@ -73,7 +75,7 @@ export class ProcessTree {
         windowsHide: true,
       });
       for (const stream of [child.stdin, child.stdout, child.stderr]) stream.on('error', () => undefined);
-      child.once('error', (error) => reject(new Error(startError(options, error), { cause: error })));
+      child.once('error', (error) => reject(stepFailure('transport', startError(options, error))));
       child.once('spawn', () => {
         if (child.pid !== undefined) resolve(new ProcessTree(child, child.pid, clock, guard));
       });
@@ -91,24 +93,27 @@ export class ProcessTree {
 
   private async stopTree(): Promise<void> {
     this.stdin.end();
-    await this.gone(GRACE_MS);
-    if (this.isAlive()) {
+    if (!(await this.gone(GRACE_MS, ORPHAN_GRACE_MS))) {
       this.kill('SIGTERM');
-      if (!(await this.gone(GRACE_MS))) this.kill('SIGKILL');
+      if (!(await this.gone(GRACE_MS, GRACE_MS))) {
+        this.kill('SIGKILL');
+        // Killing takes the system a moment. Members that nobody collects stay in the group as dead entries: no use waiting long.
+        await this.gone(ORPHAN_GRACE_MS, ORPHAN_GRACE_MS);
+      }
     }
     await this.exit;
     this.guard.remove(this.pid);
     for (const stream of [this.child.stdin, this.child.stdout, this.child.stderr]) stream.destroy();
   }
 
-  /** Waits for the group to be empty. Once the leader has gone, the others get a tenth of the time: their input has ended too. */
-  private async gone(ms: number): Promise<boolean> {
+  /** Waits for the group to be empty: `ms` for the leader, `orphansMs` after it for what it left behind. */
+  private async gone(ms: number, orphansMs: number): Promise<boolean> {
     const start = this.clock.monotonic();
     let leaderGoneAt: number | undefined;
     while (this.isAlive()) {
       const now = this.clock.monotonic();
       if (this.hasExited()) leaderGoneAt ??= now;
-      if (now - start >= ms || (leaderGoneAt !== undefined && now - leaderGoneAt >= ms / 10)) return false;
+      if (now - start >= ms || (leaderGoneAt !== undefined && now - leaderGoneAt >= orphansMs)) return false;
       await this.clock.sleep(POLL_MS);
     }
     return true;

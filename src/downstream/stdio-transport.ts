@@ -34,6 +34,7 @@ export class StdioTransport implements ServerTransport {
   private tree: ProcessTree | undefined;
   private log: StderrLog | undefined;
   private why: string | undefined;
+  private closed = false;
 
   constructor(options: StdioTransportOptions) {
     this.options = options;
@@ -71,8 +72,8 @@ export class StdioTransport implements ServerTransport {
     });
     tree.stdout.on('data', (chunk: Buffer) => splitter.push(chunk));
     void tree.ended.then((exit) => {
-      this.why ??= exit;
-      this.gate.failAll(stepFailure('transport', this.endReason ?? exit));
+      if (!this.closed) this.why ??= exit;
+      this.gate.failAll(stepFailure('transport', this.endReason ?? 'was stopped'));
       this.onclose?.();
     });
   }
@@ -89,7 +90,7 @@ export class StdioTransport implements ServerTransport {
   }
 
   async close(): Promise<void> {
-    this.why ??= 'was stopped';
+    this.closed = true;
     await this.tree?.stop();
   }
 
@@ -99,6 +100,7 @@ export class StdioTransport implements ServerTransport {
     try {
       message = deserializeMessage(text);
     } catch {
+      if (this.gate.failMalformed(text)) return;
       this.gate.throwAway('not a message');
       if (this.gate.thrownAway.get('not a message') === 1) {
         const shown = this.options.redactor.text(text.slice(0, 200));

@@ -151,7 +151,10 @@ const AT_CALL = {
       await sleep(1);
     }
   },
-  stops_reading: () => process.stdin.pause(),
+  stops_reading: (id) => {
+    process.stdin.pause();
+    return answer(id, 'reads no more');
+  },
 };
 
 if (behaviour === 'list') {
@@ -160,9 +163,14 @@ if (behaviour === 'list') {
 }
 if (!(behaviour in AT_START) && !(behaviour in AT_CALL)) throw new Error(`no behaviour '${behaviour}'`);
 
-/** @type {((message: any) => void)[]} */
-const awaited = [];
-const nextReply = () => new Promise((resolve) => awaited.push(resolve));
+/** @type {any[]} */
+const replies = [];
+/** @type {(() => void) | undefined} */
+let replied;
+async function nextReply() {
+  while (replies.length === 0) await new Promise((/** @type {(value?: any) => void} */ resolve) => (replied = resolve));
+  return replies.shift();
+}
 const staysAfterInput = ['ignores_sigterm'].includes(behaviour);
 
 await Promise.race([Promise.resolve(AT_START[behaviour]?.()), sleep(50)]);
@@ -175,7 +183,10 @@ createInterface({ input: process.stdin })
 
 async function receive(/** @type {any} */ message) {
   const { id, method, params } = message;
-  if (method === undefined) return awaited.shift()?.(message);
+  if (method === undefined) {
+    replies.push(message);
+    return replied?.();
+  }
   switch (method) {
     case 'initialize':
       if (behaviour === 'exit_in_handshake') process.exit(4);

@@ -2,6 +2,7 @@ import type { JsonObject } from '../../core/json.ts';
 import type { TaskEvent, TaskView } from '../../tasks/task.ts';
 import { requireOutcome, requireTask } from '../calls.ts';
 import type { ProtocolDeps } from '../deps.ts';
+import type { EarlyMessages } from '../early-messages.ts';
 import { keepBeating, ProgressReporter, type ProgressTick } from '../progress.ts';
 import { limitResult } from '../result-limit.ts';
 import { deferredResult } from '../results.ts';
@@ -32,15 +33,22 @@ export interface CallDeps extends ProtocolDeps {
  * or, at the soft deadline, when nobody here can answer or when the server stops, the task's id and what to do next; the run then
  * goes on. Rejects with the signal's reason when the request was withdrawn; what becomes of the run is the caller's decision.
  */
-export async function answerPlainCall(round: Round, channel: CallChannel, deps: CallDeps): Promise<JsonObject> {
+export async function answerPlainCall(
+  round: Round,
+  channel: CallChannel,
+  early: EarlyMessages,
+  deps: CallDeps,
+): Promise<JsonObject> {
   const ended = new AbortController();
   const deadline = new AbortController();
   const reporter = new ProgressReporter(channel.progress ?? (() => undefined));
-  const unsubscribe = deps.tasks.subscribe((event) => {
+  const onEvent = (event: TaskEvent): void => {
     if (event.type !== 'message') return;
     reporter.onMessage(event);
     channel.message?.(event);
-  }, round.view.taskId);
+  };
+  const unsubscribe = deps.tasks.subscribe(onEvent, round.view.taskId);
+  for (const event of early.handOver(round.view.taskId)) onEvent(event);
   if (channel.progress !== undefined) void keepBeating(reporter, deps.clock, ended.signal);
   deps.clock.sleep(deps.settings.inlineWaitMs, ended.signal).then(
     () => deadline.abort(),

@@ -4,6 +4,7 @@ import type { Definition } from '../../definition/model.ts';
 import { TaskError, type TaskView } from '../../tasks/task.ts';
 import { requireOutcome, requireTask, resolveCall } from '../calls.ts';
 import type { Caller } from '../caller.ts';
+import { EarlyMessages } from '../early-messages.ts';
 import { invalidParams, WireError } from '../errors.ts';
 import { waitAtMost } from '../follow.ts';
 import { errorResult } from '../results.ts';
@@ -58,18 +59,33 @@ export async function answerToolCall(
     return callToolResult(await callOwnTool(target.tool, call.arguments, caller, channel.signal, deps));
   }
   const { definition } = target;
-  const declared = declaresTasks(call.capabilities);
-  if (definition.task === 'required' && !declared) throw missingTasksCapability();
-  const begun =
-    call.requestState === undefined
-      ? await firstRound(call, definition, target.arguments, caller, deps)
-      : await nextRound(call, call.requestState, definition, caller, deps);
-  if ('refused' in begun) return begun.refused;
+  if (definition.task === 'required' && !declaresTasks(call.capabilities)) throw missingTasksCapability();
+  const early = new EarlyMessages(deps.tasks);
+  try {
+    const begun =
+      call.requestState === undefined
+        ? await firstRound(call, definition, target.arguments, caller, deps)
+        : await nextRound(call, call.requestState, definition, caller, deps);
+    if ('refused' in begun) return begun.refused;
+    return await answerBegun(call, begun, channel, early, deps);
+  } finally {
+    early.close();
+  }
+}
+
+async function answerBegun(
+  call: ToolCall,
+  begun: Round,
+  channel: CallChannel,
+  early: EarlyMessages,
+  deps: CallDeps,
+): Promise<JsonObject> {
+  const { caller, definition } = begun;
   try {
     const answer =
-      declared && definition.task !== 'forbidden'
+      declaresTasks(call.capabilities) && definition.task !== 'forbidden'
         ? await answerWithTask(begun, channel, deps)
-        : await answerPlainCall(begun, channel, deps);
+        : await answerPlainCall(begun, channel, early, deps);
     // The SDK sends nothing on a request that is over: an answer that nobody gets is no delivered handle (C4).
     channel.signal.throwIfAborted();
     return answer;

@@ -1,0 +1,109 @@
+import type { IncomingMessage } from 'node:http';
+import { RPC } from '../protocol/errors.ts';
+
+/** A request that goes no further: HTTP status and the JSON-RPC error in its body. */
+export interface Refusal {
+  readonly status: number;
+  readonly code: number;
+  readonly message: string;
+  readonly headers?: { readonly [name: string]: string };
+}
+
+/** Shorthand for a refusal that has no number of its own in JSON-RPC. */
+export function refusal(status: number, message: string, headers?: Refusal['headers']): Refusal {
+  return { status, code: RPC.httpRefused, message, ...(headers === undefined ? {} : { headers }) };
+}
+
+/** Which names this server answers to, and which web pages may call it. */
+export interface HostRules {
+  /** Lower-case host names, without port; IPv6 in brackets. */
+  readonly hosts: ReadonlySet<string>;
+  /** Exact origins beside those of the machine itself. */
+  readonly origins: ReadonlySet<string>;
+}
+
+const LOOPBACK_NAMES = ['localhost', '127.0.0.1', '[::1]'];
+
+/** True for an address that only this machine can reach. */
+export function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || host === '[::1]' || /^127(?:\.\d{1,3}){3}$/u.test(host);
+}
+
+/**
+ * The rules of a server bound to `host`: the names of the machine itself, the address it is bound to unless that is every
+ * address, and what the operator adds.
+ */
+export function hostRules(
+  host: string,
+  allowedHosts: readonly string[] = [],
+  allowedOrigins: readonly string[] = [],
+): HostRules {
+  const every = host === '0.0.0.0' || host === '::';
+  const bound = every ? [] : [host.includes(':') && !host.startsWith('[') ? `[${host}]` : host];
+  return {
+    hosts: new Set([...LOOPBACK_NAMES, ...bound, ...allowedHosts].map((name) => name.toLowerCase())),
+    origins: new Set(allowedOrigins.map((origin) => origin.toLowerCase())),
+  };
+}
+
+/**
+ * Refuses what a browser was tricked into sending (DNS rebinding, other sites): the Host has to be one of ours, and an Origin, if
+ * there is one, has to be of this machine or allowed. `undefined` = go on.
+ */
+export function checkHost(request: IncomingMessage, rules: HostRules): Refusal | undefined {
+  const host = hostName(request.headers.host);
+  if (host === undefined || !rules.hosts.has(host)) return refusal(403, 'This Host is not served here');
+  const { origin } = request.headers;
+  if (origin !== undefined && !originAllowed(origin, rules)) return refusal(403, 'This Origin is not allowed');
+  return undefined;
+}
+
+function hostName(header: string | undefined): string | undefined {
+  const match = /^(\[[0-9a-f:.]+\]|[^:[\]/@\s]+)(?::\d{1,5})?$/iu.exec(header ?? '');
+  return match?.[1]?.toLowerCase();
+}
+
+function originAllowed(origin: string, rules: HostRules): boolean {
+  if (rules.origins.has(origin.toLowerCase())) return true;
+  const match = /^https?:\/\/(.+)$/iu.exec(origin);
+  const name = hostName(match?.[1]);
+  return name !== undefined && LOOPBACK_NAMES.includes(name);
+}
+
+/** A body has to be declared as JSON: a form or plain text is what a web page can send without asking. */
+export function checkContentType(request: IncomingMessage): Refusal | undefined {
+  const type = request.headers['content-type']?.split(';', 1)[0]?.trim().toLowerCase();
+  return type === 'application/json' ? undefined : refusal(415, 'Content-Type must be application/json');
+}
+
+/** The parsed body of a request, or why there is none. Reads at most `limit` bytes. Rejects when the connection breaks. */
+export async function readJson(
+  request: IncomingMessage,
+  limit: number,
+): Promise<{ readonly ok: true; readonly body: unknown } | { readonly ok: false; readonly refusal: Refusal }> {
+  const tooLarge = {
+    ok: false,
+    refusal: refusal(413, `The body is larger than ${limit} bytes`, { connection: 'close' }),
+  } as const;
+  if (Number(request.headers['content-length'] ?? 0) > limit) return tooLarge;
+  const chunks: Buffer[] = [];
+  let size = 0;
+  // Not a `for await`: leaving one early destroys the connection before the answer is written.
+  const complete = await new Promise<boolean>((resolve, reject) => {
+    request.on('data', (chunk: Buffer) => {
+      size += chunk.length;
+      if (size > limit) resolve(false);
+      else chunks.push(chunk);
+    });
+    request.on('end', () => resolve(true));
+    request.on('error', reject);
+    request.on('close', () => reject(new Error('the connection closed before the body was complete')));
+  });
+  if (!complete) return tooLarge;
+  try {
+    const body: unknown = JSON.parse(Buffer.concat(chunks).toString('utf8'));
+    return { ok: true, body };
+  } catch {
+    return { ok: false, refusal: { status: 400, code: RPC.parseError, message: 'Parse error: the body is not JSON' } };
+  }
+}

@@ -1,6 +1,7 @@
 import path from 'node:path';
 import { isMap, isPair, isScalar, LineCounter, parseDocument, type Document } from 'yaml';
 import { z } from 'zod';
+import { messageOf } from '../core/failure.ts';
 import { FORBIDDEN_NAMES } from '../core/json.ts';
 import { nearest } from '../core/suggest.ts';
 import type { Issue } from '../definition/model.ts';
@@ -43,7 +44,7 @@ const httpEntry = z.object({
 const KNOWN_KEYS = new Set([...Object.keys(stdioEntry.shape), ...Object.keys(httpEntry.shape)]);
 
 /**
- * Reads the text of a servers file (the `mcpServers` object of MCP hosts; `servers` is accepted too; comments are allowed).
+ * Reads the text of a servers file (the `mcpServers` object of MCP hosts; `servers` is accepted too).
  * Never throws: an entry with an error is reported and left out, the others are kept. Nothing is substituted and nothing is
  * started; relative `cwd` and `command` paths are resolved against the folder of `file`.
  */
@@ -52,9 +53,7 @@ export function parseServersFile(
   file: string,
 ): { readonly catalog: ServerCatalog; readonly issues: readonly Issue[] } {
   const lines = new LineCounter();
-  const document = parseDocument(source, { lineCounter: lines, maxAliasCount: 0 } as Parameters<
-    typeof parseDocument
-  >[1]);
+  const document = parseDocument(source, { lineCounter: lines });
   const reader = new Reader(document, lines, file);
   for (const error of document.errors) {
     const at = lines.linePos(error.pos[0]);
@@ -85,7 +84,7 @@ class Reader {
   }
 
   *servers(): Generator<[string, ServerConfig]> {
-    const root: unknown = this.document.contents === null ? null : this.document.toJS({ maxAliasCount: 0 });
+    const root = this.root();
     const key =
       isRecord(root) && !Object.hasOwn(root, 'mcpServers') && Object.hasOwn(root, 'servers') ? 'servers' : 'mcpServers';
     const entries = isRecord(root) ? root[key] : undefined;
@@ -102,6 +101,16 @@ class Reader {
     for (const [name, entry] of Object.entries(entries)) {
       const config = this.entry(name, entry, [key, name]);
       if (config !== undefined) yield [name, config];
+    }
+  }
+
+  private root(): unknown {
+    try {
+      // Aliases are no JSON and can multiply without end.
+      return this.document.contents === null ? null : this.document.toJS({ maxAliasCount: 0 });
+    } catch (error) {
+      this.problem('error', 'syntax', [], messageOf(error));
+      return undefined;
     }
   }
 

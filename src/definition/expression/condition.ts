@@ -92,12 +92,18 @@ const VALUE_COMPARISONS: {
   ends_with: (a, b) => a !== null && b !== null && textOf(a).endsWith(textOf(b)),
 };
 
-/** `contains`; a step's result (`{{check}}`, `{{check.output}}`) is compared by its text as well. */
+/** `contains`; a step's result (`{{check}}`, `{{check.output}}`) is compared by its text as well, a list of plain values is not. */
 function containsWithText(operand: ConditionOperand, whole: JsonValue, part: JsonValue, names: NameLookup): boolean {
-  if (contains(isStepResult(whole) ? (ownProperty(whole, 'output') ?? null) : whole, part)) return true;
-  if (typeof whole !== 'object' || whole === null || part === null) return false;
+  const output = isStepResult(whole) ? (ownProperty(whole, 'output') ?? null) : whole;
+  if (contains(output, part)) return true;
+  if (typeof output !== 'object' || output === null || part === null) return false;
+  if (Array.isArray(output) && !output.every(isContentBlock)) return false;
   const text = resultText(operand, whole, names);
   return text !== undefined && text.includes(textOf(part));
+}
+
+function isContentBlock(item: JsonValue): boolean {
+  return isJsonObject(item) && typeof ownProperty(item, 'type') === 'string';
 }
 
 function resultText(operand: ConditionOperand, whole: JsonValue, names: NameLookup): string | undefined {

@@ -1,0 +1,70 @@
+import { deepFreeze, isJsonObject } from '../core/json.ts';
+import type { Finding } from './finding.ts';
+import type { Issue, LoadedDefinition } from './model.ts';
+import { normaliseSteps, toDefinition } from './normalise.ts';
+import { checkDocument } from './schema/check.ts';
+import { schemasFor } from './schema/schemas.ts';
+import { digestOf } from './snapshot.ts';
+import type { SourceNode, SourceProblem } from './source/document.ts';
+import { offsetOf, Positions } from './source/positions.ts';
+import { readSource } from './source/read.ts';
+import type { StepSyntaxTable } from './step-syntax.ts';
+import { validateDocument, type ValidateOptions } from './validate.ts';
+
+export type ParseOptions = ValidateOptions;
+
+/** A definition, if the text has no error, and everything there is to say about the text. */
+export interface ParseResult {
+  readonly loaded?: LoadedDefinition;
+  /** In the order in which they stand in the file. */
+  readonly issues: readonly Issue[];
+}
+
+/**
+ * Reads a definition: text in, frozen value out. Every issue is found in one pass, with line and column; `loaded` is there exactly
+ * when no issue is an error. Never throws, and is bounded in time and memory (`SOURCE_LIMITS`).
+ * @param file path for messages; `.json` is read as JSON, anything else as YAML 1.2
+ */
+export function parseDefinition(
+  text: string,
+  file: string,
+  syntaxes: StepSyntaxTable,
+  options: ParseOptions = {},
+): ParseResult {
+  const positions = new Positions(text);
+  const source = readSource(text, file);
+  if (source.document === undefined)
+    return { issues: source.problems.map((problem) => problemIssue(problem, file, positions)) };
+  const { value: document, root } = source.document;
+  const findings = checkDocument(document, schemasFor(syntaxes));
+  if (isJsonObject(document)) {
+    normaliseSteps(document, syntaxes);
+    findings.push(...validateDocument(document, syntaxes, findings, options));
+  }
+  const issues = inOrder(findings.map((finding) => findingIssue(finding, file, root, positions)));
+  if (!isJsonObject(document) || issues.some((issue) => issue.severity === 'error')) return { issues };
+  const definition = deepFreeze(toDefinition(document));
+  return { loaded: deepFreeze({ definition, digest: digestOf(definition), file }), issues };
+}
+
+function problemIssue(problem: SourceProblem, file: string, positions: Positions): Issue {
+  const { offset, code, message, hint } = problem;
+  return { severity: 'error', file, ...positions.at(offset), code, message, ...(hint === undefined ? {} : { hint }) };
+}
+
+function findingIssue(finding: Finding, file: string, root: SourceNode, positions: Positions): Issue {
+  const { severity, code, message, hint, path, atKey } = finding;
+  return {
+    severity,
+    file,
+    ...positions.at(offsetOf(root, path, atKey)),
+    code,
+    message,
+    ...(hint === undefined ? {} : { hint }),
+    path: path.map((segment) => `/${String(segment).replaceAll('~', '~0').replaceAll('/', '~1')}`).join(''),
+  };
+}
+
+function inOrder(issues: Issue[]): Issue[] {
+  return issues.sort((a, b) => a.line - b.line || a.column - b.column);
+}

@@ -1,0 +1,114 @@
+import type { z } from 'zod';
+import type { JsonValue } from '../../core/json.ts';
+import { nearest } from '../../core/suggest.ts';
+import type { DocumentPath, Finding } from '../finding.ts';
+import { describeValue } from '../schema-violation.ts';
+import { describeIssue, HINT_MARK, isExtensionKey } from './issue-text.ts';
+import type { DefinitionSchemas } from './schemas.ts';
+
+type ZodIssue = z.core.$ZodIssue;
+
+/** Everything in which a document does not fit the schemas, as findings. */
+export function checkDocument(document: JsonValue, schemas: DefinitionSchemas): Finding[] {
+  const result = schemas.workflow.safeParse(document, { error: describeIssue });
+  return (result.error?.issues ?? []).flatMap((issue) => findingsOf(issue, [], document));
+}
+
+function findingsOf(issue: ZodIssue, prefix: DocumentPath, document: JsonValue): Finding[] {
+  const path = [...prefix, ...issue.path.map((segment) => (typeof segment === 'number' ? segment : String(segment)))];
+  const [message = '', hint] = issue.message.split(HINT_MARK);
+  const given = valueAt(document, path);
+  switch (issue.code) {
+    case 'unrecognized_keys': {
+      const keys = issue.keys.filter((key) => !isExtensionKey(key));
+      return keys.slice(0, 1).map((key) => finding('unknown_key', message, hint, [...path, key], true));
+    }
+    case 'invalid_union':
+      return unionFindings(issue, path, document);
+    case 'custom':
+      return [customFinding(issue, message, path)];
+    case 'invalid_type':
+      if (given === undefined) return [missing(path)];
+      return [finding('invalid_type', `${message}, found ${describeValue(given)}`, hint, path)];
+    case 'invalid_value':
+      if (given === undefined) return [missing(path)];
+      return [finding('invalid_value', `${message}, found ${describeValue(given)}`, hint, path)];
+    default:
+      return [finding('invalid_value', message, hint, path)];
+  }
+}
+
+function customFinding(issue: Extract<ZodIssue, { code: 'custom' }>, message: string, path: DocumentPath): Finding {
+  const { code, given, types } = issue.params ?? {};
+  if (code === 'missing_key') {
+    return finding('missing_key', message, "every step but a tool's needs one", path);
+  }
+  if (code !== 'unknown_step_type' || !Array.isArray(types)) return finding('invalid_value', message, undefined, path);
+  const near = typeof given === 'string' ? nearest(given, types.map(String)) : undefined;
+  const hint = near === undefined ? `known types: ${types.join(', ')}` : `did you mean '${near}'?`;
+  return finding('unknown_step_type', message, hint, path);
+}
+
+/** Of the forms a value may have, reports what is wrong with the one it was meant to be; if that is not clear, that none fits. */
+function unionFindings(
+  issue: Extract<ZodIssue, { code: 'invalid_union' }>,
+  path: DocumentPath,
+  document: JsonValue,
+): Finding[] {
+  const given = valueAt(document, path);
+  if (given === undefined) return [missing(path)];
+  const fits = (errors: readonly ZodIssue[]): boolean =>
+    errors.flatMap((error) => findingsOf(error, path, document)).length === 0;
+  // A form that only has extension keys too many is fine.
+  if (issue.errors.some(fits)) return [];
+  const meant = issue.errors.filter((errors) => !errors.some((error) => error.path.length === 0 && isWrongForm(error)));
+  const [only] = meant;
+  if (meant.length === 1 && only !== undefined) return only.flatMap((error) => findingsOf(error, path, document));
+  if (issue.discriminator !== undefined) {
+    // zod's path of this issue ends at the discriminator already.
+    const tagPath = path.at(-1) === issue.discriminator ? path : [...path, issue.discriminator];
+    const options = 'options' in issue && Array.isArray(issue.options) ? issue.options.map(String) : [];
+    const tag = valueAt(document, tagPath);
+    if (tag === undefined) return [missing(tagPath)];
+    const near = typeof tag === 'string' ? nearest(tag, options) : undefined;
+    const hint = near === undefined ? undefined : `did you mean '${near}'?`;
+    return [finding('invalid_value', `expected ${options.join(', ')}, found ${describeValue(tag)}`, hint, tagPath)];
+  }
+  const forms = issue.errors
+    .map((errors) => errors[0]?.message.split(HINT_MARK)[0] ?? '')
+    .filter((text) => text !== '');
+  const message = `${[...new Set(forms)].join(' or ').replaceAll(' or expected', ' or')}, found ${describeValue(given)}`;
+  return [finding('invalid_type', message, undefined, path)];
+}
+
+function isWrongForm(error: ZodIssue): boolean {
+  return error.code === 'invalid_type' || error.code === 'invalid_value' || error.code === 'invalid_union';
+}
+
+function missing(path: DocumentPath): Finding {
+  return finding('missing_key', `missing key '${String(path.at(-1))}'`, undefined, path);
+}
+
+function finding(code: string, message: string, hint: string | undefined, path: DocumentPath, atKey = false): Finding {
+  return {
+    severity: 'error',
+    code,
+    message,
+    path,
+    ...(hint === undefined ? {} : { hint }),
+    ...(atKey ? { atKey } : {}),
+  };
+}
+
+/** What stands at a path of a document; `undefined` = nothing. */
+export function valueAt(document: JsonValue, path: DocumentPath): JsonValue | undefined {
+  let value: JsonValue | undefined = document;
+  for (const segment of path) {
+    if (typeof value !== 'object' || value === null) return undefined;
+    // Own members only; an index of a list is one.
+    value = Object.hasOwn(value, segment)
+      ? (value as { readonly [key: string | number]: JsonValue })[segment]
+      : undefined;
+  }
+  return value;
+}

@@ -1,0 +1,89 @@
+import type { z } from 'zod';
+import { nearest } from '../../core/suggest.ts';
+
+/** Separates what is wrong from what to do about it in a message. */
+export const HINT_MARK = '\u0000';
+
+/** Keys a person may add anywhere for tools of their own. */
+export function isExtensionKey(key: string): boolean {
+  return key.startsWith('x-');
+}
+
+/** The message of a schema issue while the schema at hand is known; `undefined` leaves zod's own. */
+export function describeIssue(issue: z.core.$ZodRawIssue): string | undefined {
+  switch (issue.code) {
+    case 'unrecognized_keys':
+      return describeUnknownKeys(
+        issue.keys.filter((key) => !isExtensionKey(key)),
+        issue.inst,
+      );
+    case 'invalid_value':
+      return describeChoice(issue.values, issue.input);
+    case 'invalid_type':
+      return issue.input === undefined ? 'missing' : `expected ${typeName(issue.expected)}`;
+    case 'too_small':
+      return issue.origin === 'number'
+        ? `expected ${issue.inclusive === false ? 'more than' : 'at least'} ${issue.minimum}`
+        : `expected at least ${issue.minimum} ${sizeWord(issue.origin)}`;
+    case 'too_big':
+      return issue.origin === 'number' ? `expected at most ${issue.maximum}` : undefined;
+    default:
+      return undefined;
+  }
+}
+
+function sizeWord(origin: string): string {
+  return origin === 'string' ? 'character' : 'entry';
+}
+
+/** The name of a JSON type for people. */
+export function typeName(expected: string): string {
+  switch (expected) {
+    case 'string':
+      return 'a text';
+    case 'array':
+      return 'a list';
+    case 'record':
+    case 'object':
+      return 'an object';
+    case 'int':
+      return 'a whole number';
+    case 'number':
+      return 'a number';
+    case 'boolean':
+      return 'true or false';
+    default:
+      return expected;
+  }
+}
+
+function describeUnknownKeys(keys: readonly string[], schema: unknown): string {
+  const known = shapeKeys(schema);
+  const hints = keys.flatMap((key) => {
+    const near = nearest(key, known);
+    return near === undefined ? [] : [`did you mean '${near}'?`];
+  });
+  const message = `unknown key ${keys.map((key) => `'${key}'`).join(', ')}`;
+  if (hints.length > 0) return `${message}${HINT_MARK}${hints.join(' ')}`;
+  return known.length === 0 ? message : `${message}${HINT_MARK}known keys: ${known.join(', ')}`;
+}
+
+function describeChoice(values: readonly unknown[], input: unknown): string {
+  const words = values.map(String);
+  const near = typeof input === 'string' ? nearest(input, words) : undefined;
+  const message = `expected ${words.join(', ')}`;
+  return near === undefined ? message : `${message}${HINT_MARK}did you mean '${near}'?`;
+}
+
+/** Keys of an object schema; nothing for any other schema. */
+function shapeKeys(schema: unknown): string[] {
+  const definition = member(member(schema, '_zod'), 'def');
+  const shape = member(definition, 'shape');
+  return typeof shape === 'object' && shape !== null ? Object.keys(shape).filter((key) => key !== '$schema') : [];
+}
+
+function member(value: unknown, key: string): unknown {
+  return typeof value === 'object' && value !== null && key in value
+    ? (value as { readonly [key: string]: unknown })[key]
+    : undefined;
+}

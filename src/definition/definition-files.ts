@@ -1,0 +1,98 @@
+import { lstat, readdir, readFile, realpath, stat } from 'node:fs/promises';
+import path from 'node:path';
+import { messageOf } from '../core/failure.ts';
+import type { Issue } from './model.ts';
+import { SOURCE_LIMITS } from './source/document.ts';
+
+/** A file of the definitions folder with its text. */
+export interface DefinitionFile {
+  /** Path for messages: the folder as given, then the path inside it. */
+  readonly file: string;
+  readonly text: string;
+}
+
+const EXTENSION = /\.(?:json|ya?ml)$/i;
+const MAX_FILES = 10_000;
+const MAX_FOLDER_DEPTH = 16;
+
+/** The definitions folder cannot be read at all. The message says what to do. */
+export class DefinitionsFolderError extends Error {
+  override readonly name = 'DefinitionsFolderError';
+}
+
+/**
+ * Reads every `*.json`, `*.yaml` and `*.yml` of a folder and its sub-folders, by name. Only regular files; a link is followed when
+ * it stays inside the folder. What is refused or cannot be read is an issue. Names that begin with a dot are passed over.
+ * @throws DefinitionsFolderError when there is no such folder
+ */
+export async function readDefinitionFiles(
+  dir: string,
+): Promise<{ readonly files: readonly DefinitionFile[]; readonly issues: readonly Issue[] }> {
+  const root = await realFolder(dir);
+  const issues: Issue[] = [];
+  const files: DefinitionFile[] = [];
+  for (const relative of (await filesIn(root, '', 0)).sort()) {
+    const file = path.join(dir, relative);
+    if (files.length >= MAX_FILES) {
+      issues.push(fileIssue(file, 'too_many_files', `more than ${MAX_FILES} definition files`));
+      break;
+    }
+    const read = await readOne(root, relative);
+    if (typeof read === 'string') files.push({ file, text: read });
+    else issues.push(fileIssue(file, read.code, read.message));
+  }
+  return { files, issues };
+}
+
+async function realFolder(dir: string): Promise<string> {
+  try {
+    const root = await realpath(dir);
+    if ((await stat(root)).isDirectory()) return root;
+  } catch (error) {
+    throw new DefinitionsFolderError(`the definitions folder '${dir}' cannot be read: ${why(error)}`, { cause: error });
+  }
+  throw new DefinitionsFolderError(`'${dir}' is not a folder; --definitions names the folder with the definitions`);
+}
+
+async function filesIn(root: string, relative: string, depth: number): Promise<string[]> {
+  const entries = await readdir(path.join(root, relative), { withFileTypes: true });
+  const found: string[] = [];
+  for (const entry of entries) {
+    if (entry.name.startsWith('.') || entry.name === 'node_modules') continue;
+    const inside = path.join(relative, entry.name);
+    if (entry.isDirectory()) {
+      if (depth < MAX_FOLDER_DEPTH) found.push(...(await filesIn(root, inside, depth + 1)));
+    } else if (EXTENSION.test(entry.name)) found.push(inside);
+  }
+  return found;
+}
+
+async function readOne(root: string, relative: string): Promise<string | { code: string; message: string }> {
+  const full = path.join(root, relative);
+  try {
+    const real = await realpath(full);
+    if (real !== root && !real.startsWith(root + path.sep)) {
+      return { code: 'outside_folder', message: 'the link leads out of the definitions folder' };
+    }
+    const entry = await lstat(real);
+    if (!entry.isFile()) return { code: 'not_a_file', message: 'not a regular file' };
+    if (entry.size > SOURCE_LIMITS.bytes) {
+      return { code: 'too_large', message: `the file is larger than ${SOURCE_LIMITS.bytes} bytes` };
+    }
+    return await readFile(real, 'utf8');
+  } catch (error) {
+    return { code: 'unreadable', message: `the file cannot be read: ${why(error)}` };
+  }
+}
+
+/** An issue about a file as a whole. */
+export function fileIssue(file: string, code: string, message: string, hint?: string): Issue {
+  return { severity: 'error', file, line: 1, column: 1, code, message, ...(hint === undefined ? {} : { hint }) };
+}
+
+function why(error: unknown): string {
+  const code = typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined;
+  if (code === 'ENOENT') return 'it does not exist';
+  if (code === 'EACCES') return 'permission denied';
+  return messageOf(error);
+}

@@ -20,10 +20,16 @@ export interface FakeRun {
   readonly input: JsonObject;
   readonly signal: AbortSignal;
   /** Changes what clients see. */
-  report(change: { message?: string; percent?: number; phases?: readonly Phase[] }): void;
-  emit(event: { message: string; level?: string; progress?: number; total?: number; data?: JsonValue }): void;
+  readonly report: (change: { message?: string; percent?: number; phases?: readonly Phase[] }) => void;
+  readonly emit: (event: {
+    message: string;
+    level?: string;
+    progress?: number;
+    total?: number;
+    data?: JsonValue;
+  }) => void;
   /** Asks, as the step at `path`, and waits for the first answer. */
-  ask(request: InputRequest, path?: string): Promise<JsonValue>;
+  readonly ask: (request: InputRequest, path?: string) => Promise<JsonValue>;
 }
 
 /** A scripted workflow: what it returns is its tool result, an `Outcome` is taken as it is, what it throws is a failed step. */

@@ -114,7 +114,7 @@ export async function serveModern(deps: ProtocolDeps): Promise<ModernHttp> {
       const last = messages.at(-1);
       if (last === undefined) throw new Error(`no answer, status ${response.status}`);
       if (isJsonObject(last['result'])) checkTaskMessage(method, last['result']);
-      return { status: response.status, notifications: messages.slice(0, -1), ...last } as unknown as Reply; // a JSON-RPC response
+      return { status: response.status, notifications: messages.slice(0, -1), ...last };
     },
     listen: async (notifications, options = {}) => {
       const abort = new AbortController();
@@ -137,6 +137,13 @@ export async function serveModern(deps: ProtocolDeps): Promise<ModernHttp> {
     },
     close,
   };
+}
+
+/** The id in a task handle; fails for any other answer. */
+export function taskIdOf(reply: Reply): string {
+  const taskId = reply.result?.['taskId'];
+  if (typeof taskId !== 'string') throw new Error(`no task handle: ${JSON.stringify(reply)}`);
+  return taskId;
 }
 
 function checkTaskMessage(method: string, result: JsonObject): void {

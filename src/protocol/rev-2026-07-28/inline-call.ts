@@ -78,7 +78,8 @@ async function untilAnswered(
   onView: (view: TaskView) => void,
 ): Promise<JsonObject> {
   const { caller } = round;
-  let view = round.view;
+  let { view } = round;
+  let isGathered = false;
   for (;;) {
     onView(view);
     if (isTerminal(view)) return finished(round, view, deps);
@@ -86,14 +87,17 @@ async function untilAnswered(
       view = await requireTask(view.taskId, caller, deps);
       continue;
     }
-    if (askable(round, view).length > 0) {
+    if (view.inputs.length === 0) {
+      isGathered = false;
+    } else if (!isGathered) {
+      isGathered = true;
       view = await gathered(view, caller.principal, wait, deps);
-      const asks = askable(round, view);
-      if (asks.length > 0) return inputRequired(round, asks, deps);
       continue;
+    } else {
+      const asks = askable(round, view);
+      // Where somebody else has to answer, waiting here helps nobody.
+      return asks.length > 0 ? inputRequired(round, asks, deps) : callToolResult(deferredResult(view));
     }
-    // Somebody else has to answer, so waiting here helps nobody.
-    if (view.inputs.length > 0) return callToolResult(deferredResult(view));
     view = await deps.tasks.waitForChange(view.taskId, caller.principal, view.rev, wait);
   }
 }

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import type { JsonObject } from '../../../src/core/json.ts';
 import { DEFAULT_PROTOCOL_SETTINGS } from '../../../src/protocol/deps.ts';
-import { serveModern, TASKS_CLIENT, type ModernHttp } from '../../support/modern-http.ts';
+import { serveModern, taskIdOf, TASKS_CLIENT, type ModernHttp } from '../../support/modern-http.ts';
 import { protocolDeps } from '../../support/protocol-deps.ts';
 import { waitUntil } from '../../support/wait-until.ts';
 
@@ -37,9 +37,9 @@ const form = {
   },
 };
 
-async function settled(http: ModernHttp, taskId: unknown): Promise<JsonObject> {
+async function settled(http: ModernHttp, taskId: string): Promise<JsonObject> {
   return waitUntil('the task ends', async () => {
-    const { result } = await http.request('tasks/get', { taskId: String(taskId) }, { capabilities: TASKS_CLIENT });
+    const { result } = await http.request('tasks/get', { taskId }, { capabilities: TASKS_CLIENT });
     return result !== undefined && result['status'] !== 'working' ? result : undefined;
   });
 }
@@ -90,16 +90,17 @@ describe('C1, C2: a request that declares the extension', () => {
         return text('late');
       }),
     );
-    const { result } = await http.request('tools/call', { name: 'slow' }, { capabilities: TASKS_CLIENT });
-    expect(result).toMatchObject({ resultType: 'task', status: 'working', ttlMs: 3_600_000, pollIntervalMs: 1_000 });
-    const working = await http.request(
-      'tasks/get',
-      { taskId: String(result?.['taskId']) },
-      { capabilities: TASKS_CLIENT },
-    );
+    const slow = await http.request('tools/call', { name: 'slow' }, { capabilities: TASKS_CLIENT });
+    expect(slow.result).toMatchObject({
+      resultType: 'task',
+      status: 'working',
+      ttlMs: 3_600_000,
+      pollIntervalMs: 1_000,
+    });
+    const working = await http.request('tasks/get', { taskId: taskIdOf(slow) }, { capabilities: TASKS_CLIENT });
     expect(working.result).toMatchObject({ resultType: 'complete', status: 'working' });
     end();
-    expect(await settled(http, result?.['taskId'])).toMatchObject({
+    expect(await settled(http, taskIdOf(slow))).toMatchObject({
       status: 'completed',
       result: { resultType: 'complete', ...text('late') },
     });
@@ -107,9 +108,9 @@ describe('C1, C2: a request that declares the extension', () => {
 
   test('gets a handle for a required workflow however quick it is', async () => {
     const { http } = await serve((deps) => deps.publish('job', async () => text('done'), { task: 'required' }));
-    const { result } = await http.request('tools/call', { name: 'job' }, { capabilities: TASKS_CLIENT });
-    expect(result).toMatchObject({ resultType: 'task', status: 'working' });
-    expect(await settled(http, result?.['taskId'])).toMatchObject({ status: 'completed' });
+    const job = await http.request('tools/call', { name: 'job' }, { capabilities: TASKS_CLIENT });
+    expect(job.result).toMatchObject({ resultType: 'task', status: 'working' });
+    expect(await settled(http, taskIdOf(job))).toMatchObject({ status: 'completed' });
   });
 
   test('gets no handle for a forbidden workflow, even with the task parameter of the older generation', async () => {
@@ -133,11 +134,11 @@ describe('C1, C2: a request that declares the extension', () => {
       );
     });
     const failing = await http.request('tools/call', { name: 'failing' }, { capabilities: TASKS_CLIENT });
-    const completed = await settled(http, failing.result?.['taskId']);
+    const completed = await settled(http, taskIdOf(failing));
     expect(completed).toMatchObject({ status: 'completed', result: { isError: true } });
     expect(completed).not.toHaveProperty('error');
     const protocol = await http.request('tools/call', { name: 'protocol' }, { capabilities: TASKS_CLIENT });
-    const failed = await settled(http, protocol.result?.['taskId']);
+    const failed = await settled(http, taskIdOf(protocol));
     expect(failed).toMatchObject({ status: 'failed', error: { code: -32050, message: 'kaput', data: { n: 1 } } });
     expect(failed).not.toHaveProperty('result');
   });

@@ -1,0 +1,89 @@
+import type { Failure } from '../core/failure.ts';
+import { isJsonObject, type JsonValue } from '../core/json.ts';
+import type { StoredEntry } from './journal.ts';
+import type { BoundNode } from './kind.ts';
+import { notePath } from './paths.ts';
+import type { Downstream, InputGate, Repeatability } from './ports.ts';
+
+/** What to do with an attempt that was in flight when the process died (D4). */
+export type Resolution =
+  { readonly next: 'again' } | { readonly next: 'skip' } | { readonly next: 'fail'; readonly failure: Failure };
+
+/** What is known about repeating a step: its own word first, then what its kind knows. */
+export function repeatabilityOf(node: BoundNode, downstream: Downstream): Repeatability {
+  if (node.step.idempotent !== undefined) return node.step.idempotent ? 'idempotent' : 'unknown';
+  return node.bound.repeatability === undefined ? 'idempotent' : node.bound.repeatability(downstream);
+}
+
+/**
+ * Decides by `on_interrupt`; without it: again where repeating is known to be safe, else ask where somebody can answer, else
+ * fail. The question belongs to this one interruption (its path carries the journal number of the intent), so a second
+ * interruption of the same step asks again, and a restart while it waits finds the question it asked.
+ */
+export async function resolveInterruption(
+  node: BoundNode,
+  started: Extract<StoredEntry, { type: 'started' }>,
+  downstream: Downstream,
+  gate: InputGate,
+): Promise<Resolution> {
+  const safe = repeatabilityOf(node, downstream) !== 'unknown';
+  const policy = node.step.on_interrupt ?? (safe ? 'retry' : gate.canAsk?.() === true ? 'ask' : 'fail');
+  switch (policy) {
+    case 'retry':
+      return { next: 'again' };
+    case 'fail':
+      return { next: 'fail', failure: interrupted(node, started.attempt) };
+    case 'ask': {
+      const answer = await gate.ask(notePath(started.path, `interrupted-${started.seq}`), question(node));
+      switch (chosen(answer)) {
+        case 'run_again':
+          return { next: 'again' };
+        case 'skip':
+          return { next: 'skip' };
+        default:
+          return { next: 'fail', failure: interrupted(node, started.attempt) };
+      }
+    }
+  }
+}
+
+function interrupted(node: BoundNode, attempt: number): Failure {
+  return {
+    code: 'interrupted',
+    message: `the process stopped during attempt ${attempt}; whether it took effect is unknown`,
+    step: node.id,
+  };
+}
+
+function question(node: BoundNode): {
+  readonly method: string;
+  readonly params: { readonly [key: string]: JsonValue };
+} {
+  const about = node.bound.about === undefined ? '' : ` (${node.bound.about})`;
+  return {
+    method: 'elicitation/create',
+    params: {
+      mode: 'form',
+      message: `Step '${node.id}'${about} was running when the process stopped. It may or may not have taken effect. What now?`,
+      requestedSchema: {
+        type: 'object',
+        properties: {
+          action: {
+            type: 'string',
+            title: 'What to do',
+            description:
+              'run_again: make the call again. fail: treat the step as failed. skip: go on without a result.',
+            enum: ['run_again', 'fail', 'skip'],
+          },
+        },
+        required: ['action'],
+      },
+    },
+  };
+}
+
+function chosen(answer: JsonValue | undefined): JsonValue | undefined {
+  if (!isJsonObject(answer) || answer['action'] !== 'accept') return undefined;
+  const content = answer['content'];
+  return isJsonObject(content) ? content['action'] : undefined;
+}

@@ -1,0 +1,198 @@
+import { z } from 'zod';
+import type { Clock } from '../core/clock.ts';
+import type { Failure } from '../core/failure.ts';
+import type { JsonObject, JsonValue } from '../core/json.ts';
+import type { Conditional, Step } from '../definition/model.ts';
+import type { Block, ExpressionPosition, StepSyntax } from '../definition/step-syntax.ts';
+import type { JournalEntry, StepResult } from './journal.ts';
+import type { EngineLimits } from './limits.ts';
+import type { Children, Downstream, InputGate, Repeatability } from './ports.ts';
+import type { Scope } from './scope.ts';
+
+/** What one attempt of a step produced. With `failure` the attempt failed, and `view` says what can still be read of it. */
+export interface StepOutput {
+  readonly output: JsonValue;
+  readonly view?: JsonObject;
+  readonly failure?: Failure;
+  /** Values for `variables.…` targets beside `save_output_to`; committed with the checkpoint. */
+  readonly assign?: { readonly [target: string]: JsonValue };
+}
+
+/** How a list of steps came to its end. `ran`: at least one step of it completed. `output`: of the last one that did. */
+export interface SequenceEnd {
+  readonly ran: boolean;
+  readonly output: JsonValue;
+}
+
+/** A list of steps made ready to run. Kinds only hand it to `StepContext.run`. */
+export interface Sequence {
+  readonly nodes: readonly BoundNode[];
+  /** Some step says `depends_on`: the list is a graph, and a step without it is a root. */
+  readonly graph: boolean;
+  /** Conditionals to evaluate in this list, by the id of the step after which they come. */
+  readonly after: ReadonlyMap<string, readonly BoundConditional[]>;
+}
+
+/** A conditional with the places of its targets. */
+export interface BoundConditional {
+  readonly conditional: Conditional;
+  /** Ids of the steps of its list that it reads, itself or through what stands inside them. */
+  readonly reads: readonly string[];
+}
+
+/** A step made ready to run, once per definition. */
+export interface BoundNode {
+  readonly id: string;
+  readonly step: Step;
+  readonly kind: StepKind;
+  readonly bound: BoundStep;
+  /** It is the target of something: it runs when targeted, never in sequence (rule 7). */
+  readonly target: boolean;
+  /** Number of the step in document order over the whole definition, from 0. */
+  readonly order: number;
+  /** The step whose block holds it. */
+  readonly parent: BoundNode | undefined;
+}
+
+/** What a running attempt can use. All time, chance and outside world come through it (E4). */
+export interface StepContext {
+  readonly path: string;
+  /** Prefix of what this attempt owns: children, questions, child tasks. */
+  readonly attemptPath: string;
+  readonly attempt: number;
+  /** Hex, equal on every attempt of the step and after every restart. */
+  readonly idempotencyKey: string;
+  readonly signal: AbortSignal;
+  readonly scope: Scope;
+  readonly clock: Clock;
+  readonly downstream: Downstream;
+  readonly input: InputGate;
+  readonly children: Children;
+  readonly limits: EngineLimits;
+  /** Nesting of this task by `workflow` steps. */
+  readonly depth: number;
+  /** The last downstream task handle that an earlier run of this attempt left, to re-attach to. */
+  readonly handle: JsonValue | undefined;
+  saveHandle(handle: JsonValue): Promise<void>;
+  /** Renders every template in `value`, once; rule 4 applies to paths that resolve to nothing. */
+  render(value: unknown, scope?: Scope): Promise<JsonValue>;
+  /** Renders to text: text stays, null is empty, anything else is JSON. */
+  renderText(value: unknown): Promise<string>;
+  test(condition: string, scope?: Scope): Promise<boolean>;
+  /**
+   * A choice that a later replay must repeat. The first time it is computed and noted; the note becomes durable together with
+   * the next entry of the task, before anything that follows from the choice.
+   */
+  decide<T extends JsonValue>(word: string, compute: () => Promise<T>): Promise<T>;
+  /** Notes an entry that becomes durable together with the next one. */
+  note(entry: JournalEntry): void;
+  /** Waits until a wall-clock time that is fixed the first time; a restart waits for the rest only. */
+  pause(word: string, plan: Pause): Promise<void>;
+  /** Runs a list of steps under this attempt. Throws the `StepFailure` nobody in it handled. */
+  run(sequence: Sequence, options?: RunOptions): Promise<SequenceEnd>;
+  /** One step of a list, with its retries and error targets; `undefined` when it ended without output (skipped). */
+  runNode(node: BoundNode, options?: RunOptions): Promise<SequenceEnd>;
+  /** A graph or list in which the caller wants every step's output by id. */
+  runAll(sequence: Sequence, concurrency: number): Promise<JsonObject>;
+  /** The scope of one iteration, with names of its own. */
+  iteration(index: number, names: JsonObject): { readonly scope: Scope; readonly prefix: string };
+  /** Counts against `budget`; throws `budget_exceeded`. */
+  charge(what: 'tool_calls' | 'tokens', amount: number): void;
+  /** A message for the client that changes no state. */
+  emit(event: { message: string; level: string; progress?: number; total?: number; data?: JsonValue }): void;
+  /** What the step is doing now, for the status message; `wakeAt` when it only waits. */
+  status(detail: string, wakeAt?: number): void;
+}
+
+/** `ms` from now by the monotonic clock, or until a wall-clock time. */
+export type Pause = { readonly ms: number } | { readonly until: number };
+
+export interface RunOptions {
+  readonly scope?: Scope;
+  readonly prefix?: string;
+  readonly signal?: AbortSignal;
+  /** Runs even though the attempt's own signal has aborted (`finally`); only the end of the task stops it. */
+  readonly evenWhenStopped?: boolean;
+}
+
+/** A step bound to its kind. `execute` runs inside the step-runner only (E1). */
+export interface BoundStep {
+  execute(context: StepContext): Promise<StepOutput>;
+  /** What is known about making an attempt twice. Absent: repeating is harmless, or the kind's own checkpoints see to it. */
+  repeatability?(downstream: Downstream): Repeatability;
+  /** What the step is about, for a question to a person: `server.tool`. */
+  readonly about?: string;
+  /** The step to run next because of how this one completed (an `elicit` step's `on_decline`). A function of the result alone. */
+  route?(result: StepResult): string | undefined;
+  /** With this output the task ends here, successfully (`succeed`). */
+  readonly endsTask?: boolean;
+}
+
+/** What a kind needs to bind a step: its child lists made ready. */
+export interface Binder {
+  sequence(steps: readonly Step[]): Sequence;
+}
+
+/** A step kind: how it reads (`StepSyntax`) and what it does. */
+export interface StepKind extends StepSyntax {
+  bind(step: Step, binder: Binder): BoundStep;
+  /** Members of a result that are computed when read instead of stored. */
+  readonly derived?: { readonly [member: string]: (result: StepResult) => JsonValue };
+  /** It answers to its own `timeout_seconds`; the step-runner sets no timer. */
+  readonly ownTimeout?: boolean;
+  /** The key that `on_error: {step, arguments}` replaces; absent: `arguments` are laid over the kind's own keys. */
+  readonly argumentsKey?: string;
+}
+
+/** The kinds an engine knows, by `type`. */
+export type StepKindTable = ReadonlyMap<string, StepKind>;
+
+/** A kind as its file writes it, typed by its own fields. */
+export interface KindSource<Shape extends z.ZodRawShape> {
+  readonly type: string;
+  readonly summary: string;
+  readonly example: string;
+  readonly fields: (step: z.ZodType<Step>) => Shape;
+  readonly blocks?: (spec: z.output<z.ZodObject<Shape>>) => readonly Block[];
+  readonly expressions?: (spec: z.output<z.ZodObject<Shape>>) => readonly ExpressionPosition[];
+  readonly servers?: (spec: z.output<z.ZodObject<Shape>>) => ReturnType<StepSyntax['servers']>;
+  readonly targets?: (spec: z.output<z.ZodObject<Shape>>) => ReturnType<NonNullable<StepSyntax['targets']>>;
+  readonly onErrorWords?: readonly string[];
+  readonly derived?: StepKind['derived'];
+  readonly ownTimeout?: boolean;
+  readonly argumentsKey?: string;
+  readonly bind: (spec: z.output<z.ZodObject<Shape>>, binder: Binder, step: Step) => BoundStep;
+}
+
+/** A child step was checked when the definition was parsed; binding takes it as it is. */
+const checkedStep = z.custom<Step>((value) => typeof value === 'object' && value !== null);
+
+/**
+ * Makes a kind of its source. Keys are read with the kind's own schema each time (a definition is bound once), so a kind never
+ * casts. `blocks`, `expressions`, `servers` and `targets` of a step that does not fit the schema are empty.
+ */
+export function defineStepKind<Shape extends z.ZodRawShape>(source: KindSource<Shape>): StepKind {
+  const schema = z.object(source.fields(checkedStep));
+  const reading =
+    <T>(read: ((spec: z.output<z.ZodObject<Shape>>) => readonly T[]) | undefined) =>
+    (step: Step): readonly T[] => {
+      if (read === undefined) return [];
+      const spec = schema.safeParse(step);
+      return spec.success ? read(spec.data) : [];
+    };
+  return {
+    type: source.type,
+    summary: source.summary,
+    example: source.example,
+    fields: source.fields,
+    blocks: reading(source.blocks),
+    expressions: reading(source.expressions),
+    servers: reading(source.servers),
+    targets: reading(source.targets),
+    ...(source.onErrorWords === undefined ? {} : { onErrorWords: source.onErrorWords }),
+    ...(source.derived === undefined ? {} : { derived: source.derived }),
+    ...(source.ownTimeout === undefined ? {} : { ownTimeout: source.ownTimeout }),
+    ...(source.argumentsKey === undefined ? {} : { argumentsKey: source.argumentsKey }),
+    bind: (step, binder) => source.bind(schema.parse(step), binder, step),
+  };
+}

@@ -1,0 +1,139 @@
+import type { BoundWorkflow } from './bind.ts';
+import type { StepStatus } from './journal.ts';
+import type { BoundNode } from './kind.ts';
+import type { Phase, ProgressSink } from './ports.ts';
+
+/**
+ * What a run shows of itself: where it stands as text, phases, percent. A pure function of what it is told; percent never goes
+ * back. Phases are the `phase` words in document order, or one for each step of the top-level list.
+ */
+export class ProgressTracker {
+  readonly #sink: ProgressSink;
+  readonly #top: readonly BoundNode[];
+  readonly #topIndex: ReadonlyMap<string, number>;
+  readonly #phaseOf = new Map<string, number>();
+  readonly #open: Set<string>[] = [];
+  readonly #inside = new Map<string, BoundNode[]>();
+  #phases: readonly Phase[] = [];
+  #done = 0;
+  #position = 1;
+
+  constructor(bound: BoundWorkflow, sink: ProgressSink) {
+    this.#sink = sink;
+    this.#top = bound.main.nodes.filter((node) => !node.target);
+    this.#topIndex = new Map(this.#top.map((node, index) => [node.id, index]));
+    const marked = [...bound.byId.values()].filter((node) => node.step.phase !== undefined);
+    this.#addPhases(marked.length > 0 ? marked : this.#top);
+  }
+
+  #addPhases(nodes: readonly BoundNode[]): void {
+    const phases: Phase[] = [];
+    const byName = new Map<string, number>();
+    for (const node of nodes) {
+      const name = node.step.phase ?? node.id;
+      const known = byName.get(name);
+      const index = known ?? phases.length;
+      if (known === undefined) {
+        byName.set(name, index);
+        const description = node.step.description;
+        phases.push({ name, status: 'pending', ...(description === undefined ? {} : { description }) });
+        this.#open.push(new Set());
+      }
+      this.#phaseOf.set(node.id, index);
+      this.#open[index]?.add(node.id);
+      for (let at = node.parent; at !== undefined; at = at.parent) {
+        const inside = this.#inside.get(at.id);
+        if (inside === undefined) this.#inside.set(at.id, [node]);
+        else inside.push(node);
+      }
+    }
+    this.#phases = phases;
+  }
+
+  /** A step ended in an earlier process: counts, says nothing. */
+  replayed(node: BoundNode, status: StepStatus, at: number): void {
+    this.#end(node, status, at);
+  }
+
+  /** An attempt begins. */
+  attempt(node: BoundNode, path: string, attempt: number, at: number): void {
+    this.#begin(node, at);
+    this.#say(this.#where(node, path, attempt));
+  }
+
+  /** The step does or waits for something: `detail` is put behind where it stands. */
+  detail(node: BoundNode, path: string, attempt: number, detail: string, wakeAt?: number): void {
+    this.#say(`${this.#where(node, path, attempt)}, ${detail}`, wakeAt);
+  }
+
+  /** A step ended. */
+  ended(node: BoundNode, status: StepStatus, at: number): void {
+    const before = this.#done;
+    this.#end(node, status, at);
+    if (this.#done !== before) this.#say(`step ${this.#position} of ${this.#top.length}: ${node.id}, ${status}`);
+  }
+
+  /** The phases as they are now. */
+  get phases(): readonly Phase[] {
+    return this.#phases;
+  }
+
+  #begin(node: BoundNode, at: number): void {
+    let top = node;
+    for (let up: BoundNode | undefined = node; up !== undefined; up = up.parent) {
+      const index = this.#phaseOf.get(up.id);
+      if (index !== undefined) this.#set(index, 'working', at);
+      top = up;
+    }
+    const position = this.#topIndex.get(top.id);
+    if (position !== undefined) this.#position = position + 1;
+  }
+
+  #end(node: BoundNode, status: StepStatus, at: number): void {
+    if (this.#phaseOf.has(node.id)) this.#close(node, status, at);
+    for (const inner of this.#inside.get(node.id) ?? [])
+      this.#close(inner, status === 'failed' ? 'skipped' : status, at);
+  }
+
+  #close(node: BoundNode, status: StepStatus, at: number): void {
+    const index = this.#phaseOf.get(node.id);
+    const open = index === undefined ? undefined : this.#open[index];
+    if (index === undefined || open === undefined) return;
+    open.delete(node.id);
+    const phase = this.#phases[index];
+    if (status === 'failed') this.#set(index, 'failed', at);
+    else if (open.size > 0) this.#set(index, 'working', at);
+    else if (phase?.status === 'working' || phase?.status === 'pending') {
+      this.#set(index, phase.status === 'pending' && status === 'skipped' ? 'skipped' : 'completed', at);
+    }
+  }
+
+  #set(index: number, status: Phase['status'], at: number): void {
+    const phase = this.#phases[index];
+    if (phase === undefined || phase.status === status) return;
+    const ended = status !== 'working' && status !== 'pending';
+    if (phase.endedAt !== undefined) return;
+    const closing = ended && (this.#open[index]?.size ?? 0) === 0;
+    this.#phases = this.#phases.with(index, {
+      ...phase,
+      status,
+      startedAt: phase.startedAt ?? at,
+      ...(closing ? { endedAt: at } : {}),
+    });
+    if (closing) this.#done += 1;
+  }
+
+  #where(node: BoundNode, path: string, attempt: number): string {
+    const iteration = /([^/[\]#@]+)(?:#\d+)?\[(\d+)\][^[\]]*$/u.exec(path);
+    const inside = iteration === null ? '' : ` (iteration ${Number(iteration[2]) + 1} of ${iteration[1] ?? ''})`;
+    const again = attempt > 1 ? `, attempt ${attempt}` : '';
+    return path.startsWith('cleanup/')
+      ? `cleaning up: ${node.id}${inside}${again}`
+      : `step ${this.#position} of ${this.#top.length}: ${node.id}${inside}${again}`;
+  }
+
+  #say(message: string, wakeAt?: number): void {
+    const percent = this.#phases.length === 0 ? 0 : Math.floor((this.#done * 100) / this.#phases.length);
+    this.#sink.update({ message, percent, phases: this.#phases, ...(wakeAt === undefined ? {} : { wakeAt }) });
+  }
+}

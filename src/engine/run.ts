@@ -1,0 +1,202 @@
+import { stepFailure } from '../core/failure.ts';
+import type { JsonObject, JsonValue } from '../core/json.ts';
+import { isoTime } from '../core/clock.ts';
+import type { OnMissing } from '../definition/expression/contract.ts';
+import { evaluateConditionValue } from '../definition/expression/condition.ts';
+import { renderValue } from '../definition/expression/template.ts';
+import type { BoundWorkflow } from './bind.ts';
+import { jsonBytes } from './json-bytes.ts';
+import type { JournalEntry, StepResult, StoredEntry } from './journal.ts';
+import type { BoundNode } from './kind.ts';
+import type { EngineLimits } from './limits.ts';
+import { notePath } from './paths.ts';
+import type { RunPorts, RunTask } from './ports.ts';
+import { ProgressTracker } from './progress.ts';
+import { Results, type Finished } from './results.ts';
+import { Scope } from './scope.ts';
+import { parseTarget, Variables, type VariableTarget } from './variables.ts';
+
+/** What a task has used so far, restarts included. */
+export interface Usage {
+  readonly tool_calls: number;
+  readonly tokens: number;
+  readonly bytes: number;
+}
+
+interface Write {
+  readonly target: VariableTarget;
+  readonly value: JsonValue;
+}
+
+/**
+ * The state of one run, all of it a function of the journal (E3): results, variables and usage change only when an entry is
+ * durable, in the same way whether it was just appended or read back after a restart.
+ */
+export class Run {
+  readonly bound: BoundWorkflow;
+  readonly task: RunTask;
+  readonly ports: RunPorts;
+  readonly limits: EngineLimits;
+  /** The task's own signal. */
+  readonly signal: AbortSignal;
+  readonly variables: Variables;
+  readonly results = new Results();
+  readonly progress: ProgressTracker;
+  readonly scope: Scope;
+  readonly warnings: string[] = [];
+  readonly #warned = new Set<string>();
+  /** Notes that wait for the next append. */
+  #pending: JournalEntry[] = [];
+  #finished = 0;
+  #usage = { tool_calls: 0, tokens: 0, bytes: 0 };
+
+  constructor(bound: BoundWorkflow, task: RunTask, ports: RunPorts, limits: EngineLimits, signal: AbortSignal) {
+    this.bound = bound;
+    this.task = task;
+    this.ports = ports;
+    this.limits = limits;
+    this.signal = signal;
+    this.variables = new Variables(bound.definition, task);
+    this.progress = new ProgressTracker(bound, ports.progress);
+    this.scope = new Scope({
+      variables: this.variables,
+      results: this.results,
+      steps: bound.byId,
+      fixed: {
+        task: { id: task.taskId, created_at: isoTime(task.createdAt) },
+        workflow: { name: bound.definition.name },
+        schedule: { time: task.scheduleTime ?? null },
+      },
+    });
+    for (const entry of ports.journal.entries()) this.#load(entry);
+  }
+
+  get usage(): Usage {
+    return this.#usage;
+  }
+
+  /** Keeps an entry until the next append, with which it becomes durable in one commit and before it in order. */
+  note(entry: JournalEntry): void {
+    this.#pending.push(entry);
+  }
+
+  /** Appends entries and everything noted before them in one commit. */
+  async append(...entries: readonly [JournalEntry, ...JournalEntry[]]): Promise<readonly StoredEntry[]> {
+    const noted = this.#pending;
+    this.#pending = [];
+    return await this.ports.journal.append(...noted, ...entries);
+  }
+
+  /** Commits a checkpoint and only then lets anybody see it (E3). */
+  async finish(
+    node: BoundNode,
+    path: string,
+    startedAt: number,
+    result: StepResult,
+    assign: { readonly [target: string]: JsonValue } = {},
+  ): Promise<StepResult> {
+    const stored =
+      Object.keys(assign).length === 0 ? result : { ...result, view: { ...result.view, assigned: assign } };
+    const saved = this.variables.savedBy(writesOf(node, stored));
+    const entries = await this.append({
+      type: 'finished',
+      path,
+      step: node.id,
+      kind: node.kind.type,
+      startedAt,
+      result: stored,
+      ...(saved === undefined ? {} : { saved }),
+    });
+    const entry = entries.at(-1);
+    if (entry?.type !== 'finished') throw new Error('the journal gave back another entry than was appended');
+    this.#take(entry, node);
+    this.progress.ended(node, result.status, entry.at);
+    return entry.result;
+  }
+
+  /** Checked before each step: more checkpoints than allowed end the task. */
+  checkStepLimit(): void {
+    if (this.#finished < this.limits.stepsPerTask) return;
+    throw stepFailure(
+      'limit_exceeded',
+      `the task ran ${this.#finished} steps; ${this.limits.stepsPerTask} are allowed`,
+    );
+  }
+
+  /** Counts against `budget`. Throws `budget_exceeded` and counts nothing when it would be too much. */
+  charge(what: keyof Usage, amount: number): void {
+    const limit = this.bound.definition.budget?.[what];
+    const next = this.#usage[what] + amount;
+    if (limit !== undefined && next > limit) {
+      throw stepFailure('budget_exceeded', `${what} would be ${next}; the budget is ${limit}`);
+    }
+    this.#usage[what] = next;
+  }
+
+  /** Renders the templates of a value. What resolves to nothing is a warning or, in a strict definition, a failure (rule 4). */
+  async render(value: JsonValue, scope: Scope, path: string): Promise<JsonValue> {
+    return await renderValue(value, scope, this.#onMissing(path));
+  }
+
+  async test(condition: string, scope: Scope, path: string): Promise<boolean> {
+    return await evaluateConditionValue(condition, scope, this.#onMissing(path));
+  }
+
+  /** Keeps a warning for the client, durably with the next entry. The same text is kept once. */
+  warn(path: string, text: string): void {
+    if (this.#remember(text))
+      this.note({ type: 'emitted', path: notePath(path, 'warning'), level: 'warning', message: text });
+  }
+
+  #onMissing(path: string): OnMissing {
+    return (missing) => {
+      if (this.bound.definition.strict) {
+        throw stepFailure('template_error', `'{{${missing}}}' resolves to nothing`);
+      }
+      const id = path.replace(/^.*\//u, '').replace(/[#@![].*$/u, '');
+      this.warn(path, `step '${id}': '{{${missing}}}' resolves to nothing`);
+    };
+  }
+
+  #remember(text: string): boolean {
+    if (this.#warned.has(text) || this.warnings.length >= this.limits.warnings) return false;
+    this.#warned.add(text);
+    this.warnings.push(text);
+    return true;
+  }
+
+  #load(entry: StoredEntry): void {
+    if (entry.type === 'emitted' && entry.level === 'warning' && entry.path.endsWith('!warning')) {
+      this.#remember(entry.message);
+    }
+    if (entry.type === 'attempt_failed' && this.bound.byId.get(entry.step)?.kind.type === 'tool') {
+      this.#usage.tool_calls += 1;
+    }
+    if (entry.type !== 'finished') return;
+    const node = this.bound.byId.get(entry.step);
+    if (node === undefined) return;
+    if (node.kind.type === 'tool' && entry.result.attempts > 0) this.#usage.tool_calls += 1;
+    const tokens = entry.result.view?.['tokens'];
+    if (typeof tokens === 'number') this.#usage.tokens += tokens;
+    if (this.bound.definition.budget?.bytes !== undefined) this.#usage.bytes += jsonBytes(entry.result.output);
+    this.#take(entry, node);
+    this.progress.replayed(node, entry.result.status, entry.at);
+  }
+
+  #take(entry: Finished, node: BoundNode): void {
+    this.#finished += 1;
+    this.results.record(entry);
+    for (const { target, value } of writesOf(node, entry.result)) this.variables.write(target, value, entry.seq);
+  }
+}
+
+/** What a checkpoint writes to variables: a function of the step and its result alone. */
+function writesOf(node: BoundNode, result: StepResult): readonly Write[] {
+  if (result.status !== 'completed') return [];
+  const writes: Write[] = [];
+  const assigned = result.view?.['assigned'] as JsonObject | undefined;
+  for (const [target, value] of Object.entries(assigned ?? {})) writes.push({ target: parseTarget(target), value });
+  const target = node.step.save_output_to;
+  if (target !== undefined) writes.push({ target: parseTarget(target), value: result.output });
+  return writes;
+}

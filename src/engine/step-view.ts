@@ -1,0 +1,70 @@
+import type { JsonObject, JsonValue } from '../core/json.ts';
+import type { StepResult } from './journal.ts';
+
+type Derived = { readonly [member: string]: (result: StepResult) => JsonValue };
+
+const views = new WeakMap<StepResult, JsonObject>();
+
+/** Members every result has, computed when read. */
+const COMMON: Derived = {
+  output: (result) => result.output,
+  status: (result) => result.status,
+  attempts: (result) => result.attempts,
+  error: (result) =>
+    result.error === undefined
+      ? null
+      : {
+          code: result.error.code,
+          message: result.error.message,
+          step: result.error.step ?? null,
+          data: result.error.data ?? null,
+        },
+  text: (result) => textOf(result.output),
+  json: (result) => parsedJson(textOf(result.output)),
+};
+
+/** What a template sees of a finished step: `output`, `status`, … and the kind's own members, those that cost something computed on reading. */
+export function stepView(result: StepResult, derived: Derived | undefined): JsonObject {
+  const known = views.get(result);
+  if (known !== undefined) return known;
+  const getters: PropertyDescriptorMap = {};
+  for (const [name, compute] of Object.entries({ ...COMMON, ...derived })) {
+    getters[name] = { enumerable: true, configurable: true, get: () => compute(result) };
+  }
+  for (const [name, value] of Object.entries(result.view ?? {})) {
+    getters[name] = { enumerable: true, configurable: true, value };
+  }
+  // Every member is a JSON value, read through a getter or not.
+  const view = Object.defineProperties({}, getters) as JsonObject;
+  views.set(result, view);
+  return view;
+}
+
+/** A step that did not run: whatever is read of it is null, without a warning. */
+export const NOT_RUN: JsonObject = new Proxy<{ [key: string]: JsonValue }>(
+  { output: null, status: null, attempts: 0, error: null },
+  {
+    has: (_target, key) => typeof key === 'string',
+    get: (target, key) => (typeof key === 'string' ? (target[key] ?? null) : undefined),
+    getOwnPropertyDescriptor: (target, key) =>
+      typeof key === 'string'
+        ? { configurable: true, enumerable: Object.hasOwn(target, key), writable: false, value: target[key] ?? null }
+        : undefined,
+  },
+);
+
+/** A value as text: text stays, null is empty, anything else is JSON. */
+export function textOf(value: JsonValue): string {
+  if (typeof value === 'string') return value;
+  return value === null ? '' : JSON.stringify(value);
+}
+
+/** The text parsed as JSON, or null where it is none. */
+export function parsedJson(text: string): JsonValue {
+  try {
+    // JSON.parse gives JSON values and nothing else.
+    return JSON.parse(text) as JsonValue;
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,68 @@
+import { z } from 'zod';
+import { isJsonObject, type JsonObject, type JsonValue } from '../core/json.ts';
+import { defineStepKind } from '../engine/kind.ts';
+import { textOf } from '../engine/step-view.ts';
+import { argumentsObject, callContext } from './tool.ts';
+
+/** Gets a prompt of a downstream server (rule 9). Getting it twice is harmless. */
+export const promptKind = defineStepKind({
+  type: 'prompt',
+  summary:
+    'Gets a prompt of a downstream MCP server (`prompts/get`). `.output` is the text of its messages, joined by newlines; `.messages` the messages.',
+  example: `id: analyze
+type: prompt
+server: vision
+prompt_name: analyze_dashboard
+arguments:
+  dashboard_url: "{{input.url}}"
+`,
+  fields: () => ({
+    server: z.string().min(1).describe('Name of the downstream server in the servers file.'),
+    prompt_name: z.string().min(1).optional().describe('Name of the prompt. Default: `action`.'),
+    action: z.string().min(1).optional().describe('Name of the prompt where `prompt_name` is not given.'),
+    arguments: z
+      .record(z.string(), z.unknown())
+      .optional()
+      .describe(
+        'Arguments of the prompt; templates inside are rendered, values that are not text are sent as JSON. Default {}.',
+      ),
+  }),
+  argumentsKey: 'arguments',
+  servers: (spec) => [{ name: spec.server, at: ['server'] }],
+  expressions: () => [{ at: ['arguments'], as: 'template' }],
+  bind: (spec) => {
+    const name = spec.prompt_name ?? spec.action ?? '';
+    return {
+      about: `${spec.server}.${name}`,
+      execute: async (context) => {
+        const args = promptArguments(argumentsObject(await context.render(spec.arguments ?? {})));
+        const { messages, description } = await context.downstream.getPrompt(
+          name,
+          args,
+          callContext(context, spec.server),
+        );
+        return {
+          output: messages
+            .map(messageText)
+            .filter((text) => text !== '')
+            .join('\n'),
+          view: { messages: [...messages], ...(description === undefined ? {} : { description }) },
+        };
+      },
+    };
+  },
+});
+
+/** Prompt arguments are text on the wire; a null one is left out. */
+function promptArguments(args: JsonObject): JsonObject {
+  const entries = Object.entries(args).filter(([, value]) => value !== null);
+  return Object.fromEntries(entries.map(([name, value]) => [name, textOf(value)]));
+}
+
+function messageText(message: JsonObject): string {
+  const content: JsonValue = message['content'] ?? null;
+  const blocks: readonly JsonValue[] = Array.isArray(content) ? content : [content];
+  return blocks
+    .flatMap((block) => (isJsonObject(block) && typeof block['text'] === 'string' ? [block['text']] : []))
+    .join('\n');
+}

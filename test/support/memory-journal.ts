@@ -1,0 +1,88 @@
+import type { Journal, JournalEntry, StoredEntry } from '../../src/engine/journal.ts';
+import type { JsonValue } from '../../src/core/json.ts';
+
+/** What `append` throws when it was told to die there. */
+export class Crash extends Error {
+  override readonly name = 'Crash';
+}
+
+/** When to die: at the nth append (from 1), before or after the entries are applied. */
+export interface CrashPlan {
+  readonly at: number;
+  readonly when: 'before' | 'after';
+}
+
+/**
+ * A journal in memory. Entries survive in `entries()`, so a journal made from them is a restart. Everything goes through JSON, as
+ * in a store: what a caller changes later does not change what is stored.
+ */
+export class MemoryJournal implements Journal {
+  readonly #entries: StoredEntry[];
+  readonly #crash: CrashPlan | undefined;
+  readonly #now: () => number;
+  #dead = false;
+  /** Appends so far. */
+  appends = 0;
+
+  constructor(
+    entries: readonly StoredEntry[] = [],
+    options: { readonly crash?: CrashPlan; readonly now?: () => number } = {},
+  ) {
+    this.#entries = structuredClone([...entries]);
+    this.#crash = options.crash;
+    this.#now = options.now ?? ((): number => 0);
+  }
+
+  entries(): readonly StoredEntry[] {
+    return this.#entries;
+  }
+
+  finished(path: string): Extract<StoredEntry, { type: 'finished' }> | undefined {
+    return this.#entries.findLast((entry) => entry.type === 'finished' && entry.path === path) as
+      Extract<StoredEntry, { type: 'finished' }> | undefined;
+  }
+
+  lastAttempt(path: string): Extract<StoredEntry, { type: 'started' | 'attempt_failed' }> | undefined {
+    return this.#entries.findLast(
+      (entry) => (entry.type === 'started' || entry.type === 'attempt_failed') && entry.path === path,
+    ) as Extract<StoredEntry, { type: 'started' | 'attempt_failed' }> | undefined;
+  }
+
+  timer(path: string): number | undefined {
+    const entry = this.#entries.findLast((candidate) => candidate.type === 'timer' && candidate.path === path);
+    return entry?.type === 'timer' ? entry.wakeAt : undefined;
+  }
+
+  decision(path: string): JsonValue | undefined {
+    const entry = this.#entries.findLast((candidate) => candidate.type === 'decision' && candidate.path === path);
+    return entry?.type === 'decision' ? entry.value : undefined;
+  }
+
+  handle(path: string): { readonly attempt: number; readonly handle: JsonValue } | undefined {
+    const entry = this.#entries.findLast((candidate) => candidate.type === 'handle' && candidate.path === path);
+    return entry?.type === 'handle' ? { attempt: entry.attempt, handle: entry.handle } : undefined;
+  }
+
+  async append(...entries: readonly JournalEntry[]): Promise<readonly StoredEntry[]> {
+    if (this.#dead) throw new Crash('the process is dead');
+    this.appends += 1;
+    const dies = this.#crash?.at === this.appends ? this.#crash.when : undefined;
+    if (dies === 'before') {
+      this.#dead = true;
+      throw new Crash('died before an append');
+    }
+    const first = this.#entries.length + 1;
+    const stored = entries.map((entry, index): StoredEntry => ({
+      ...structuredClone(entry),
+      seq: first + index,
+      at: this.#now(),
+    }));
+    this.#entries.push(...stored);
+    if (dies === 'after') {
+      this.#dead = true;
+      throw new Crash('died after an append');
+    }
+    await Promise.resolve();
+    return stored;
+  }
+}

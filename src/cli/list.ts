@@ -16,7 +16,7 @@ export function addList(program: Command, context: CliContext): void {
   command.action(async (flags: { readonly json?: true }) => {
     await withEngine(command, context, { claims: 'none', quiet: true }, async (engine) => {
       const workflows = engine.definitions.list();
-      if (flags.json === true || !context.terminal.out.isTerminal) {
+      if (flags.json === true) {
         printJson(context.terminal, { workflows: workflows.map(listed) });
       } else if (workflows.length === 0) {
         context.terminal.err.write('no workflows: put a definition into the folder (--definitions DIR)\n');

@@ -10,6 +10,7 @@ import { addList } from './list.ts';
 import { addRun } from './run.ts';
 import { addServe } from './serve.ts';
 import { addTasks } from './tasks.ts';
+import { addValidate } from './validate.ts';
 
 /**
  * The whole command line on a context. Resolves with the exit code and never rejects: whatever is thrown becomes a text on
@@ -42,6 +43,7 @@ export function buildProgram(version: string, context: CliContext): Command {
     .showHelpAfterError('(--help shows what there is)');
   addServe(program, context);
   addRun(program, context);
+  addValidate(program, context);
   addList(program, context);
   addTasks(program, context);
   return program;

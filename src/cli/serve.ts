@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import type { Config } from '../config.ts';
 import { SETTINGS } from '../settings.ts';
 import type { HttpAddress, SettingName } from '../settings.ts';
+import { isLoopback } from '../transports/http-guards.ts';
 import { addSettings, configOf, loggerOf } from './context.ts';
 import type { CliContext } from './context.ts';
 import type { EngineDoor } from './engine-door.ts';
@@ -73,12 +74,10 @@ async function listen(engine: EngineDoor, { host, port }: HttpAddress): ReturnTy
   }
 }
 
-const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|::1)$/;
-
 /** Whoever reaches the port can start every workflow, so the rest of the network needs a token, or an operator who says so. */
 function refuseOpenDoor(config: Config): void {
   const { http } = config.transports;
-  if (http === undefined || LOOPBACK.test(http.host) || config.tokens.length > 0 || config.allowInsecure) return;
+  if (http === undefined || isLoopback(http.host) || config.tokens.length > 0 || config.allowInsecure) return;
   throw usageError(
     `${http.host}:${http.port} can be reached by other machines and nobody is asked who they are: set MCP_WORKFLOW_TOKENS (name=token), or --allow-insecure where something else guards it`,
   );

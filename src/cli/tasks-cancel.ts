@@ -20,7 +20,7 @@ export function addTasksCancel(tasks: Command, context: CliContext): void {
     const { terminal } = context;
     await withEngine(command, context, { claims: 'none', quiet: true }, async (engine) => {
       const view = await engine.tasks.cancel(taskId, flags.principal, flags.reason);
-      if (terminal.out.isTerminal && flags.json !== true) {
+      if (flags.json !== true) {
         terminal.out.write(`cancelled ${view.taskId}\n`);
         return;
       }

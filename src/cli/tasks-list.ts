@@ -34,7 +34,7 @@ export function addTasksList(tasks: Command, context: CliContext): void {
     .option('--watch', 'keep the list up to date until Ctrl-C');
   command.action(async (flags: ListFlags) => {
     const query = queryOf(flags);
-    const human = context.terminal.out.isTerminal && flags.json !== true;
+    const human = flags.json !== true && (flags.watch !== true || context.terminal.out.isTerminal);
     await withEngine(command, context, { claims: 'none', quiet: true }, async (engine) => {
       if (flags.watch === true && human) {
         await watch(engine, query, context);

@@ -47,7 +47,7 @@ export function addTasksRespond(tasks: Command, context: CliContext): void {
           `'${pending.key}' was answered or has expired in the meantime; nothing was changed`,
         );
       }
-      if (!terminal.out.isTerminal || flags.json === true) printJson(terminal, { taskId, key: pending.key, answer });
+      if (flags.json === true) printJson(terminal, { taskId, key: pending.key, answer });
       else terminal.out.write(`answered ${pending.key}; the task goes on where a server runs it\n`);
     });
   });

@@ -18,7 +18,7 @@ export function addTasksResult(tasks: Command, context: CliContext): void {
   command.action(async (taskId: string, flags: TaskFlags) => {
     const { terminal, clock } = context;
     const { principal } = flags;
-    const human = terminal.out.isTerminal && flags.json !== true;
+    const human = flags.json !== true && (flags.watch !== true || terminal.out.isTerminal);
     await withEngine(command, context, { claims: 'none', quiet: true }, async (engine) => {
       let view = await engine.tasks.get(taskId, principal);
       if (view === undefined) throw unknownTask(taskId);

@@ -264,7 +264,7 @@ describe('serve', () => {
 
 describe('list', () => {
   test('as JSON: name, description, input schema', async () => {
-    const { code, json } = await cli('list');
+    const { code, json } = await cli('list --json');
     expect(code).toBe(0);
     expect(json()['workflows']).toMatchObject([
       { name: 'greet', description: 'does greet', inputSchema: schema },
@@ -276,7 +276,7 @@ describe('list', () => {
   });
 
   test('for a person: one line an input', async () => {
-    const { terminal } = await cli('list', new FakeTerminal(true));
+    const { terminal } = await cli('list');
     expect(terminal.stdout).toContain('greet\n  does greet\n    name (string)\n');
   });
 });
@@ -297,21 +297,21 @@ describe('tasks', () => {
   test('list: newest first, with a cursor where there is more', async () => {
     const first = await start('greet');
     const second = await start('greet');
-    const { json } = await cli('tasks list --limit 1');
+    const { json } = await cli('tasks list --limit 1 --json');
     expect(json()).toMatchObject({ tasks: [{ taskId: second, workflow: 'greet' }], nextCursor: second });
-    expect((await cli(`tasks list --cursor ${second}`)).json()).toMatchObject({ tasks: [{ taskId: first }] });
+    expect((await cli(`tasks list --cursor ${second} --json`)).json()).toMatchObject({ tasks: [{ taskId: first }] });
   });
 
   test('list for a person is a table', async () => {
     await start('greet');
-    const { terminal } = await cli('tasks list', new FakeTerminal(true));
+    const { terminal } = await cli('tasks list');
     expect(terminal.stdout).toMatch(/^TASK +WORKFLOW +STATUS/);
   });
 
   test('get: the report with percent and phases, exit 0 whatever became of it', async () => {
     const id = await start('broken');
     await ended(id);
-    const { code, json } = await cli(`tasks get ${id}`);
+    const { code, json } = await cli(`tasks get ${id} --json`);
     expect(code).toBe(0);
     expect(json()).toMatchObject({
       taskId: id,
@@ -325,7 +325,7 @@ describe('tasks', () => {
   test('get for a person explains, and tells the next step', async () => {
     const id = await start('asks');
     await asking(id);
-    const { terminal } = await cli(`tasks get ${id}`, new FakeTerminal(true));
+    const { terminal } = await cli(`tasks get ${id}`);
     expect(terminal.stdout).toContain(`mcp-workflow tasks respond ${id}`);
     expect(terminal.stdout).toContain('Publish?');
   });
@@ -361,7 +361,7 @@ describe('tasks', () => {
   test('result of a task that failed: the result, and exit 1', async () => {
     const id = await start('broken');
     await ended(id);
-    const { code, json } = await cli(`tasks result ${id}`);
+    const { code, json } = await cli(`tasks result ${id} --json`);
     expect(code).toBe(1);
     expect(json()).toMatchObject({ isError: true });
   });
@@ -377,7 +377,7 @@ describe('tasks', () => {
 
   test('cancel: durable when it returns; a second one is exit 1', async () => {
     const id = await start('stuck');
-    expect((await cli(`tasks cancel ${id} --reason enough`)).json()).toMatchObject({
+    expect((await cli(`tasks cancel ${id} --reason enough --json`)).json()).toMatchObject({
       status: 'cancelled',
       error: { message: 'enough' },
     });
@@ -387,7 +387,7 @@ describe('tasks', () => {
   test('respond: by --set typed by the form', async () => {
     const id = await start('asks');
     await asking(id);
-    const { code, json } = await cli(`tasks respond ${id} --set ok=true`);
+    const { code, json } = await cli(`tasks respond ${id} --set ok=true --json`);
     expect([code, json()]).toEqual([0, { taskId: id, key: 'in-1', answer: 'accepted' }]);
     await ended(id);
     expect(await tasks.outcome(id, 'local')).toMatchObject({

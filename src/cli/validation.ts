@@ -1,0 +1,95 @@
+import { readFile, stat } from 'node:fs/promises';
+import { isAbsolute, join, relative, resolve } from 'node:path';
+import type { Config } from '../config.ts';
+import { messageOf } from '../core/failure.ts';
+import { DefinitionsFolderError, fileIssue, readDefinitionFiles } from '../definition/definition-files.ts';
+import type { DefinitionFile } from '../definition/definition-files.ts';
+import type { Issue } from '../definition/model.ts';
+import { parseDefinition } from '../definition/parse.ts';
+import type { ParseOptions } from '../definition/parse.ts';
+import { parseServersFile } from '../downstream/catalog.ts';
+import { stepSyntaxes } from '../steps/index.ts';
+import { usageError } from './exit.ts';
+
+/** Everything that was read, and everything that is wrong with it. */
+export interface Validation {
+  readonly files: number;
+  readonly workflows: readonly string[];
+  readonly issues: readonly Issue[];
+}
+
+/**
+ * Checks files and folders as they are named; messages name them the same way.
+ * @throws CommandError (2) when one of them, or a servers file that was named, cannot be read
+ */
+export async function validatePaths(paths: readonly string[], config: Config, cwd: string): Promise<Validation> {
+  const { options, issues } = await serverNames(config, cwd);
+  const found: Issue[] = [...issues];
+  const owners = new Map<string, string>();
+  let files = 0;
+  for (const path of paths) {
+    const source = await readPath(path, cwd);
+    found.push(...source.issues);
+    for (const { file, text } of source.files) {
+      files += 1;
+      const result = parseDefinition(text, file, stepSyntaxes, options);
+      found.push(...result.issues);
+      const name = result.loaded?.definition.name;
+      if (name === undefined) continue;
+      const owner = owners.get(name);
+      if (owner === undefined) owners.set(name, file);
+      else
+        found.push(
+          fileIssue(
+            file,
+            'duplicate_name',
+            `the workflow '${name}' is also in ${owner}`,
+            'give one of them another name',
+          ),
+        );
+    }
+  }
+  return { files, workflows: [...owners.keys()].sort(), issues: found };
+}
+
+/**
+ * What the servers file says, when there is one. A server that it does not list is an error if somebody named the file: the default
+ * one is often just not the one that these definitions are for.
+ */
+async function serverNames(config: Config, cwd: string): Promise<{ options: ParseOptions; issues: readonly Issue[] }> {
+  let text: string;
+  try {
+    text = await readFile(config.servers, 'utf8');
+  } catch (error) {
+    if (config.serversGiven) throw usageError(`--servers: cannot read ${config.servers} (${messageOf(error)})`);
+    return { options: {}, issues: [] };
+  }
+  const { catalog, issues } = parseServersFile(text, shown(config.servers, cwd));
+  const servers = new Set(catalog.servers.keys());
+  return { options: { servers, unknownServer: config.serversGiven ? 'error' : 'warning' }, issues };
+}
+
+async function readPath(
+  path: string,
+  cwd: string,
+): Promise<{ readonly files: readonly DefinitionFile[]; readonly issues: readonly Issue[] }> {
+  const full = resolve(cwd, path);
+  try {
+    if ((await stat(full)).isFile()) return { files: [{ file: path, text: await readFile(full, 'utf8') }], issues: [] };
+    const read = await readDefinitionFiles(full);
+    const named = <T extends { readonly file: string }>(entry: T): T => ({
+      ...entry,
+      file: join(path, relative(full, entry.file)),
+    });
+    return { files: read.files.map(named), issues: read.issues.map(named) };
+  } catch (error) {
+    if (error instanceof DefinitionsFolderError) throw usageError(error.message);
+    throw usageError(`${path}: cannot be read (${messageOf(error)})`);
+  }
+}
+
+/** Relative to the current folder where it is inside, as people name files. */
+export function shown(path: string, cwd: string): string {
+  const inside = relative(cwd, path);
+  return inside === '' || inside.startsWith('..') || isAbsolute(inside) ? path : inside;
+}

@@ -1,0 +1,94 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { runCli } from '../../../src/cli/program.ts';
+import { systemClock } from '../../../src/core/clock.ts';
+import { FakeTerminal } from '../../support/fake-terminal.ts';
+import { tempDir } from '../../support/temp-dir.ts';
+
+let folder: Awaited<ReturnType<typeof tempDir>>;
+beforeEach(async () => {
+  folder = await tempDir();
+  await mkdir(join(folder.path, 'definitions'));
+});
+afterEach(() => folder.remove());
+
+const GOOD = 'name: good\nsteps:\n  - id: a\n    server: files\n    action: list\n';
+
+function write(path: string, text: string): Promise<void> {
+  return writeFile(join(folder.path, path), text);
+}
+
+async function validate(...args: readonly string[]) {
+  const terminal = new FakeTerminal(false);
+  const code = await runCli(['validate', ...args], '0', {
+    terminal,
+    clock: systemClock,
+    openEngine: () => Promise.reject(new Error('validate opens nothing')),
+    environment: {},
+    cwd: folder.path,
+    exitCode: 0,
+  });
+  return { code, ...terminal, lines: terminal.stdout.trimEnd().split('\n') };
+}
+
+describe('validate', () => {
+  test('the definitions folder without errors: a count, exit 0', async () => {
+    await write('definitions/good.yaml', GOOD);
+    expect(await validate()).toMatchObject({ code: 0, stdout: '1 file, 1 workflow, 0 errors, 0 warnings\n' });
+  });
+
+  test('one bad file: its place in it, the others are counted, exit 1', async () => {
+    await write('definitions/good.yaml', GOOD);
+    await write(
+      'definitions/bad.yaml',
+      'name: bad\nsteps:\n  - id: a\n    type: tool\n    server: files\n    acton: list\n',
+    );
+    const { code, lines } = await validate();
+    expect(code).toBe(1);
+    expect(lines.some((line) => /^definitions\/bad\.yaml:\d+:\d+ [a-z_]+ .*acton/.test(line))).toBe(true);
+    expect(lines.at(-1)).toMatch(/^2 files, 1 workflow, [1-9] errors?, 0 warnings$/);
+  });
+
+  test('--json: one document with the same', async () => {
+    await write('definitions/bad.json', '{');
+    const { code, stdout } = await validate('--json');
+    expect(code).toBe(1);
+    expect(JSON.parse(stdout)).toMatchObject({
+      files: 1,
+      workflows: [],
+      errors: 1,
+      issues: [{ severity: 'error', file: 'definitions/bad.json', line: 1 }],
+    });
+  });
+
+  test('files named one by one are called as they were named', async () => {
+    await write('x.yaml', 'name: [');
+    const { lines } = await validate('./x.yaml');
+    expect(lines[0]).toMatch(/^\.\/x\.yaml:1:/);
+  });
+
+  test('two files with one name: an error', async () => {
+    await write('definitions/a.yaml', GOOD);
+    await write('definitions/b.yaml', GOOD);
+    const { code, stdout } = await validate();
+    expect(code).toBe(1);
+    expect(stdout).toContain("b.yaml:1:1 duplicate_name the workflow 'good' is also in definitions/a.yaml");
+  });
+
+  test.each([['nowhere'], ['--servers', 'nowhere.json'], ['--definitions', 'nowhere']])(
+    'what cannot be read is exit 2: %s %s',
+    async (...args) => {
+      const { code, stdout, stderr } = await validate(...args);
+      expect([code, stdout]).toEqual([2, '']);
+      expect(stderr).toContain('nowhere');
+    },
+  );
+
+  test('a broken servers file is reported with its place', async () => {
+    await write('servers.json', '{\n  "mcpServers": {"a": {"comand": "x"}}\n}');
+    const { code, stdout } = await validate();
+    expect(code).toBe(1);
+    expect(stdout).toMatch(/^servers\.json:2:\d+ /m);
+  });
+});

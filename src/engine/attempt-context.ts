@@ -1,6 +1,6 @@
 import type { JsonObject, JsonValue } from '../core/json.ts';
 import type { BoundNode, Pause, RunOptions, StepContext } from './kind.ts';
-import { attemptPath, iterationPath, notePath } from './paths.ts';
+import { attemptPath, FINALLY_NOTE, iterationPath, notePath } from './paths.ts';
 import type { Lists, Place } from './place.ts';
 import type { Run } from './run.ts';
 import { textOf } from './step-view.ts';
@@ -67,11 +67,15 @@ export function attemptContext(
         run.progress.detail(node, path, attempt, detail, wakeAt);
       }),
     run: (sequence, options) => lists.sequence(sequence, placeOf(options)),
-    runNode: (child, options) => lists.step(child, placeOf(options)),
     runAll: async (sequence, concurrency) => {
       const outputs: { [id: string]: JsonValue } = {};
-      await lists.sequence(sequence, placeOf(), { concurrency, outputs });
+      await lists.sequence(sequence, placeOf(), { outputs, ...(concurrency === undefined ? {} : { concurrency }) });
       return outputs;
+    },
+    enterFinally: () => {
+      if (journal.decision(notePath(own, FINALLY_NOTE)) === undefined) {
+        run.note({ type: 'decision', path: notePath(own, FINALLY_NOTE), value: place.scope.bound });
+      }
     },
     iteration: (index, names: JsonObject) => {
       const prefix = iterationPath(own, index);

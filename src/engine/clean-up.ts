@@ -2,60 +2,119 @@ import { describeFailure, StepFailure } from '../core/failure.ts';
 import { isJsonObject, type JsonObject } from '../core/json.ts';
 import type { BoundWorkflow } from './bind.ts';
 import type { Interpreter } from './interpreter.ts';
-import type { Journal } from './journal.ts';
-import type { BoundNode } from './kind.ts';
-import { CLEAN_UP, childPath, cleanUpPrefix, lastSegment, NAMES_NOTE, notePath, prefixOf, scopeOf } from './paths.ts';
+import type { Journal, StoredEntry } from './journal.ts';
+import type { BoundNode, Sequence } from './kind.ts';
+import {
+  CLEAN_UP,
+  childPath,
+  cleanUpPrefix,
+  FINALLY_NOTE,
+  lastSegment,
+  NAMES_NOTE,
+  notePath,
+  prefixOf,
+  scopeOf,
+} from './paths.ts';
+import type { Place } from './place.ts';
 import type { Run } from './run.ts';
 
-/** One thing that is to be undone. */
-interface Undo {
-  readonly of: BoundNode;
-  readonly by: BoundNode;
-  readonly path: string;
+/** One thing that is left to do: undo a finished step, or run the `finally` of a `try` that a cancel cut off. */
+export type Rest =
+  | { readonly kind: 'undo'; readonly of: BoundNode; readonly by: BoundNode; readonly path: string }
+  | { readonly kind: 'finally'; readonly steps: Sequence; readonly prefix: string; readonly names: JsonObject };
+
+/**
+ * What is left to do, the newest first (saga): finished steps that declare `compensate`, and with `interrupted` every `finally`
+ * that was entered and whose `try` never ended. What ran to clean up is not undone. A function of the journal.
+ */
+export function restOf(bound: BoundWorkflow, journal: Journal, interrupted: boolean): readonly Rest[] {
+  const rest: Rest[] = [];
+  for (const entry of journal.entries()) {
+    const found = undoOf(bound, entry) ?? (interrupted ? finallyOf(bound, journal, entry) : undefined);
+    if (found !== undefined) rest.push(found);
+  }
+  return rest.reverse();
 }
 
-/** Finished steps that declare `compensate`, the last finished first (saga). What ran to clean up is not undone. */
-export function undoList(bound: BoundWorkflow, journal: Journal): readonly Undo[] {
-  if (bound.compensations.size === 0) return [];
-  const list: Undo[] = [];
-  for (const entry of journal.entries()) {
-    if (entry.type !== 'finished' || entry.result.status !== 'completed') continue;
-    if (entry.path.startsWith(`${CLEAN_UP}/`)) continue;
-    const of = bound.byId.get(entry.step);
-    const by = bound.compensations.get(entry.step);
-    if (of !== undefined && by !== undefined) list.push({ of, by, path: entry.path });
-  }
-  return list.reverse();
+function undoOf(bound: BoundWorkflow, entry: StoredEntry): Rest | undefined {
+  if (entry.type !== 'finished' || entry.result.status !== 'completed') return undefined;
+  if (entry.path.startsWith(`${CLEAN_UP}/`)) return undefined;
+  const of = bound.byId.get(entry.step);
+  const by = bound.compensations.get(entry.step);
+  return of === undefined || by === undefined ? undefined : { kind: 'undo', of, by, path: entry.path };
+}
+
+function finallyOf(bound: BoundWorkflow, journal: Journal, entry: StoredEntry): Rest | undefined {
+  const suffix = notePath('', FINALLY_NOTE);
+  if (entry.type !== 'decision' || !entry.path.endsWith(suffix) || entry.path.startsWith(`${CLEAN_UP}/`))
+    return undefined;
+  const prefix = entry.path.slice(0, -suffix.length);
+  const path = prefix.replace(/#\d+$/u, '');
+  if (journal.finished(path) !== undefined) return undefined;
+  const steps = bound.byId.get(lastSegment(path).replace(/@.*$/u, ''))?.bound.finally;
+  if (steps === undefined) return undefined;
+  return { kind: 'finally', steps, prefix, names: isJsonObject(entry.value) ? entry.value : {} };
 }
 
 /**
- * Runs the compensations in reverse order of what they undo, each a step with checkpoint and retries of its own under `cleanup/`.
- * One that fails for good is reported and the others go on. Returns one line for each: `{step, by, status, error?}`.
+ * Does what is left, each step with checkpoint and retries of its own under `cleanup/`. What fails for good is reported and the
+ * others go on. Returns one line for each step that was to be undone: `{step, by, status, error?}`.
  */
-export async function compensate(
+export async function doRest(
   run: Run,
   interpreter: Interpreter,
+  rest: readonly Rest[],
   signal: AbortSignal,
 ): Promise<readonly JsonObject[]> {
   const report: JsonObject[] = [];
-  for (const { of, by, path } of undoList(run.bound, run.ports.journal)) {
-    const names = run.ports.journal.decision(notePath(path, NAMES_NOTE));
-    const key = scopeOf(path);
-    const scope = run.scope.iteration(key, isJsonObject(names) ? names : {});
-    const place = { prefix: cleanUpPrefix(prefixOf(path)), scope, signal };
-    const own = lastSegment(path);
-    const segment = own === of.id ? by.id : `${by.id}@${own}`;
-    try {
-      await interpreter.step(by, place, segment);
-      report.push({ step: of.id, by: by.id, status: 'completed' });
-    } catch (error) {
-      if (!(error instanceof StepFailure)) throw error;
-      const text = describeFailure({ ...error.failure, step: error.failure.step ?? by.id });
-      run.warn(childPath(CLEAN_UP, by.id), `compensation of step '${of.id}' failed: ${text}`);
-      report.push({ step: of.id, by: by.id, status: 'failed', error: text });
+  for (const item of rest) {
+    const failed = await attempt(() =>
+      item.kind === 'undo' ? undo(run, interpreter, item, signal) : runTail(run, interpreter, item, signal),
+    );
+    if (item.kind === 'undo') {
+      const line = { step: item.of.id, by: item.by.id, status: failed === undefined ? 'completed' : 'failed' };
+      report.push(failed === undefined ? line : { ...line, error: failed });
+    }
+    if (failed !== undefined) {
+      const what = item.kind === 'undo' ? `compensation of step '${item.of.id}'` : 'finally';
+      run.warn(childPath(CLEAN_UP, what), `${what}: ${failed}`);
     }
   }
   return report;
+}
+
+async function attempt(work: () => Promise<unknown>): Promise<string | undefined> {
+  try {
+    await work();
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof StepFailure)) throw error;
+    return describeFailure(error.failure);
+  }
+}
+
+async function undo(
+  run: Run,
+  interpreter: Interpreter,
+  { of, by, path }: Extract<Rest, { kind: 'undo' }>,
+  signal: AbortSignal,
+): Promise<void> {
+  const names = run.ports.journal.decision(notePath(path, NAMES_NOTE));
+  const scope = run.scope.iteration(scopeOf(path), isJsonObject(names) ? names : {});
+  const own = lastSegment(path);
+  const segment = own === of.id ? by.id : `${by.id}@${own}`;
+  await interpreter.step(by, { prefix: cleanUpPrefix(prefixOf(path)), scope, signal }, segment);
+}
+
+async function runTail(
+  run: Run,
+  interpreter: Interpreter,
+  { steps, prefix, names }: Extract<Rest, { kind: 'finally' }>,
+  signal: AbortSignal,
+): Promise<void> {
+  const scope = run.scope.iteration(scopeOf(prefix), names);
+  const place: Place = { prefix: cleanUpPrefix(prefix), before: prefix, scope, signal };
+  await interpreter.sequence(steps, place);
 }
 
 /** Runs the definition's `finally`, if it has one. Rejects with its failure. */

@@ -90,10 +90,10 @@ export interface StepContext {
   pause(word: string, plan: Pause): Promise<void>;
   /** Runs a list of steps under this attempt. Throws the `StepFailure` nobody in it handled. */
   run(sequence: Sequence, options?: RunOptions): Promise<SequenceEnd>;
-  /** One step of a list, with its retries and error targets; `undefined` when it ended without output (skipped). */
-  runNode(node: BoundNode, options?: RunOptions): Promise<SequenceEnd>;
   /** A graph or list in which the caller wants every step's output by id. */
-  runAll(sequence: Sequence, concurrency: number): Promise<JsonObject>;
+  runAll(sequence: Sequence, concurrency: number | undefined): Promise<JsonObject>;
+  /** Says that this attempt has something to run in any case, so that a cancel leaves it to the task's clean-up. */
+  enterFinally(): void;
   /** The scope of one iteration, with names of its own. */
   iteration(index: number, names: JsonObject): { readonly scope: Scope; readonly prefix: string };
   /** Counts against `budget`; throws `budget_exceeded`. */
@@ -124,6 +124,8 @@ export interface BoundStep {
   readonly about?: string;
   /** The step to run next because of how this one completed (an `elicit` step's `on_decline`). A function of the result alone. */
   route?(result: StepResult): string | undefined;
+  /** What is to run in any case once `enterFinally` was called: the task's clean-up runs it when a cancel did not let the attempt do so. */
+  readonly finally?: Sequence;
   /** With this output the task ends here, successfully (`succeed`). */
   readonly endsTask?: boolean;
 }

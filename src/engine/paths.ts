@@ -10,6 +10,9 @@ export const CLEAN_UP = 'cleanup';
 /** Names bound at a step inside an iteration are noted with its checkpoint under this word, so that undoing it sees them. */
 export const NAMES_NOTE = 'names';
 
+/** A `try` whose `finally` is still to run, with the names bound around it. */
+export const FINALLY_NOTE = 'finally';
+
 /** The path of a step that stands directly under `prefix` (`''` = the top level). */
 export function childPath(prefix: string, name: string): string {
   return prefix === '' ? name : `${prefix}/${name}`;

@@ -1,5 +1,5 @@
 import type { JsonObject } from '../core/json.ts';
-import type { BoundNode, Sequence, SequenceEnd } from './kind.ts';
+import type { Sequence, SequenceEnd } from './kind.ts';
 import type { Scope } from './scope.ts';
 
 /** Where in a run something happens: what its steps' paths begin with, which names it sees, what stops it. */
@@ -7,14 +7,14 @@ export interface Place {
   readonly prefix: string;
   readonly scope: Scope;
   readonly signal: AbortSignal;
+  /** A prefix under which the same steps may have run before: a checkpoint there counts (`finally` that a cancel cut off). */
+  readonly before?: string;
 }
 
 /** Runs lists of steps; the interpreter as blocks use it. */
 export interface Lists {
   /** To the end or to the first `StepFailure` that nothing in the list handled. `outputs` collects each step's output by id. */
   sequence(sequence: Sequence, place: Place, options?: ListOptions): Promise<SequenceEnd>;
-  /** One step with its error targets. */
-  step(node: BoundNode, place: Place, segment?: string): Promise<SequenceEnd>;
 }
 
 export interface ListOptions {

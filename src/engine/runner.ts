@@ -5,7 +5,7 @@ import { isJsonObject, type JsonObject, type JsonValue } from '../core/json.ts';
 import type { Definition } from '../definition/model.ts';
 import { EndOfTask, linkedController } from './abort.ts';
 import { bindDefinition, type BoundWorkflow } from './bind.ts';
-import { compensate, runFinally, undoList } from './clean-up.ts';
+import { doRest, restOf, runFinally } from './clean-up.ts';
 import { errorNames, Interpreter } from './interpreter.ts';
 import type { StepKindTable } from './kind.ts';
 import { DEFAULT_ENGINE_LIMITS, type EngineLimits } from './limits.ts';
@@ -51,13 +51,13 @@ export function createWorkflowRunner(kinds: StepKindTable, limits: Partial<Engin
     },
     needsCleanUp: (definition, journal) => {
       const bound = bind(definition);
-      return bound.finally !== undefined || undoList(bound, journal).length > 0;
+      return bound.finally !== undefined || restOf(bound, journal, true).length > 0;
     },
     cleanUp: async (definition, task, ports, signal) => {
       signal.throwIfAborted();
       const run = prepare(definition, task, ports, signal);
       const interpreter = new Interpreter(run);
-      await compensate(run, interpreter, signal);
+      await doRest(run, interpreter, restOf(run.bound, ports.journal, true), signal);
       await settled(run, interpreter, signal);
     },
   };
@@ -73,7 +73,7 @@ async function runWorkflow(run: Run, signal: AbortSignal): Promise<RunEnd> {
   let end = recorded(run) ?? (await mainPart(run, interpreter, signal));
   let undone: readonly JsonObject[] = [];
   if ('failure' in end) {
-    undone = await compensate(run, interpreter, signal);
+    undone = await doRest(run, interpreter, restOf(run.bound, run.ports.journal, false), signal);
   } else if (run.bound.finally !== undefined) {
     run.note({ type: 'decision', path: OUTPUT_NOTE, value: end.output });
   }

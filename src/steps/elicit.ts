@@ -1,0 +1,114 @@
+import { createHash } from 'node:crypto';
+import { z } from 'zod';
+import { isJsonObject, type JsonObject, type JsonValue } from '../core/json.ts';
+import { stepFailure, type FailureCode } from '../core/failure.ts';
+import { defineStepKind, type StepOutput } from '../engine/kind.ts';
+import { argumentsObject } from './tool.ts';
+
+type Action = 'accept' | 'decline' | 'cancel' | 'timeout';
+
+const CODES: { readonly [action in Exclude<Action, 'accept'>]: FailureCode } = {
+  decline: 'input_declined',
+  cancel: 'input_cancelled',
+  timeout: 'input_timeout',
+};
+
+const otherwise = (what: string): z.ZodOptional<z.ZodString> =>
+  z.string().optional().describe(`When ${what}: \`fail\` (default), \`continue\`, or the id of a step to run.`);
+
+/** Asks a person. The question belongs to the task: it survives restarts and any connection can answer it. */
+export const elicitKind = defineStepKind({
+  type: 'elicit',
+  summary:
+    'Asks a person: a form by `schema`, or a page to visit by `url`. `.output` is what was entered; `.action` is `accept`, `decline`, `cancel` or `timeout`.',
+  example: `id: confirm
+type: elicit
+message: "Delete {{input.path}}?"
+schema:
+  type: object
+  properties:
+    sure: { type: boolean, title: Really delete }
+  required: [sure]
+timeout_seconds: 86400
+on_decline: continue
+`,
+  fields: () => ({
+    message: z.string().describe('The question; templates inside are rendered.'),
+    schema: z
+      .record(z.string(), z.unknown())
+      .optional()
+      .describe('What to enter: a flat JSON Schema object, as MCP elicitation allows.'),
+    url: z.string().optional().describe('Instead of a form: a page to visit; templates inside are rendered.'),
+    timeout_seconds: z.number().positive().optional().describe('Seconds to wait for the answer. Default: for ever.'),
+    on_decline: otherwise('the person says no'),
+    on_cancel: otherwise('the person closes the question'),
+    on_timeout: otherwise('nobody has answered in time'),
+  }),
+  ownTimeout: true,
+  expressions: (spec) => [
+    { at: ['message'], as: 'template' },
+    ...(spec.schema === undefined ? [] : [{ at: ['schema'], as: 'template' as const }]),
+    ...(spec.url === undefined ? [] : [{ at: ['url'], as: 'template' as const }]),
+  ],
+  targets: (spec) =>
+    (['on_decline', 'on_cancel', 'on_timeout'] as const).flatMap((key) => {
+      const id = spec[key];
+      return id === undefined || id === 'fail' || id === 'continue' ? [] : [{ id, at: [key] }];
+    }),
+  bind: (spec) => {
+    const branches = { decline: spec.on_decline, cancel: spec.on_cancel, timeout: spec.on_timeout };
+    return {
+      route: (result) => {
+        const action = result.view?.['action'];
+        const to = action === 'decline' || action === 'cancel' || action === 'timeout' ? branches[action] : undefined;
+        return to === 'fail' || to === 'continue' ? undefined : to;
+      },
+      execute: async (context) => {
+        const message = await context.renderText(spec.message);
+        const params: JsonObject =
+          spec.url === undefined
+            ? { mode: 'form', message, requestedSchema: formSchema(await context.render(spec.schema ?? {})) }
+            : {
+                mode: 'url',
+                message,
+                url: await context.renderText(spec.url),
+                elicitationId: idOf(context.idempotencyKey, context.attempt),
+              };
+        context.status('waiting for an answer');
+        const answer = await context.input.ask(
+          context.attemptPath,
+          { method: 'elicitation/create', params },
+          spec.timeout_seconds === undefined ? {} : { timeoutSeconds: spec.timeout_seconds },
+        );
+        const { action, content } = readAnswer(answer);
+        return outputFor(action, content, action === 'accept' ? undefined : branches[action]);
+      },
+    };
+  },
+});
+
+function outputFor(action: Action, content: JsonValue, branch: string | undefined): StepOutput {
+  const view = { action };
+  if (action === 'accept') return { output: content, view };
+  if (branch !== undefined && branch !== 'fail') return { output: null, view };
+  const text = action === 'timeout' ? 'nobody answered in time' : `the question was answered with ${action}`;
+  return { output: null, view, failure: stepFailure(CODES[action], text).failure };
+}
+
+function readAnswer(answer: JsonValue | undefined): { readonly action: Action; readonly content: JsonValue } {
+  if (answer === undefined) return { action: 'timeout', content: null };
+  if (!isJsonObject(answer)) return { action: 'cancel', content: null };
+  const action = answer['action'];
+  const known = action === 'accept' || action === 'decline' ? action : 'cancel';
+  return { action: known, content: answer['content'] ?? (known === 'accept' ? {} : null) };
+}
+
+/** A form without a schema is a plain yes or no. */
+function formSchema(schema: JsonValue): JsonObject {
+  return { type: 'object', properties: {}, ...argumentsObject(schema) };
+}
+
+/** One id for each attempt, the same after a restart. */
+function idOf(key: string, attempt: number): string {
+  return createHash('sha256').update(`${key}#${attempt}`).digest('hex').slice(0, 32);
+}

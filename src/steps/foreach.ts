@@ -1,0 +1,115 @@
+import { z } from 'zod';
+import { StepFailure, stepFailure, type Failure } from '../core/failure.ts';
+import { isJsonObject, type JsonValue } from '../core/json.ts';
+import { templateReferences } from '../definition/expression/references.ts';
+import { fanOut } from '../engine/fan-out.ts';
+import type { StepResult } from '../engine/journal.ts';
+import { defineStepKind } from '../engine/kind.ts';
+import { failureLine } from './parallel.ts';
+
+/** Runs its steps for each item of a list, each in a scope of its own. */
+export const foreachKind = defineStepKind({
+  type: 'foreach',
+  summary:
+    'Runs `steps` for each item of `items`, with `{{item}}` (or the name in `as`) and `{{item_index}}` in scope. `.output` is the list of each ' +
+    "item's last output in input order, null where it failed; `.items` is `[{index, status, output, error}]`, `.failed` the number that failed.",
+  example: `id: read_all
+type: foreach
+items: "{{input.paths}}"
+max_concurrency: 4
+steps:
+  - id: read_one
+    server: files
+    action: read_file
+    arguments: { path: "{{item}}" }
+`,
+  fields: (step) => ({
+    items: z.unknown().describe('A list, or a template that names one. An object gives its members as `{key, value}`.'),
+    as: z
+      .string()
+      .regex(/^[A-Za-z_][A-Za-z0-9_]*$/u)
+      .optional()
+      .describe('Name of the item in templates. Default `item`.'),
+    steps: z.array(step).min(1).describe('The body.'),
+    max_concurrency: z.int().min(1).optional().describe('How many items run at once. Default 1.'),
+    on_item_error: z
+      .enum(['fail', 'collect'])
+      .optional()
+      .describe(
+        '`fail` (default): the first failed item stops the others and fails the step. `collect`: all items run and the step completes.',
+      ),
+  }),
+  blocks: (spec) => [
+    {
+      at: ['steps'],
+      steps: spec.steps,
+      runs: 'iteration',
+      binds: [spec.as ?? 'item', 'item_index'],
+    },
+  ],
+  expressions: () => [{ at: ['items'], as: 'template' }],
+  derived: { items: itemsOf, failed: (result) => failedOf(result).length },
+  bind: (spec, binder) => {
+    const body = binder.sequence(spec.steps);
+    const name = spec.as ?? 'item';
+    // The schema of JSON documents lets nothing but JSON in.
+    const source = spec.items as JsonValue;
+    const stable = isStable(source);
+    return {
+      execute: async (context) => {
+        const render = async (): Promise<readonly JsonValue[]> => listOf(await context.render(source));
+        const items = stable ? await render() : await context.decide('items', async () => [...(await render())]);
+        if (items.length > context.limits.fanOut) {
+          throw stepFailure('limit_exceeded', `${items.length} items; ${context.limits.fanOut} are allowed`);
+        }
+        const outputs: JsonValue[] = items.map(() => null);
+        const failures = new Map<number, Failure>();
+        await fanOut(items.length, spec.max_concurrency ?? 1, context.signal, async (index, signal) => {
+          const item = items[index] ?? null;
+          const names = { [name]: item, item_index: index };
+          const { scope, prefix } = context.iteration(index, names);
+          try {
+            outputs[index] = (await context.run(body, { scope, prefix, signal })).output;
+          } catch (error) {
+            if (spec.on_item_error !== 'collect' || signal.aborted || !(error instanceof StepFailure)) throw error;
+            failures.set(index, error.failure);
+          }
+        });
+        const failed = [...failures]
+          .toSorted(([a], [b]) => a - b)
+          .map(([index, failure]) => failureLine({ index }, failure));
+        return failed.length === 0 ? { output: outputs } : { output: outputs, view: { item_errors: failed } };
+      },
+    };
+  },
+});
+
+/** Whether a replay renders the same list again: it reads nothing that steps may write meanwhile, nor time or chance. */
+function isStable(source: JsonValue): boolean {
+  if (JSON.stringify(source).includes('{%')) return false;
+  return templateReferences(source).every(({ path: [root, area] }) => {
+    if (root === 'variables') return area === 'input';
+    return root !== 'saved' && root !== 'steps';
+  });
+}
+
+function listOf(value: JsonValue): readonly JsonValue[] {
+  if (Array.isArray(value)) return value;
+  if (isJsonObject(value)) return Object.entries(value).map(([key, member]) => ({ key, value: member }));
+  const found = value === null ? 'null' : typeof value;
+  throw stepFailure('invalid_arguments', `items must be a list or an object, not ${found}`);
+}
+
+function failedOf(result: StepResult): readonly JsonValue[] {
+  const errors = result.view?.['item_errors'] ?? [];
+  return Array.isArray(errors) ? errors : [];
+}
+
+function itemsOf(result: StepResult): JsonValue {
+  const outputs: readonly JsonValue[] = Array.isArray(result.output) ? result.output : [];
+  const errors = new Map(failedOf(result).map((error) => [isJsonObject(error) ? error['index'] : undefined, error]));
+  return outputs.map((output, index) => {
+    const error = errors.get(index);
+    return { index, status: error === undefined ? 'completed' : 'failed', output, error: error ?? null };
+  });
+}

@@ -1,0 +1,153 @@
+import { z } from 'zod';
+import { stepFailure, StepFailure } from '../core/failure.ts';
+import { isJsonObject, type JsonObject, type JsonValue } from '../core/json.ts';
+import { compileSchema } from '../definition/schema-validator.ts';
+import { defineStepKind, type StepContext, type StepOutput } from '../engine/kind.ts';
+import { parsedJson, textOf } from '../engine/step-view.ts';
+import { argumentsObject } from './tool.ts';
+
+const DEFAULT_MAX_TOKENS = 4096;
+
+/** One turn of the client's model (sampling). The request belongs to the task: it survives restarts and any connection can answer it. */
+export const llmKind = defineStepKind({
+  type: 'llm',
+  summary:
+    "Asks the client's model once. `.output` is its text, or with `schema` the object it gave, checked against it; `.usage` what the client reports, `.model` which model answered.",
+  example: `id: summary
+type: llm
+prompt: "Summarise in one sentence: {{read.output}}"
+max_tokens: 200
+`,
+  fields: () => ({
+    prompt: z.string().optional().describe('The message of the user; templates inside are rendered.'),
+    messages: z
+      .array(z.record(z.string(), z.unknown()))
+      .optional()
+      .describe('Instead of `prompt`: messages `{role, content}`, where content is text or an MCP content block.'),
+    system: z.string().optional().describe('System prompt; templates inside are rendered.'),
+    schema: z
+      .record(z.string(), z.unknown())
+      .optional()
+      .describe('JSON Schema that the answer must fit; the answer is then parsed as JSON.'),
+    max_tokens: z.int().min(1).optional().describe(`Most tokens of the answer. Default ${DEFAULT_MAX_TOKENS}.`),
+    temperature: z.number().min(0).optional().describe('Sampling temperature.'),
+    model: z
+      .union([z.string(), z.array(z.string())])
+      .optional()
+      .describe('Names of models to prefer, the most wanted first.'),
+  }),
+  expressions: (spec) => [
+    ...(spec.prompt === undefined ? [] : [{ at: ['prompt'], as: 'template' as const }]),
+    ...(spec.messages === undefined ? [] : [{ at: ['messages'], as: 'template' as const }]),
+    ...(spec.system === undefined ? [] : [{ at: ['system'], as: 'template' as const }]),
+  ],
+  ownTimeout: true,
+  bind: (spec, _binder, step) => {
+    // JSON documents hold nothing but JSON.
+    const schema = spec.schema as JsonObject | undefined;
+    return {
+      about: 'a model turn',
+      execute: async (context) => {
+        const hints = spec.model === undefined ? [] : [spec.model].flat().map((name) => ({ name }));
+        const system = await systemPrompt(context, spec.system, schema);
+        const params: JsonObject = {
+          messages: await messagesOf(context, spec.prompt, spec.messages),
+          ...(system === '' ? {} : { systemPrompt: system }),
+          maxTokens: spec.max_tokens ?? DEFAULT_MAX_TOKENS,
+          ...(spec.temperature === undefined ? {} : { temperature: spec.temperature }),
+          ...(hints.length === 0 ? {} : { modelPreferences: { hints } }),
+        };
+        context.status('waiting for the model');
+        const seconds = step.timeout_seconds;
+        const answer = await context.input.ask(
+          context.attemptPath,
+          { method: 'sampling/createMessage', params },
+          seconds === undefined ? {} : { timeoutSeconds: seconds },
+        );
+        if (answer === undefined) throw stepFailure('timeout', 'the model did not answer in time');
+        return readAnswer(context, answer, schema);
+      },
+    };
+  },
+});
+
+async function systemPrompt(
+  context: StepContext,
+  system: string | undefined,
+  schema: JsonObject | undefined,
+): Promise<string> {
+  const own = system === undefined ? '' : await context.renderText(system);
+  if (schema === undefined) return own;
+  const rule = `Answer with one JSON value that fits this JSON Schema, and with nothing else: ${JSON.stringify(schema)}`;
+  return own === '' ? rule : `${own}\n\n${rule}`;
+}
+
+async function messagesOf(
+  context: StepContext,
+  prompt: string | undefined,
+  messages: readonly unknown[] | undefined,
+): Promise<readonly JsonObject[]> {
+  if (messages === undefined) {
+    return [{ role: 'user', content: { type: 'text', text: await context.renderText(prompt ?? '') } }];
+  }
+  const rendered = await context.render(messages);
+  const list: readonly JsonValue[] = Array.isArray(rendered) ? rendered : [];
+  return list.map((message) => {
+    const { role, content } = { role: 'user', content: '', ...argumentsObject(message) };
+    return { role, content: typeof content === 'string' ? { type: 'text', text: content } : content };
+  });
+}
+
+function readAnswer(context: StepContext, answer: JsonValue, schema: JsonObject | undefined): StepOutput {
+  const message = argumentsObject(answer);
+  const error = message['error'];
+  if (isJsonObject(error)) {
+    throw new StepFailure({
+      code: textOf(error['code'] ?? 'tool_error'),
+      message: textOf(error['message'] ?? 'the model call failed'),
+    });
+  }
+  const text = textIn(message['content'] ?? null);
+  const usage = usageOf(message);
+  const tokens = tokensIn(usage);
+  context.charge('tokens', tokens);
+  const view = {
+    usage,
+    model: message['model'] ?? null,
+    stop_reason: message['stopReason'] ?? null,
+    ...(tokens === 0 ? {} : { tokens }),
+  };
+  if (schema === undefined) return { output: text, view };
+  const value = parsedJson(unfenced(text));
+  const [violation] = compileSchema(schema)(value);
+  if (violation === undefined) return { output: value, view };
+  const why = `the model's answer does not fit the schema: ${violation.path} ${violation.message}`;
+  return { output: null, view: { ...view, answer: text }, failure: stepFailure('invalid_output', why).failure };
+}
+
+function textIn(content: JsonValue): string {
+  const blocks: readonly JsonValue[] = Array.isArray(content) ? content : [content];
+  return blocks
+    .flatMap((block) => (isJsonObject(block) && typeof block['text'] === 'string' ? [block['text']] : []))
+    .join('\n');
+}
+
+/** Models like to put JSON into a fenced block. */
+function unfenced(text: string): string {
+  const trimmed = text.trim();
+  if (!trimmed.startsWith('```') || !trimmed.endsWith('```')) return trimmed;
+  return trimmed.slice(trimmed.indexOf('\n') + 1, -3).trim();
+}
+
+function usageOf(message: JsonObject): JsonValue {
+  const meta = message['_meta'];
+  return message['usage'] ?? (isJsonObject(meta) ? (meta['usage'] ?? null) : null);
+}
+
+function tokensIn(usage: JsonValue): number {
+  if (!isJsonObject(usage)) return 0;
+  const total = usage['total_tokens'] ?? usage['totalTokens'];
+  if (typeof total === 'number') return total;
+  const parts = ['input_tokens', 'output_tokens', 'inputTokens', 'outputTokens'].map((key) => usage[key]);
+  return parts.reduce((sum: number, part) => sum + (typeof part === 'number' ? part : 0), 0);
+}

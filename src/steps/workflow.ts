@@ -1,0 +1,65 @@
+import { z } from 'zod';
+import { stepFailure } from '../core/failure.ts';
+import type { Outcome } from '../core/outcome.ts';
+import { defineStepKind, type StepOutput } from '../engine/kind.ts';
+import { argumentsObject } from './tool.ts';
+
+/** Runs another workflow as a task of its own, linked to this one and cancelled with it. A restart finds the child that was started. */
+export const workflowKind = defineStepKind({
+  type: 'workflow',
+  summary:
+    "Runs another workflow as a child task. `.output` is the child's output; `.task_id` its task id. A child that fails or is cancelled fails the step (`child_failed`).",
+  example: `id: sub
+type: workflow
+workflow: greet
+input: { name: "{{input.name}}" }
+`,
+  fields: () => ({
+    workflow: z.string().min(1).describe('Name of the workflow; templates inside are rendered.'),
+    input: z
+      .record(z.string(), z.unknown())
+      .optional()
+      .describe('Its arguments; templates inside are rendered. Default {}.'),
+  }),
+  argumentsKey: 'input',
+  expressions: () => [
+    { at: ['workflow'], as: 'template' },
+    { at: ['input'], as: 'template' },
+  ],
+  bind: (spec) => ({
+    about: `workflow ${spec.workflow}`,
+    execute: async (context) => {
+      if (context.depth >= context.limits.depth) {
+        throw stepFailure(
+          'limit_exceeded',
+          `workflows are nested ${context.depth} deep; ${context.limits.depth} are allowed`,
+        );
+      }
+      const workflow = await context.renderText(spec.workflow);
+      const input = argumentsObject(await context.render(spec.input ?? {}));
+      const { taskId } = await context.children.start(context.attemptPath, workflow, input);
+      context.status(`waiting for ${workflow}`);
+      return childOutput(workflow, taskId, await context.children.outcome(taskId, context.signal));
+    },
+  }),
+});
+
+function childOutput(workflow: string, taskId: string, outcome: Outcome): StepOutput {
+  const view = { task_id: taskId };
+  const failed = (message: string): StepOutput => ({
+    output: null,
+    view,
+    failure: { code: 'child_failed', message: `workflow '${workflow}' ${message}`, data: view },
+  });
+  switch (outcome.kind) {
+    case 'cancelled':
+      return failed(`was cancelled: ${outcome.reason}`);
+    case 'error':
+      return failed(`failed (${outcome.code}): ${outcome.message}`);
+    case 'result':
+      if (outcome.result.isError !== true) return { output: outcome.output, view };
+      return failed(
+        outcome.failure === undefined ? 'failed' : `failed (${outcome.failure.code}): ${outcome.failure.message}`,
+      );
+  }
+}

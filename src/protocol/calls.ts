@@ -40,10 +40,12 @@ export interface WaitChannel {
 /** The same for a call that can also report while it runs. */
 export interface CallChannel extends WaitChannel {
   readonly progress?: (tick: ProgressTick) => void;
-  readonly message?: (event: Extract<TaskEvent, { type: 'message' }>) => void;
+  readonly message?: (event: MessageEvent) => void;
   /** False when the connection is gone and the client did not withdraw the request. The run then goes on. */
   readonly withdrawn: () => boolean;
 }
+
+type MessageEvent = Extract<TaskEvent, { type: 'message' }>;
 
 /** What a tool name means. */
 export type CallTarget =
@@ -98,43 +100,64 @@ export async function callWorkflow(
   channel: CallChannel,
   deps: ProtocolDeps,
 ): Promise<CallAnswer> {
-  let view: TaskView;
+  // What the run says before its id is known here; the id sorts it out.
+  const early: MessageEvent[] = [];
+  const stopListening = request.wantsTask
+    ? () => undefined
+    : deps.tasks.subscribe((event) => {
+        if (event.type === 'message') early.push(event);
+      });
   try {
-    view = await deps.tasks.create({
+    const view = await deps.tasks.create({
       workflow: target.definition.name,
       arguments: target.arguments,
       principal: caller.principal,
       ...(request.ttl === undefined ? {} : { ttl: request.ttl }),
       ...(request.key === undefined ? {} : { idempotencyKey: request.key }),
     });
+    caller.known.add(view.taskId);
+    if (request.wantsTask) return { kind: 'created', view };
+    const started = { view, early, stopListening };
+    return await waitInline(started, target.definition, request, caller, channel, deps);
   } catch (error) {
     // A model can mend its arguments when it reads what is wrong with them: that is a tool result, not a protocol error.
     if (!request.wantsTask && error instanceof TaskError && error.code === 'invalid_arguments') {
       return { kind: 'tool', result: errorResult(error.message) };
     }
     throw error;
+  } finally {
+    stopListening();
   }
-  caller.known.add(view.taskId);
-  if (request.wantsTask) return { kind: 'created', view };
-  return waitInline(view, target.definition, request, caller, channel, deps);
+}
+
+/** A task that was just created, with what was heard of any task meanwhile. */
+interface Started {
+  readonly view: TaskView;
+  readonly early: readonly MessageEvent[];
+  readonly stopListening: () => void;
 }
 
 async function waitInline(
-  created: TaskView,
+  started: Started,
   definition: Definition,
   request: CallRequest,
   caller: Caller,
   channel: CallChannel,
   deps: ProtocolDeps,
 ): Promise<CallAnswer> {
+  const created = started.view;
   const ended = new AbortController();
   const enough = new AbortController();
   const reporter = new ProgressReporter(channel.progress ?? (() => undefined));
   const relay = startRelay(created.taskId, caller, channel, deps, () => enough.abort());
-  const unsubscribe = deps.tasks.subscribe((event) => {
-    if (event.type !== 'message') return;
+  const onMessage = (event: MessageEvent): void => {
     reporter.onMessage(event);
     channel.message?.(event);
+  };
+  for (const event of started.early) if (event.taskId === created.taskId) onMessage(event);
+  started.stopListening();
+  const unsubscribe = deps.tasks.subscribe((event) => {
+    if (event.type === 'message') onMessage(event);
   }, created.taskId);
   if (channel.progress !== undefined) void keepBeating(reporter, deps.clock, ended.signal);
   deps.clock.sleep(deps.settings.inlineWaitMs, ended.signal).then(

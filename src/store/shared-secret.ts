@@ -1,0 +1,25 @@
+import { randomBytes } from 'node:crypto';
+import { StoreError } from '../tasks/task-store.ts';
+import type { TaskStore } from '../tasks/task-store.ts';
+
+const SECRET_BYTES = 32;
+
+/**
+ * The secret of that name in the store, made the first time anybody asks. Every process on the same data folder gets the same
+ * bytes, whoever came first. Rejects with `StoreError`.
+ */
+export async function sharedSecret(store: TaskStore, name: string): Promise<Uint8Array> {
+  const key = `secret:${name}`;
+  const found = await read(store, key);
+  if (found !== undefined) return found;
+  const made = randomBytes(SECRET_BYTES).toString('base64url');
+  await store.commit({ guards: [{ key, mark: null }], puts: [{ key, value: made }], deletes: [] });
+  const agreed = await read(store, key);
+  if (agreed === undefined) throw new StoreError('io', `${key} was written and cannot be read`);
+  return agreed;
+}
+
+async function read(store: TaskStore, key: string): Promise<Uint8Array | undefined> {
+  const stored = await store.get(key);
+  return typeof stored?.value === 'string' ? Buffer.from(stored.value, 'base64url') : undefined;
+}

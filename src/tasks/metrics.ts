@@ -1,0 +1,76 @@
+import type { Clock } from '../core/clock.ts';
+import type { TaskEvent, TaskService } from './task.ts';
+
+const ENDED = ['completed', 'failed', 'cancelled'] as const;
+
+/** Counts what happens to tasks as this process sees it, and writes it as Prometheus text. */
+export class TaskMetrics {
+  readonly #startedAt: number;
+  readonly #clock: Clock;
+  readonly #ended = new Map<string, number>(ENDED.map((status) => [status, 0]));
+  readonly #open = new Set<string>();
+  readonly #unsubscribe: () => void;
+  #changes = 0;
+  #seconds = 0;
+
+  constructor(tasks: Pick<TaskService, 'subscribe'>, clock: Clock) {
+    this.#clock = clock;
+    this.#startedAt = clock.monotonic();
+    this.#unsubscribe = tasks.subscribe((event) => this.#take(event));
+  }
+
+  /** The text of `/metrics` (exposition format 0.0.4). */
+  text(): string {
+    const uptime = (this.#clock.monotonic() - this.#startedAt) / 1000;
+    return [
+      ...metric('mcp_workflow_uptime_seconds', 'gauge', 'Seconds since this process opened the store.', [['', uptime]]),
+      ...metric('mcp_workflow_tasks_open', 'gauge', 'Open tasks that this process has seen change.', [
+        ['', this.#open.size],
+      ]),
+      ...metric(
+        'mcp_workflow_tasks_ended_total',
+        'counter',
+        'Tasks that reached a terminal status while this process watched.',
+        [...this.#ended].map(([status, count]): [string, number] => [`{status="${status}"}`, count]),
+      ),
+      ...metric(
+        'mcp_workflow_task_seconds_total',
+        'counter',
+        'Seconds from creation to end, of all tasks that ended.',
+        [['', this.#seconds]],
+      ),
+      ...metric('mcp_workflow_task_changes_total', 'counter', 'Durable changes of tasks.', [['', this.#changes]]),
+      '',
+    ].join('\n');
+  }
+
+  close(): void {
+    this.#unsubscribe();
+  }
+
+  #take(event: TaskEvent): void {
+    if (event.type !== 'changed') return;
+    const { view } = event;
+    this.#changes += 1;
+    if (view.endedAt === undefined) {
+      this.#open.add(view.taskId);
+      return;
+    }
+    this.#open.delete(view.taskId);
+    this.#ended.set(view.status, (this.#ended.get(view.status) ?? 0) + 1);
+    this.#seconds += Math.max(0, view.endedAt - view.createdAt) / 1000;
+  }
+}
+
+function metric(
+  name: string,
+  type: 'gauge' | 'counter',
+  help: string,
+  values: readonly (readonly [string, number])[],
+): string[] {
+  return [
+    `# HELP ${name} ${help}`,
+    `# TYPE ${name} ${type}`,
+    ...values.map(([labels, value]) => `${name}${labels} ${value}`),
+  ];
+}

@@ -8,6 +8,7 @@ import { CommandError, EXIT } from './exit.ts';
 import type { ExitCode } from './exit.ts';
 import { addList } from './list.ts';
 import { addRun } from './run.ts';
+import { addSchema } from './schema.ts';
 import { addServe } from './serve.ts';
 import { addTasks } from './tasks.ts';
 import { addValidate } from './validate.ts';
@@ -46,6 +47,7 @@ export function buildProgram(version: string, context: CliContext): Command {
   addValidate(program, context);
   addList(program, context);
   addTasks(program, context);
+  addSchema(program, context);
   return program;
 }
 

@@ -229,6 +229,13 @@ describe('help and version are exit 0 on standard output', () => {
   });
 });
 
+test('schema prints the JSON Schema of a definition, opening nothing', async () => {
+  const { code, json } = await cli('schema');
+  expect(code).toBe(0);
+  expect(json()).toMatchObject({ $schema: 'https://json-schema.org/draft/2020-12/schema', type: 'object' });
+  expect(opened).toEqual([]);
+});
+
 describe('serve', () => {
   test('takes every open task, and ends with 0 when it is told to', async () => {
     const terminal = new FakeTerminal(false);

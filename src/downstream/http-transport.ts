@@ -7,6 +7,7 @@ import type { Clock } from '../core/clock.ts';
 import { stepFailure } from '../core/failure.ts';
 import { limitedBody, limitedEvents } from './http-body.ts';
 import { InboundGate } from './inbound-gate.ts';
+import { wrapTaskAnswer } from './remote-task.ts';
 import type { ServerTransport } from './server-transport.ts';
 
 /** Tells our `fetch` which request a POST belongs to; taken off before anything is sent. */
@@ -63,7 +64,7 @@ export class HttpTransport implements ServerTransport {
       fetch: (url, init) => this.fetch(url, init),
     });
     this.inner.onmessage = (message: JSONRPCMessage) => {
-      if (this.gate.admit(message)) this.onmessage?.(message);
+      if (this.gate.admit(message)) this.onmessage?.(wrapTaskAnswer(message));
     };
     this.inner.onerror = (error) => this.onerror?.(error);
     this.inner.onclose = () => {

@@ -1,6 +1,3 @@
-import type { JsonValue } from '../core/json.ts';
-import { isJsonObject } from '../core/json.ts';
-
 /** What stands in place of a secret. */
 const MASK = '***';
 
@@ -11,8 +8,8 @@ const ENCODED_FROM = 8;
 export interface Redactor {
   /** The text with each occurrence of a secret replaced by `***`, also when it is JSON-escaped, URI- or base64-encoded. */
   text(text: string): string;
-  /** The value with each string in it, keys included, redacted; the same object when there is nothing to hide. */
-  json<T extends JsonValue>(value: T): T;
+  /** The JSON value with each string in it, keys included, redacted; the same object when there is nothing to hide. */
+  json<T>(value: T): T;
 }
 
 /** Hides nothing. */
@@ -35,16 +32,16 @@ export function createRedactor(secrets: Iterable<string>): Redactor {
   const pattern = [...forms].sort((a, b) => b.length - a.length).map(escape);
   const secretForm = new RegExp(pattern.join('|'), 'g');
   const text = (value: string): string => value.replace(secretForm, MASK);
-  const walk = (value: JsonValue): JsonValue => {
+  const walk = (value: unknown): unknown => {
     if (typeof value === 'string') return text(value);
     if (Array.isArray(value)) return value.map(walk);
-    if (!isJsonObject(value)) return value;
+    if (typeof value !== 'object' || value === null) return value;
     return Object.fromEntries(Object.entries(value).map(([key, member]) => [text(key), walk(member)]));
   };
   return {
     text,
     // The shape of a value does not change: strings stay strings and members stay where they are.
-    json: <T extends JsonValue>(value: T): T => walk(value) as T,
+    json: <T>(value: T): T => walk(value) as T,
   };
 }
 

@@ -1,13 +1,16 @@
 import type { Client, RequestOptions } from '@modelcontextprotocol/client';
 import type { z } from 'zod';
-import { stepFailure } from '../core/failure.ts';
+import { messageOf, StepFailure, stepFailure } from '../core/failure.ts';
 import type { JsonObject } from '../core/json.ts';
 import type { ToolResult } from '../core/outcome.ts';
 import { nearest } from '../core/suggest.ts';
 import type { CallContext, Random } from '../engine/ports.ts';
+import { CircuitBreaker } from './circuit-breaker.ts';
 import { Connection } from './connection.ts';
 import { DeadlinePassed, withDeadline } from './deadline.ts';
 import { refusalIn, toStepFailure } from './failures.ts';
+import { RateLimit } from './rate-limit.ts';
+import { followTask, readHandle, taskIn, type RemoteTaskHandle, type Requester } from './remote-task.ts';
 import { jsonObjects, promptResultSchema, resourceResultSchema, toolResultSchema, toToolResult } from './results.ts';
 import type { ServerConfig } from './server-config.ts';
 import { NO_TIMEOUT, type Session, type SessionDeps } from './session.ts';
@@ -31,6 +34,8 @@ export class ServerCalls {
   private readonly config: ServerConfig;
   private readonly deps: SessionDeps;
   private readonly turnstile: Turnstile;
+  private readonly rate: RateLimit | undefined;
+  private readonly breaker: CircuitBreaker | undefined;
   private listedAt = Number.NEGATIVE_INFINITY;
 
   constructor(config: ServerConfig, deps: SessionDeps, random: Random) {
@@ -38,6 +43,11 @@ export class ServerCalls {
     this.deps = deps;
     this.connection = new Connection(config, deps, random);
     this.turnstile = new Turnstile(config.maxConcurrent);
+    const { clock } = deps;
+    if (config.ratePerMinute !== undefined) this.rate = new RateLimit(config.ratePerMinute, clock);
+    if (config.circuitBreaker !== undefined) {
+      this.breaker = new CircuitBreaker({ server: config.name, ...config.circuitBreaker }, clock);
+    }
   }
 
   get load(): Turnstile['load'] {
@@ -46,18 +56,26 @@ export class ServerCalls {
 
   callTool(tool: string, args: JsonObject, context: CallContext): Promise<ToolResult> {
     const words: CallWords = { what: `tool '${tool}'`, method: 'tools/call' };
-    return this.call(words, context, async (session, options) => {
-      const facts = await this.findTool(session, tool, options.signal ?? context.signal);
-      const params = { name: tool, arguments: args, _meta: meta(context) };
-      return toToolResult(await sendToolCall(session.client, facts, params, options));
+    return this.call(words, context, async (request) => {
+      const handle = readHandle(context.handle) ?? (await this.startTool(tool, args, context, request));
+      if (!('kind' in handle)) return handle;
+      return followTask(handle, {
+        request,
+        requestAnyway: (ms, send) => this.requestAnyway(ms, send),
+        clock: this.deps.clock,
+        signal: context.signal,
+        what: `server '${this.config.name}', ${words.what}`,
+      });
     });
   }
 
   readResource(uri: string, context: CallContext): Promise<{ readonly contents: readonly JsonObject[] }> {
     const words: CallWords = { what: `resource '${uri}'`, method: 'resources/read' };
-    return this.call(words, context, async (session, options) => {
-      const params = { uri, _meta: meta(context) };
-      const answer = await session.client.request({ method: 'resources/read', params }, resourceResultSchema, options);
+    const params = { uri, _meta: meta(context) };
+    return this.call(words, context, async (request) => {
+      const answer = await request((session, options) =>
+        session.client.request({ method: 'resources/read', params }, resourceResultSchema, options),
+      );
       return { contents: jsonObjects(answer.contents) };
     });
   }
@@ -68,9 +86,11 @@ export class ServerCalls {
     context: CallContext,
   ): Promise<{ readonly description?: string; readonly messages: readonly JsonObject[] }> {
     const words: CallWords = { what: `prompt '${name}'`, method: 'prompts/get' };
-    return this.call(words, context, async (session, options) => {
-      const params = { name, arguments: asPromptArguments(args), _meta: meta(context) };
-      const answer = await session.client.request({ method: 'prompts/get', params }, promptResultSchema, options);
+    const params = { name, arguments: asPromptArguments(args), _meta: meta(context) };
+    return this.call(words, context, async (request) => {
+      const answer = await request((session, options) =>
+        session.client.request({ method: 'prompts/get', params }, promptResultSchema, options),
+      );
       return {
         ...(answer.description === undefined ? {} : { description: answer.description }),
         messages: jsonObjects(answer.messages),
@@ -78,54 +98,100 @@ export class ServerCalls {
     });
   }
 
-  private async call<T extends ToolResult | { readonly [key: string]: unknown }>(
-    words: CallWords,
+  /** The result, or the handle of the task that the server made of the call, already durable. */
+  private async startTool(
+    tool: string,
+    args: JsonObject,
     context: CallContext,
-    work: (session: Session, options: RequestOptions) => Promise<T>,
-  ): Promise<T> {
+    request: Requester,
+  ): Promise<ToolResult | RemoteTaskHandle> {
+    const answer = await request(async (session, options) => {
+      const facts = await this.findTool(session, tool, options.signal ?? context.signal);
+      const task = asTask(session, facts, context) ? { task: {} } : {};
+      return sendToolCall(
+        session.client,
+        facts,
+        { name: tool, arguments: args, ...task, _meta: meta(context) },
+        options,
+      );
+    });
+    const handle = taskIn(answer);
+    if (handle === undefined) return toToolResult(answer);
+    await context.onHandle?.(handle);
+    return handle;
+  }
+
+  /** One call: its turn, its rate, the breaker. What `work` asks for goes through `request`. */
+  private async call<T>(words: CallWords, context: CallContext, work: (request: Requester) => Promise<T>): Promise<T> {
     const leave = await this.turnstile.enter(context.signal);
     try {
-      return await this.attempt(words, context, work, true);
+      this.breaker?.enter();
+      return await this.judged(context, async () => {
+        await this.rate?.wait(context.signal);
+        return work((send) => this.request(words, context, send, true));
+      });
     } finally {
       leave();
     }
   }
 
-  private async attempt<T>(
+  /** Tells the breaker how the call went. */
+  private async judged<T>(context: CallContext, work: () => Promise<T>): Promise<T> {
+    let how: 'answered' | 'failed' | 'unknown' = 'answered';
+    try {
+      return await work();
+    } catch (error) {
+      const code = error instanceof StepFailure ? error.failure.code : undefined;
+      if (context.signal.aborted) how = 'unknown';
+      else if (code === 'transport' || code === 'timeout') how = 'failed';
+      throw error;
+    } finally {
+      this.breaker?.settled(how);
+    }
+  }
+
+  private async request<R>(
     words: CallWords,
     context: CallContext,
-    work: (session: Session, options: RequestOptions) => Promise<T>,
+    send: (session: Session, options: RequestOptions) => Promise<R>,
     mayRepeat: boolean,
-  ): Promise<T> {
+  ): Promise<R> {
     const session = await this.connection.ready(context.signal);
-    const { timeoutSeconds } = this.config;
+    const { timeoutSeconds, name } = this.config;
     try {
-      const result = await withDeadline(this.deps.clock, timeoutSeconds * 1000, context.signal, (signal) =>
-        work(session, requestOptions(signal, context)),
+      const answer = await withDeadline(this.deps.clock, timeoutSeconds * 1000, context.signal, (signal) =>
+        send(session, requestOptions(signal, context)),
       );
       this.connection.succeeded();
-      // Answers are JSON all through; secrets that a server repeats stay inside.
-      return session.redactor.json(result as never) as T;
+      // Secrets that a server repeats stay inside.
+      return session.redactor.json(answer);
     } catch (error) {
       context.signal.throwIfAborted();
       if (error instanceof DeadlinePassed) {
-        throw stepFailure(
-          'timeout',
-          `server '${this.config.name}', ${words.what}: no answer within ${timeoutSeconds} s`,
-        );
+        throw stepFailure('timeout', `server '${name}', ${words.what}: no answer within ${timeoutSeconds} s`);
       }
       if (refusalIn(error)?.sessionGone === true) {
         // The server refused before it did anything, because it was restarted or let the session expire.
         this.connection.drop(session);
-        if (mayRepeat) return this.attempt(words, context, work, false);
+        if (mayRepeat) return this.request(words, context, send, false);
       }
-      throw toStepFailure(error, {
-        ...words,
-        server: this.config.name,
-        redactor: session.redactor,
-        endReason: session.endReason,
-      });
+      const { redactor, endReason } = session;
+      throw toStepFailure(error, { ...words, server: name, redactor, endReason });
     }
+  }
+
+  /** For what must be said although the call was aborted. Failures are logged and swallowed. */
+  private async requestAnyway(
+    ms: number,
+    send: (session: Session, options: RequestOptions) => Promise<unknown>,
+  ): Promise<void> {
+    const never = new AbortController().signal;
+    await withDeadline(this.deps.clock, ms, never, async (signal) => {
+      const session = await this.connection.ready(signal);
+      await send(session, { signal, timeout: NO_TIMEOUT });
+    }).catch((error: unknown) => {
+      this.deps.logger.warn({ error: messageOf(error) }, 'a downstream task could not be cancelled');
+    });
   }
 
   private async findTool(session: Session, tool: string, signal: AbortSignal): Promise<ToolFacts | undefined> {
@@ -164,6 +230,12 @@ async function sendToolCall(
     return toolResultSchema.parse(answer);
   }
   return client.request({ method: 'tools/call', params }, toolResultSchema, options);
+}
+
+/** Whether to ask a server of the 2025-11-25 generation to run the call as a task: where it insists, and where we can use the handle. */
+function asTask(session: Session, facts: ToolFacts | undefined, context: CallContext): boolean {
+  if (session.era === 'modern' || facts === undefined || !session.runsCallsAsTasks) return false;
+  return facts.taskSupport === 'required' || (facts.taskSupport === 'optional' && context.onHandle !== undefined);
 }
 
 function mirrorsArguments(facts: ToolFacts): boolean {

@@ -10,6 +10,7 @@ import type { ProtocolChoice, ServerConfig } from './server-config.ts';
 import type { ServerTransport } from './server-transport.ts';
 import { StdioTransport } from './stdio-transport.ts';
 import { inheritedEnvironment, Substitution, type Environment } from './substitution.ts';
+import { TASKS_EXTENSION } from './remote-task.ts';
 import { readTool, type ToolFacts, type ToolTable } from './tool-table.ts';
 
 /** How long a server on a pipe may think about the question which generation it speaks. */
@@ -83,7 +84,10 @@ export class Session {
     signal: AbortSignal,
   ): Promise<Session> {
     const { transport, redactor } = buildTransport(config, deps);
-    const client = new Client({ ...deps.clientInfo }, { capabilities: {}, versionNegotiation: negotiation(choice) });
+    const client = new Client(
+      { ...deps.clientInfo },
+      { capabilities: CAPABILITIES, versionNegotiation: negotiation(choice) },
+    );
     const session = new Session(client, transport, redactor, deps.logger);
     const abort = (): void => void transport.close().catch(() => undefined);
     signal.addEventListener('abort', abort, { once: true });
@@ -115,6 +119,11 @@ export class Session {
 
   get pid(): number | undefined {
     return this.transport instanceof StdioTransport ? (this.transport.pid ?? undefined) : undefined;
+  }
+
+  /** True when the server lets the client have a tool call run as a task (2025-11-25). */
+  get runsCallsAsTasks(): boolean {
+    return this.client.getServerCapabilities()?.tasks?.requests?.tools?.call !== undefined;
   }
 
   /** Called once, when the connection has ended for whatever reason. */
@@ -162,6 +171,9 @@ export class Session {
     await this.transport.close();
   }
 }
+
+/** We answer no requests of servers (sampling, elicitation, roots); tasks of their own are followed. */
+const CAPABILITIES = { extensions: { [TASKS_EXTENSION]: {} } };
 
 const NEWER_ONLY = new Set<number>([ProtocolErrorCode.MethodNotFound, ProtocolErrorCode.UnsupportedProtocolVersion]);
 

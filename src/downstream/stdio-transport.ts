@@ -8,6 +8,7 @@ import type { ProcessGuard } from './process-guard.ts';
 import { ProcessTree, type ProcessOptions } from './process-tree.ts';
 import type { Redactor } from './redaction.ts';
 import { StderrLog } from './stderr-log.ts';
+import { wrapTaskAnswer } from './remote-task.ts';
 import type { ServerTransport } from './server-transport.ts';
 
 /** A server that does not read what we send is given up when this much waits. */
@@ -111,7 +112,7 @@ export class StdioTransport implements ServerTransport {
       }
       return;
     }
-    if (this.gate.admit(message)) this.onmessage?.(message);
+    if (this.gate.admit(message)) this.onmessage?.(wrapTaskAnswer(message));
   }
 
   private give(why: string): void {

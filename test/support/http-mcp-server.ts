@@ -77,8 +77,7 @@ function legacy(answer: Answer): { readonly handle: Handle; readonly forgetSessi
           }),
       }),
     );
-    // The SDK's transport type predates exactOptionalPropertyTypes.
-    await server.connect(transport as Parameters<typeof server.connect>[0]);
+    await server.connect(transport);
     return transport;
   };
   return {
@@ -117,5 +116,8 @@ function modern(answer: Answer): { readonly handle: Handle; readonly forgetSessi
     { legacy: 'reject' },
   );
   const node = toNodeHandler(handler);
-  return { forgetSessions: () => undefined, handle: (request, response, body) => node(request, response, body) };
+  return {
+    forgetSessions: () => undefined,
+    handle: (request, response, body) => node(request as Parameters<typeof node>[0], response, body),
+  };
 }

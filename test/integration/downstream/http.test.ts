@@ -121,7 +121,7 @@ describe('what a server over HTTP may do to a call', () => {
   async function outcome(tool = 'go'): Promise<string> {
     try {
       const result = await pool?.callTool(tool, {}, callContext('s'));
-      return String(result?.content[0]?.['text']);
+      return JSON.stringify(result?.content[0]?.['text']);
     } catch (error) {
       const { failure } = error as { failure: { code: string; message: string } };
       return `${failure.code}: ${failure.message}`;
@@ -187,9 +187,9 @@ describe('what a server over HTTP may do to a call', () => {
     await serve(go);
     await pool?.connect('s');
     const call = outcome();
-    expect(await outcome('ok')).toBe('ok');
+    expect(await outcome('ok')).toBe('"ok"');
     expect(await call).toContain(expected);
-    expect(await outcome('ok')).toBe('ok');
+    expect(await outcome('ok')).toBe('"ok"');
   });
 
   test.each<[string, number, () => string | undefined, number | undefined]>([

@@ -31,6 +31,8 @@ export function create2026Generation(deps: ProtocolDeps, hurry: AbortSignal): Ge
     logger: deps.logger,
     watchResource: (uri, principal, changed) => watchResource(uri, principal, changed, deps),
   });
+  // Streams would hold up a stop until it gives up on them.
+  hurry.addEventListener('abort', () => void subscriptions.close(), { once: true });
   const http = createHttpEntry(callDeps, subscriptions, hurry);
   return {
     revision: codec2026.revision,

@@ -21,6 +21,9 @@ import { missingTasksCapability } from './tool-calls.ts';
 /** A comment at least this often on an open stream, so that proxies keep it. */
 const KEEP_ALIVE_MS = 15_000;
 
+/** How long the end of a stream may take to reach its reader when the server stops. */
+const LAST_WORDS_MS = 500;
+
 /** The HTTP side of this generation. Guards (host, origin, size, authentication) stand before it. */
 export interface HttpEntry {
   owns(request: IncomingMessage, body: unknown): boolean;
@@ -47,6 +50,8 @@ export function createHttpEntry(deps: CallDeps, subscriptions: Subscriptions, hu
       onerror: (error) => deps.logger.debug({ err: error }, 'a request of 2026-07-28 was refused or failed'),
     },
   );
+  /** Answers to `subscriptions/listen` that are still being written. */
+  const streams = new Set<Promise<void>>();
   const node = toNodeHandler({
     fetch: async (request: Request, options?: McpHandlerRequestOptions) => {
       const response = await mcp.fetch(request, options);
@@ -70,10 +75,16 @@ export function createHttpEntry(deps: CallDeps, subscriptions: Subscriptions, hu
       const auth: AuthInfo = { token: '', clientId: caller.principal, scopes: [] };
       callers.set(auth, caller);
       // Node's own type says `undefined` where the SDK's says absent.
-      await node(Object.assign(request, { auth }) as Parameters<typeof node>[0], response, body);
+      const answered = node(Object.assign(request, { auth }) as Parameters<typeof node>[0], response, body);
+      if (isListen(body)) streams.add(answered);
+      await answered.finally(() => streams.delete(answered));
     },
     close: async () => {
       await subscriptions.close();
+      const stop = new AbortController();
+      const late = deps.clock.sleep(LAST_WORDS_MS, stop.signal).catch(() => undefined);
+      await Promise.race([Promise.allSettled(streams), late]);
+      stop.abort();
       await mcp.close();
     },
   };

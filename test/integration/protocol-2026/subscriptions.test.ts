@@ -199,11 +199,13 @@ describe('subscriptions/listen without task ids', () => {
     const methods = [await listening.next(), await listening.next(), await listening.next()].map(
       (message) => message['method'],
     );
-    expect(methods.sort()).toEqual([
-      'notifications/prompts/list_changed',
-      'notifications/resources/list_changed',
-      'notifications/tools/list_changed',
-    ]);
+    expect(new Set(methods)).toEqual(
+      new Set([
+        'notifications/prompts/list_changed',
+        'notifications/resources/list_changed',
+        'notifications/tools/list_changed',
+      ]),
+    );
     listening.close();
   });
 

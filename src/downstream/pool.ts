@@ -70,9 +70,13 @@ export class DownstreamPool implements Downstream {
   }
 
   repeatability(server: string, tool: string): Repeatability {
-    const config = this.catalog.servers.get(server);
     const facts = this.toolFacts(server, tool);
-    return config?.trusted === true && facts !== undefined ? repeatabilityOf(facts) : 'unknown';
+    return this.trusts(server) && facts !== undefined ? repeatabilityOf(facts) : 'unknown';
+  }
+
+  /** Whether the operator believes the tool annotations of a server. */
+  trusts(server: string): boolean {
+    return this.catalog.servers.get(server)?.trusted === true;
   }
 
   /** What is known about a tool from the last time the server was connected. Never starts a server. */

@@ -1,0 +1,246 @@
+/**
+ * The one place that constructs and wires. Everything below gets what it needs as arguments; everything above (`cli`) gets an
+ * `Engine`. Order matters at the start: store, definitions, task manager (which orders the recovery), and only then a transport.
+ */
+import { randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Config } from './config.ts';
+import { ConfigError } from './config.ts';
+import { systemClock } from './core/clock.ts';
+import { messageOf } from './core/failure.ts';
+import { isJsonObject } from './core/json.ts';
+import type { Logger } from './core/logger.ts';
+import { DefinitionsFolderError } from './definition/definition-files.ts';
+import { definitionJsonSchema } from './definition/json-schema.ts';
+import type { JsonSchema } from './definition/model.ts';
+import { DefinitionRegistry, issueText } from './definition/registry.ts';
+import { parseSnapshot } from './definition/snapshot.ts';
+import { parseServersFile } from './downstream/catalog.ts';
+import { DownstreamPool } from './downstream/pool.ts';
+import type { ServerCatalog } from './downstream/server-config.ts';
+import { createWorkflowRunner } from './engine/runner.ts';
+import { DEFAULT_PROTOCOL_SETTINGS } from './protocol/deps.ts';
+import type { Health, ProtocolDeps, ToolFacts } from './protocol/deps.ts';
+import { stepKinds, stepSyntaxes } from './steps/index.ts';
+import { KeyvTaskStore } from './store/keyv-task-store.ts';
+import { sharedSecret } from './store/shared-secret.ts';
+import { TaskMetrics } from './tasks/metrics.ts';
+import { TaskManager } from './tasks/task-manager.ts';
+import type { TaskStore } from './tasks/task-store.ts';
+
+const DATABASE = 'tasks.sqlite';
+const PRODUCT = 'mcp-workflow-engine';
+
+export interface EngineOptions {
+  /** `all`: runs its own tasks and those nobody runs. `own`: those it creates. `none`: looks and answers only. */
+  readonly claims: 'all' | 'own' | 'none';
+  readonly logger: Logger;
+  /** Take over changed definitions while running. */
+  readonly watch?: boolean;
+}
+
+/** A running engine. Close it: until then it holds the store, timers and child processes. */
+export interface Engine {
+  readonly definitions: DefinitionRegistry;
+  readonly tasks: TaskManager;
+  readonly downstream: DownstreamPool;
+  readonly store: TaskStore;
+  schema(): JsonSchema;
+  /** Serves Streamable HTTP; rejects when the address cannot be used. Port 0 = any. */
+  serveHttp(host: string, port: number): Promise<{ readonly url: string; close(): Promise<void> }>;
+  /** Serves one client on standard input and output. */
+  serveStdio(): Promise<{ readonly closed: Promise<void>; close(): Promise<void> }>;
+  /** Stops runs (their tasks stay open for the next start), servers and the store. */
+  close(): Promise<void>;
+}
+
+/**
+ * Opens everything a command needs.
+ * @throws ConfigError when the definitions folder or a servers file that was named cannot be read
+ * @throws StoreError when the data folder cannot be used
+ */
+export async function openEngine(config: Config, options: EngineOptions): Promise<Engine> {
+  const { logger } = options;
+  const catalog = await loadCatalog(config, logger);
+  const definitions = await loadDefinitions(config, catalog, logger);
+  const store = await KeyvTaskStore.open(join(config.data, DATABASE));
+  const downstream = new DownstreamPool({
+    catalog,
+    environment: config.environment,
+    clock: systemClock,
+    logger,
+    random: Math.random,
+    clientInfo: serverInfo(),
+  });
+  const tasks = new TaskManager({
+    store,
+    clock: systemClock,
+    random: Math.random,
+    ids: randomUUID,
+    logger,
+    definitions,
+    parseSnapshot,
+    runner: createWorkflowRunner(stepKinds),
+    downstream,
+    claims: options.claims,
+    limits: config.limits,
+  });
+  const metrics = new TaskMetrics(tasks, systemClock);
+  try {
+    await tasks.start();
+  } catch (error) {
+    await tasks.close();
+    await store.close();
+    throw error;
+  }
+  if (options.watch === true) definitions.watch();
+  const deps = async (): Promise<ProtocolDeps> =>
+    protocolDeps(
+      config,
+      { definitions, tasks, downstream, store, metrics, logger },
+      await sharedSecret(store, 'request-state'),
+    );
+  return {
+    definitions,
+    tasks,
+    downstream,
+    store,
+    schema: () => definitionJsonSchema(stepSyntaxes),
+    serveHttp: async (host, port) => {
+      // The transports bring both SDKs; a command that serves nothing starts without them.
+      const { createHttpFront } = await import('./transports/http.ts');
+      return await createHttpFront({
+        deps: await deps(),
+        host,
+        port,
+        tokens: new Map(config.tokens.map(({ name, token }) => [name, token])),
+        allowInsecure: config.allowInsecure,
+        allowedHosts: config.allowedHosts,
+        allowedOrigins: config.allowedOrigins,
+      });
+    },
+    serveStdio: async () => {
+      const { serveOnStdio } = await import('./transports/stdio.ts');
+      return await serveOnStdio(await deps());
+    },
+    close: async () => {
+      metrics.close();
+      definitions.close();
+      await tasks.close();
+      await downstream.close();
+      await store.close();
+    },
+  };
+}
+
+interface Parts {
+  readonly definitions: DefinitionRegistry;
+  readonly tasks: TaskManager;
+  readonly downstream: DownstreamPool;
+  readonly store: TaskStore;
+  readonly metrics: TaskMetrics;
+  readonly logger: Logger;
+}
+
+function protocolDeps(config: Config, parts: Parts, requestStateKey: Uint8Array): ProtocolDeps {
+  const { definitions, tasks, downstream, store, metrics, logger } = parts;
+  return {
+    tasks,
+    definitions,
+    facts: (server, tool) => trustedFacts(downstream, server, tool),
+    syntaxes: stepSyntaxes,
+    schema: () => definitionJsonSchema(stepSyntaxes),
+    logger,
+    clock: systemClock,
+    ids: randomUUID,
+    settings: {
+      ...DEFAULT_PROTOCOL_SETTINGS,
+      inlineWaitMs: config.inlineWaitMs,
+      resultLimitBytes: config.resultLimitBytes,
+      compact: config.compact,
+      ...(config.expose === undefined ? {} : { expose: config.expose }),
+    },
+    health: () => readiness(tasks, store),
+    metrics: () => metrics.text(),
+    requestStateKey,
+    serverInfo: serverInfo(),
+  };
+}
+
+/** Ready = recovery has been ordered and a small write can be made durable now. */
+async function readiness(tasks: TaskManager, store: TaskStore): Promise<Health> {
+  const problems = tasks.health().recovered ? [] : ['recovery has not finished'];
+  try {
+    await store.probe();
+  } catch (error) {
+    problems.push(`the store cannot be written: ${messageOf(error)}`);
+  }
+  return { ready: problems.length === 0, problems };
+}
+
+/** What a trusted server says of its tool; annotations of any other server are not believed. */
+function trustedFacts(downstream: DownstreamPool, server: string, tool: string): ToolFacts | undefined {
+  const annotations = downstream.trusts(server) ? downstream.toolFacts(server, tool)?.annotations : undefined;
+  if (annotations === undefined) return undefined;
+  const hint = (name: string): boolean | undefined => {
+    const value = annotations[name];
+    return typeof value === 'boolean' ? value : undefined;
+  };
+  const [readOnly, destructive, idempotent, openWorld] = [
+    hint('readOnlyHint'),
+    hint('destructiveHint'),
+    hint('idempotentHint'),
+    hint('openWorldHint'),
+  ];
+  return {
+    ...(readOnly === undefined ? {} : { readOnly }),
+    ...(destructive === undefined ? {} : { destructive }),
+    ...(idempotent === undefined ? {} : { idempotent }),
+    ...(openWorld === undefined ? {} : { openWorld }),
+  };
+}
+
+async function loadCatalog(config: Config, logger: Logger): Promise<ServerCatalog> {
+  let text: string;
+  try {
+    text = await readFile(config.servers, 'utf8');
+  } catch (error) {
+    if (config.serversGiven) {
+      throw new ConfigError([
+        `${config.servers}: the servers file cannot be read (${messageOf(error)}): name another with --servers`,
+      ]);
+    }
+    logger.warn({ file: config.servers }, 'no servers file: workflows that call servers will fail');
+    return { file: config.servers, servers: new Map() };
+  }
+  const { catalog, issues } = parseServersFile(text, config.servers);
+  for (const issue of issues) {
+    if (issue.severity === 'error') logger.error({ code: issue.code }, issueText(issue));
+    else logger.warn({ code: issue.code }, issueText(issue));
+  }
+  return catalog;
+}
+
+async function loadDefinitions(config: Config, catalog: ServerCatalog, logger: Logger): Promise<DefinitionRegistry> {
+  try {
+    return await DefinitionRegistry.load({
+      dir: config.definitions,
+      syntaxes: stepSyntaxes,
+      servers: new Set(catalog.servers.keys()),
+      logger,
+      clock: systemClock,
+    });
+  } catch (error) {
+    if (error instanceof DefinitionsFolderError) throw new ConfigError([error.message]);
+    throw error;
+  }
+}
+
+/** Name and version as package.json has them. */
+export function serverInfo(): { readonly name: string; readonly version: string } {
+  const manifest: unknown = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
+  const version = isJsonObject(manifest) ? manifest['version'] : undefined;
+  return { name: PRODUCT, version: typeof version === 'string' ? version : '0.0.0' };
+}

@@ -7,6 +7,7 @@ import { TaskError, type TaskEvent, type TaskView } from '../tasks/task.ts';
 import type { Caller } from './caller.ts';
 import { COMPACT_TOOLS } from './compact.ts';
 import type { ProtocolDeps } from './deps.ts';
+import { EarlyMessages } from './early-messages.ts';
 import { invalidParams, taskNotFound } from './errors.ts';
 import { firstAbort } from './first-abort.ts';
 import { follow } from './follow.ts';
@@ -100,13 +101,7 @@ export async function callWorkflow(
   channel: CallChannel,
   deps: ProtocolDeps,
 ): Promise<CallAnswer> {
-  // What the run says before its id is known here; the id sorts it out.
-  const early: MessageEvent[] = [];
-  const stopListening = request.wantsTask
-    ? () => undefined
-    : deps.tasks.subscribe((event) => {
-        if (event.type === 'message') early.push(event);
-      });
+  const early = request.wantsTask ? undefined : new EarlyMessages(deps.tasks);
   try {
     const view = await deps.tasks.create({
       workflow: target.definition.name,
@@ -116,8 +111,8 @@ export async function callWorkflow(
       ...(request.key === undefined ? {} : { idempotencyKey: request.key }),
     });
     caller.known.add(view.taskId);
-    if (request.wantsTask) return { kind: 'created', view };
-    const started = { view, early, stopListening };
+    if (early === undefined) return { kind: 'created', view };
+    const started = { view, early };
     return await waitInline(started, target.definition, request, caller, channel, deps);
   } catch (error) {
     // A model can mend its arguments when it reads what is wrong with them: that is a tool result, not a protocol error.
@@ -126,15 +121,14 @@ export async function callWorkflow(
     }
     throw error;
   } finally {
-    stopListening();
+    early?.close();
   }
 }
 
-/** A task that was just created, with what was heard of any task meanwhile. */
+/** A task that was just created, with what it may have said meanwhile. */
 interface Started {
   readonly view: TaskView;
-  readonly early: readonly MessageEvent[];
-  readonly stopListening: () => void;
+  readonly early: EarlyMessages;
 }
 
 async function waitInline(
@@ -154,8 +148,7 @@ async function waitInline(
     reporter.onMessage(event);
     channel.message?.(event);
   };
-  for (const event of started.early) if (event.taskId === created.taskId) onMessage(event);
-  started.stopListening();
+  for (const event of started.early.handOver(created.taskId)) onMessage(event);
   const unsubscribe = deps.tasks.subscribe((event) => {
     if (event.type === 'message') onMessage(event);
   }, created.taskId);

@@ -46,6 +46,9 @@ export const keys = {
   bells: (runner: string): string => `bell:${runner}:`,
   child: (parent: string, id: string): string => `child:${parent}:${id}`,
   children: (parent: string): string => `child:${parent}:`,
+  /** How far a workflow's schedule has been decided. */
+  schedule: (workflow: string): string => `sched:${encodeURIComponent(workflow)}`,
+  allSchedules: 'sched:',
 } as const;
 
 /** The runner part of a bell that anybody who claims tasks may answer. */

@@ -112,6 +112,31 @@ export async function loadRecord(store: TaskStore, id: string): Promise<MarkedRe
   return stored === undefined ? undefined : recordOf(stored);
 }
 
+/** Reads many records; a damaged one is reported and taken for missing, so that the others go on (D14). */
+export async function loadRecords(
+  store: TaskStore,
+  ids: readonly string[],
+  onDamaged: (key: string, message: string) => void,
+): Promise<readonly (MarkedRecord | undefined)[]> {
+  try {
+    const found = await store.getMany(ids.map((id) => keys.task(id)));
+    return found.map((stored) => stored && recordOf(stored));
+  } catch (error) {
+    if (!(error instanceof DamagedValueError)) throw error;
+    return Promise.all(
+      ids.map(async (id) => {
+        try {
+          return await loadRecord(store, id);
+        } catch (reason) {
+          if (!(reason instanceof DamagedValueError)) throw reason;
+          onDamaged(reason.key, reason.message);
+          return undefined;
+        }
+      }),
+    );
+  }
+}
+
 /** The snapshot that everybody outside sees. */
 export function viewOf(record: TaskRecord): TaskView {
   const { state } = record;

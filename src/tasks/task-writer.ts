@@ -78,6 +78,11 @@ export class TaskWriter {
     return this.#base.record;
   }
 
+  /** `record` with the mark that guards its next write. */
+  get marked(): MarkedRecord {
+    return this.#base;
+  }
+
   /** Resolves when the change is durable; a change that leaves the record as it is resolves without a write. */
   change(change: Change): Promise<Written> {
     return new Promise((resolve, reject) => {
@@ -149,12 +154,9 @@ export class TaskWriter {
     for (const pending of changes) {
       try {
         const applied = pending.change.apply(record, now);
-        const entries = (applied.entries ?? []).map((entry, index) => ({
-          ...entry,
-          seq: record.seq + 1 + index,
-          at: now,
-        }));
-        record = entries.length === 0 ? applied.record : counted(applied.record, record.seq + entries.length, now);
+        const { seq } = applied.record;
+        const entries = (applied.entries ?? []).map((entry, index) => ({ ...entry, seq: seq + 1 + index, at: now }));
+        record = entries.length === 0 ? applied.record : counted(applied.record, seq + entries.length, now);
         for (const entry of entries) puts.push({ key: keys.entry(record.id, entry.seq), value: asJson(entry) });
         puts.push(...(applied.puts ?? []));
         deletes.push(...(applied.deletes ?? []));

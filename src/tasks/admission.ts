@@ -1,0 +1,232 @@
+import { isJsonObject, canonicalJson } from '../core/json.ts';
+import type { JsonObject, JsonValue } from '../core/json.ts';
+import type { LoadedDefinition } from '../definition/model.ts';
+import { compileSchema } from '../definition/schema-validator.ts';
+import type { TaskContext } from './context.ts';
+import { ANY_RUNNER, hashOf, keys, savedName, under } from './keys.ts';
+import { grantedTtl } from './limits.ts';
+import { asJson, loadRecord, objectOf, RECORD_VERSION, recordOf, recordValue } from './record.ts';
+import type { MarkedRecord, TaskRecord } from './record.ts';
+import { TaskError } from './task.ts';
+import type { CreateTask } from './task.ts';
+import { StoreError } from './task-store.ts';
+import type { Batch, CommitResult } from './task-store.ts';
+
+const MAX_SAVED = 1000;
+
+/** How many tasks this process has open. */
+export interface OpenCount {
+  readonly open: number;
+  openOf(principal: string): number;
+}
+
+/** A task that exists: made just now, or found by its idempotency key or its id. */
+export interface Admitted {
+  readonly marked: MarkedRecord;
+  readonly created: boolean;
+}
+
+/**
+ * The door for new tasks: arguments are checked once, limits are kept (D16), an idempotency key gives the same task again (D7), and the
+ * task is durable with everything it needs before anybody hears of it (D1).
+ */
+export class Admission {
+  readonly #context: TaskContext;
+  readonly #count: OpenCount;
+  /** Makes an unacknowledged creation undone once the store answers again. */
+  readonly #withdraw: (id: string) => Promise<void>;
+
+  constructor(context: TaskContext, count: OpenCount, withdraw: (id: string) => Promise<void>) {
+    this.#context = context;
+    this.#count = count;
+    this.#withdraw = withdraw;
+  }
+
+  /**
+   * Makes the task durable, or finds the one that was made before. `id`: a derived id, for a task that a restart must find again.
+   * Rejects with `TaskError`; on `store_unavailable` no task runs for this request.
+   */
+  async admit(request: CreateTask, id = this.#context.ids()): Promise<Admitted> {
+    const { definitions, health, limits } = this.#context;
+    const loaded = definitions.get(request.workflow);
+    if (loaded === undefined) throw new TaskError('unknown_workflow', `there is no workflow '${request.workflow}'`);
+    this.#checkArguments(loaded, request.arguments);
+    const depth = request.parent === undefined ? 0 : request.parent.depth + 1;
+    if (depth > limits.depth) throw new TaskError('limit_exceeded', `workflows are nested deeper than ${limits.depth}`);
+    if (!health.state.writable) throw unavailable(health.state.reason);
+    try {
+      const known = await this.#known(request);
+      if ('created' in known) return known;
+      await this.#checkOpen(request);
+      await this.#context.snapshots.ensure(loaded);
+      return await this.#create(request, { id, depth, digest: loaded.digest, idempotency: known.mark });
+    } catch (error) {
+      if (!(error instanceof StoreError)) throw error;
+      health.failed(error);
+      throw unavailable(error.message);
+    }
+  }
+
+  #checkArguments({ definition }: LoadedDefinition, given: JsonObject): void {
+    const { argumentBytes, argumentDepth } = this.#context.limits;
+    if (deeperThan(given, argumentDepth)) {
+      throw new TaskError('limit_exceeded', `the arguments are nested deeper than ${argumentDepth}`);
+    }
+    const bytes = Buffer.byteLength(JSON.stringify(given));
+    if (bytes > argumentBytes) {
+      throw new TaskError('limit_exceeded', `the arguments have ${bytes} bytes; at most ${argumentBytes} are taken`);
+    }
+    const violations = compileSchema(definition.input_schema)(given);
+    if (violations.length === 0) return;
+    throw new TaskError(
+      'invalid_arguments',
+      violations.map(({ path, message }) => `${path}: ${message}`).join('; '),
+      violations.map(({ path, message }) => ({ path, message })),
+    );
+  }
+
+  async #checkOpen({ principal }: CreateTask): Promise<void> {
+    const { limits, claims, store } = this.#context;
+    let { open } = this.#count;
+    if (claims === 'none') {
+      // This process runs nothing, so it counts what the others have.
+      open = (await store.range({ ...under(keys.allOpen), limit: limits.openTasks })).items.length;
+    }
+    if (open >= limits.openTasks) throw new TaskError('limit_exceeded', `${limits.openTasks} tasks are open already`);
+    if (this.#count.openOf(principal) < limits.openTasksPerPrincipal) return;
+    throw new TaskError('limit_exceeded', `you have ${limits.openTasksPerPrincipal} open tasks already`);
+  }
+
+  /** The task of this idempotency key, or the mark of the key's row: a row whose task is no more is replaced. */
+  async #known(request: CreateTask): Promise<Admitted | { readonly mark: string | null }> {
+    if (request.idempotencyKey === undefined) return { mark: null };
+    const { store, clock } = this.#context;
+    const row = await store.get(keys.idempotency(request.principal, request.workflow, request.idempotencyKey));
+    if (row === undefined) return { mark: null };
+    const { taskId, digest } = objectOf(row);
+    const marked = typeof taskId === 'string' ? await loadRecord(store, taskId) : undefined;
+    if (marked === undefined || isOver(marked.record, clock.now())) return { mark: row.mark };
+    if (digest === argumentsDigest(request)) return { marked, created: false };
+    throw new TaskError('idempotency_conflict', 'this idempotency key was used with other arguments');
+  }
+
+  async #create(
+    request: CreateTask,
+    made: { readonly id: string; readonly depth: number; readonly digest: string; readonly idempotency: string | null },
+  ): Promise<Admitted> {
+    const record = this.#record(request, made);
+    const taskKey = keys.task(record.id);
+    const batch = this.#batch(request, record, made.idempotency, await this.#saved(request));
+    const result = await this.#commit(batch, record);
+    if (result.ok) return { marked: { record, mark: result.marks[0] ?? '' }, created: true };
+    if (result.conflict !== taskKey) return this.admit(request, made.id);
+    const existing = await loadRecord(this.#context.store, record.id);
+    if (existing === undefined) throw new StoreError('io', 'a task vanished while it was made');
+    return { marked: existing, created: false };
+  }
+
+  async #commit(batch: Batch, record: TaskRecord): Promise<CommitResult> {
+    const { store, health } = this.#context;
+    try {
+      return await store.commit(batch);
+    } catch (error) {
+      // It may have been made all the same; the caller must not be told otherwise, nor may it run unseen.
+      let found;
+      try {
+        found = await store.get(keys.task(record.id));
+      } catch {
+        health.failed(error);
+        this.#withdraw(record.id).catch(() => undefined);
+        throw error;
+      }
+      if (found === undefined || JSON.stringify(found.value) !== JSON.stringify(record)) throw error;
+      return { ok: true, marks: [recordOf(found).mark] };
+    }
+  }
+
+  #record(
+    request: CreateTask,
+    made: { readonly id: string; readonly depth: number; readonly digest: string },
+  ): TaskRecord {
+    const { clock, claims, limits, runnerId } = this.#context;
+    const now = clock.now();
+    const ttl = grantedTtl(request.ttl, limits);
+    return {
+      version: RECORD_VERSION,
+      id: made.id,
+      workflow: request.workflow,
+      digest: made.digest,
+      principal: request.principal,
+      createdAt: now,
+      updatedAt: now,
+      expiresAt: ttl === null ? null : now + ttl,
+      pollInterval: limits.pollInterval,
+      depth: made.depth,
+      ...(request.parent !== undefined && { parent: { taskId: request.parent.taskId, path: request.parent.path } }),
+      ...(request.scheduleTime !== undefined && { scheduleTime: request.scheduleTime }),
+      ...(request.idempotencyKey !== undefined && {
+        idempotency: keys.idempotency(request.principal, request.workflow, request.idempotencyKey),
+      }),
+      rev: 1,
+      epoch: 1,
+      seq: 0,
+      inputCount: 0,
+      message: 'created',
+      percent: 0,
+      phases: [],
+      warnings: [],
+      state: { kind: 'open', runner: claims === 'none' ? null : runnerId, inputs: [], crashes: { count: 0, seq: 0 } },
+    };
+  }
+
+  #batch(request: CreateTask, record: TaskRecord, idempotency: string | null, saved: JsonObject): Batch {
+    const { id } = record;
+    const runner = record.state.kind === 'open' ? record.state.runner : null;
+    const guards: { key: string; mark: string | null }[] = [{ key: keys.task(id), mark: null }];
+    const puts: { key: string; value: JsonValue }[] = [
+      { key: keys.task(id), value: recordValue(record) },
+      { key: keys.args(id), value: { arguments: request.arguments, saved } },
+      { key: keys.open(id), value: { runner } },
+      { key: keys.list(record.principal, record.createdAt, id), value: null },
+    ];
+    if (record.expiresAt !== null) puts.push({ key: keys.end(record.expiresAt, id), value: null });
+    if (record.parent !== undefined) puts.push({ key: keys.child(record.parent.taskId, id), value: null });
+    if (runner === null) puts.push({ key: keys.bell(ANY_RUNNER, id), value: { rev: record.rev } });
+    if (record.idempotency !== undefined) {
+      guards.push({ key: record.idempotency, mark: idempotency });
+      puts.push({ key: record.idempotency, value: asJson({ taskId: id, digest: argumentsDigest(request) }) });
+    }
+    return { guards, puts, deletes: [] };
+  }
+
+  /** What earlier runs of this workflow have saved for this principal. */
+  async #saved({ principal, workflow }: CreateTask): Promise<JsonObject> {
+    const { store, reportDamage } = this.#context;
+    const { items, damaged } = await store.range({ ...under(keys.allSaved(principal, workflow)), limit: MAX_SAVED });
+    for (const key of damaged) reportDamage(key, 'a saved variable is damaged');
+    return Object.fromEntries(items.map(({ key, value }) => [savedName(key), value]));
+  }
+}
+
+/** Whether a task is past its ttl: it has ended and nobody may see it any more. */
+export function isOver(record: TaskRecord, now: number): boolean {
+  return record.state.kind === 'ended' && record.expiresAt !== null && record.expiresAt <= now;
+}
+
+/** What a caller hears when the store cannot be written (D13). */
+export function unavailable(reason: string | undefined): TaskError {
+  return new TaskError(
+    'store_unavailable',
+    `the store cannot be written now${reason === undefined ? '' : `: ${reason}`}`,
+  );
+}
+
+function argumentsDigest(request: CreateTask): string {
+  return hashOf(canonicalJson(request.arguments));
+}
+
+function deeperThan(value: JsonValue, depth: number): boolean {
+  if (depth < 0) return true;
+  if (Array.isArray(value)) return value.some((member: JsonValue) => deeperThan(member, depth - 1));
+  return isJsonObject(value) && Object.values(value).some((member) => deeperThan(member, depth - 1));
+}

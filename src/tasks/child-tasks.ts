@@ -1,0 +1,81 @@
+import { stepFailure } from '../core/failure.ts';
+import type { StepFailure } from '../core/failure.ts';
+import type { JsonObject } from '../core/json.ts';
+import type { Outcome } from '../core/outcome.ts';
+import type { Children } from '../engine/ports.ts';
+import { hashOf } from './keys.ts';
+import type { OpenRun } from './open-run.ts';
+import { TaskError } from './task.ts';
+import type { CreateTask, TaskView } from './task.ts';
+import type { StoreHealth } from './store-health.ts';
+
+/** What children need of the task manager. */
+export interface ChildOperations {
+  /** Makes or finds the task with this id and sees that it runs. */
+  createChild(request: CreateTask, id: string): Promise<TaskView>;
+  /** Runs a failed child again because its parent was resumed. */
+  resumeChild(view: TaskView): Promise<void>;
+  waitForEnd(taskId: string, principal: string, signal: AbortSignal): Promise<Outcome>;
+  readonly health: StoreHealth;
+}
+
+/** The id of the child of a step path: derived, so that a restart finds it, and as unguessable as the parent's. */
+export function childId(parent: string, path: string): string {
+  return `${hashOf(`${parent}\0${path}`)}${hashOf(`${path}\0${parent}`).slice(0, 4)}`;
+}
+
+/** Child workflows of one run: tasks of their own, of the same principal, found again by parent and path. */
+export class ChildTasks implements Children {
+  readonly #run: OpenRun;
+  readonly #operations: ChildOperations;
+
+  constructor(run: OpenRun, operations: ChildOperations) {
+    this.#run = run;
+    this.#operations = operations;
+  }
+
+  /**
+   * Starts the child or finds the one that was started before; one that had failed before its parent was resumed runs again. Rejects with
+   * `StepFailure`: `invalid_arguments`, `tool_not_found` (no such workflow), `limit_exceeded`.
+   */
+  async start(path: string, workflow: string, input: JsonObject): Promise<{ readonly taskId: string }> {
+    const { id, principal, depth, resumedAt } = this.#run.writer.record;
+    const taskId = childId(id, path);
+    const request = { workflow, arguments: input, principal, parent: { taskId: id, path, depth } };
+    const view = await this.#patiently(() => this.#operations.createChild(request, taskId));
+    if (view.status === 'failed' && resumedAt !== undefined && (view.endedAt ?? 0) <= resumedAt) {
+      await this.#patiently(() => this.#operations.resumeChild(view));
+    }
+    return { taskId };
+  }
+
+  outcome(taskId: string, signal: AbortSignal): Promise<Outcome> {
+    const { health } = this.#operations;
+    return health.patiently(() => this.#operations.waitForEnd(taskId, this.#run.principal, signal), signal);
+  }
+
+  async #patiently<T>(act: () => Promise<T>): Promise<T> {
+    for (;;) {
+      this.#run.signal.throwIfAborted();
+      try {
+        return await act();
+      } catch (error) {
+        if (!(error instanceof TaskError)) throw error;
+        if (error.code !== 'store_unavailable') throw failureOf(error);
+        await this.#operations.health.recovered();
+      }
+    }
+  }
+}
+
+function failureOf(error: TaskError): StepFailure {
+  switch (error.code) {
+    case 'unknown_workflow':
+      return stepFailure('tool_not_found', error.message);
+    case 'invalid_arguments':
+    case 'limit_exceeded':
+      return stepFailure(error.code, error.message);
+    default:
+      return stepFailure('child_failed', error.message);
+  }
+}

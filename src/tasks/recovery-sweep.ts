@@ -1,0 +1,182 @@
+import { messageOf } from '../core/failure.ts';
+import type { TaskContext } from './context.ts';
+import { cleanUpRowOf } from './clean-up.ts';
+import { cancel, failFromOutside, ttlOver } from './ending.ts';
+import { keys, lastPart, under } from './keys.ts';
+import { eachOf } from './loop.ts';
+import { loadRecord, objectOf, runnerOf } from './record.ts';
+import type { MarkedRecord } from './record.ts';
+import { decide } from './recovery.ts';
+import type { RunnerRegistry, RunnerState } from './runner-registry.ts';
+import { DamagedValueError, StoreError } from './task-store.ts';
+import type { Stored } from './task-store.ts';
+import type { TaskRuns } from './task-runs.ts';
+import type { Change } from './task-writer.ts';
+import { transition } from './transition.ts';
+
+const PAGE = 500;
+const AT_ONCE = 64;
+/** Without any sign, look through the open tasks this often all the same. */
+const FULL_SWEEP_MS = 60_000;
+
+/** Finds open tasks that nobody runs and takes them (R1): at the start, when a runner has died or left, and once a minute. */
+export class RecoverySweep {
+  readonly #context: TaskContext;
+  readonly #registry: RunnerRegistry;
+  readonly #runs: TaskRuns;
+  #known: ReadonlySet<string> = new Set();
+  #lastFull = Number.NEGATIVE_INFINITY;
+
+  constructor(context: TaskContext, registry: RunnerRegistry, runs: TaskRuns) {
+    this.#context = context;
+    this.#registry = registry;
+    this.#runs = runs;
+  }
+
+  /** Looks at the runners; sweeps when one of them is dead or has left, or when the last sweep is long ago. */
+  async check(): Promise<void> {
+    const states = await this.#registry.states();
+    const left = [...this.#known].some((id) => !states.has(id));
+    const dead = [...states.values()].includes('dead');
+    const due = this.#context.clock.monotonic() - this.#lastFull >= FULL_SWEEP_MS;
+    if (left || dead || due) await this.sweep(states);
+  }
+
+  /** Takes every open task and every clean-up that nobody alive has. Resolves when all are taken; they run in the background. */
+  async sweep(known?: ReadonlyMap<string, RunnerState>): Promise<void> {
+    const states = known ?? (await this.#registry.states());
+    let complete = true;
+    const taken = await this.#eachRow(keys.allOpen, states, async (id) => {
+      complete = (await this.#recover(id, states)) && complete;
+    });
+    const cleaned = await this.#eachRow(keys.allClean, states, async (id, runner) => {
+      if (this.#runs.get(id) === undefined) await this.#runs.cleanUps.take(id, runner);
+    });
+    if (complete && taken && cleaned) {
+      for (const [id, state] of states) if (state === 'dead') await this.#registry.forget(id);
+    }
+    this.#known = new Set([...states].filter(([, state]) => state === 'alive').map(([id]) => id));
+    this.#lastFull = this.#context.clock.monotonic();
+  }
+
+  /** Takes one task that may have nobody: somebody rang. */
+  async takeUp(id: string): Promise<void> {
+    await this.#recover(id, await this.#registry.states());
+    const row = await this.#context.store.get(keys.clean(id));
+    if (row !== undefined && cleanUpRowOf(row.value).runner === null) await this.#runs.cleanUps.take(id, null);
+  }
+
+  /** False when a damaged row was met. */
+  async #eachRow(
+    prefix: string,
+    states: ReadonlyMap<string, RunnerState>,
+    act: (id: string, runner: string | null) => Promise<void>,
+  ): Promise<boolean> {
+    const { store, runnerId, reportDamage } = this.#context;
+    let { from } = under(prefix);
+    let sound = true;
+    for (;;) {
+      const page = await store.range({ from, to: under(prefix).to, limit: PAGE });
+      for (const key of page.damaged) {
+        reportDamage(key, 'an index row is damaged');
+        sound = false;
+      }
+      const free = page.items
+        .map(rowOf)
+        .filter(({ runner }) => runner === null || (runner !== runnerId && states.get(runner) !== 'alive'));
+      await eachOf(free, AT_ONCE, ({ id, runner }) => act(id, runner));
+      const last = [page.items.at(-1)?.key ?? '', ...page.damaged].sort().at(-1) ?? '';
+      if (page.items.length + page.damaged.length < PAGE) return sound;
+      from = `${last}\0`;
+    }
+  }
+
+  /** False when the task could not be looked at. */
+  async #recover(id: string, states: ReadonlyMap<string, RunnerState>): Promise<boolean> {
+    if (this.#runs.get(id) !== undefined) return true;
+    try {
+      const marked = await loadRecord(this.#context.store, id);
+      if (marked !== undefined) await this.#decided(marked, states);
+      return true;
+    } catch (error) {
+      if (error instanceof StoreError) throw error;
+      if (error instanceof DamagedValueError) this.#context.reportDamage(error.key, error.message);
+      else this.#context.logger.error({ taskId: id, error: messageOf(error) }, 'a task could not be recovered');
+      return false;
+    }
+  }
+
+  async #decided(marked: MarkedRecord, states: ReadonlyMap<string, RunnerState>): Promise<void> {
+    const { clock } = this.#context;
+    const { record } = marked;
+    const runner = runnerOf(record);
+    const alive = runner !== null && states.get(runner) === 'alive';
+    if (record.state.kind === 'ended' || alive) return;
+    const decision = decide(record, await this.#isKnown(marked), alive, clock.now());
+    switch (decision.action) {
+      case 'leave':
+        return;
+      case 'expire':
+        return this.#change(marked, (current, now) => failFromOutside(current, ttlOver(current), now));
+      case 'fail':
+        return this.#change(marked, (current, now) => failFromOutside(current, decision.failure, now));
+      case 'resume':
+        if (await this.#parentEnded(marked))
+          return this.#change(marked, (current, now) => cancel(current, 'its parent has ended', now));
+        return this.#claim(marked, runner !== null && states.get(runner) === 'dead');
+    }
+  }
+
+  async #isKnown({ record }: MarkedRecord): Promise<boolean> {
+    try {
+      return (await this.#context.snapshots.load(record.workflow, record.digest)) !== undefined;
+    } catch (error) {
+      if (error instanceof StoreError) throw error;
+      this.#context.reportDamage(keys.definition(record.digest), messageOf(error));
+      return false;
+    }
+  }
+
+  async #parentEnded({ record }: MarkedRecord): Promise<boolean> {
+    if (record.parent === undefined) return false;
+    const parent = await loadRecord(this.#context.store, record.parent.taskId);
+    return parent === undefined || parent.record.state.kind === 'ended';
+  }
+
+  async #claim(marked: MarkedRecord, crashed: boolean): Promise<void> {
+    const { runnerId, logger } = this.#context;
+    const { record } = marked;
+    let claimed = false;
+    const writer = this.#runs.writerFor(marked);
+    await writer.change({
+      patient: false,
+      apply: (current, now) => {
+        // Somebody was faster: theirs.
+        claimed = current.epoch === record.epoch && current.state.kind === 'open';
+        if (!claimed) return { record: current };
+        return {
+          record: transition(current, { type: 'claimed', runner: runnerId, crashed }, now),
+          puts: [{ key: keys.open(record.id), value: { runner: runnerId } }],
+        };
+      },
+    });
+    if (!claimed) return;
+    logger.info({ taskId: record.id, workflow: record.workflow, from: runnerOf(record), crashed }, 'a task goes on');
+    await this.#runs.startClaimed(writer.marked);
+  }
+
+  /** Ends a task that is still as it was found; one that somebody has taken since is left to them. */
+  async #change(marked: MarkedRecord, apply: Change['apply']): Promise<void> {
+    const { epoch } = marked.record;
+    await this.#runs.writerFor(marked).change({
+      patient: false,
+      apply: (current, now) =>
+        current.epoch === epoch && current.state.kind === 'open' ? apply(current, now) : { record: current },
+    });
+  }
+}
+
+function rowOf(stored: Stored): { readonly id: string; readonly runner: string | null } {
+  const { runner } = objectOf(stored);
+  return { id: lastPart(stored.key), runner: typeof runner === 'string' ? runner : null };
+}

@@ -1,0 +1,54 @@
+import { isJsonObject } from '../core/json.ts';
+import type { JsonObject, JsonValue } from '../core/json.ts';
+import { compileSchema, SchemaError } from '../definition/schema-validator.ts';
+import { TaskError } from './task.ts';
+import type { PendingInput } from './task.ts';
+
+/**
+ * Checks an answer against the request it answers: an elicitation's content against the requested schema, a model's turn and a list of roots
+ * against the shape MCP gives them. Throws `TaskError('invalid_input_response')`.
+ */
+export function checkResponse(input: PendingInput, response: JsonValue): void {
+  if (!isJsonObject(response)) throw invalid('the answer must be an object');
+  switch (input.request.method) {
+    case 'elicitation/create':
+      checkElicitation(input.request.params, response);
+      return;
+    case 'sampling/createMessage':
+      if (response['role'] !== 'assistant' && response['role'] !== 'user')
+        throw invalid("role: must be 'assistant' or 'user'");
+      if (response['content'] === undefined) throw invalid('content: is missing');
+      return;
+    case 'roots/list':
+      if (!Array.isArray(response['roots'])) throw invalid('roots: must be a list');
+      return;
+    default:
+  }
+}
+
+function checkElicitation(params: JsonObject, response: JsonObject): void {
+  const { action, content } = response;
+  if (action !== 'accept' && action !== 'decline' && action !== 'cancel') {
+    throw invalid("action: must be 'accept', 'decline' or 'cancel'");
+  }
+  const schema = params['requestedSchema'];
+  if (action !== 'accept' || schema === undefined || !isJsonObject(schema)) return;
+  if (content === undefined || !isJsonObject(content)) throw invalid('content: must be an object');
+  let violations;
+  try {
+    violations = compileSchema(schema)(content);
+  } catch (error) {
+    if (!(error instanceof SchemaError)) throw error;
+    throw invalid(`the requested schema cannot be used: ${error.message}`);
+  }
+  if (violations.length === 0) return;
+  throw new TaskError(
+    'invalid_input_response',
+    violations.map(({ path, message }) => `${path}: ${message}`).join('; '),
+    violations.map(({ path, message }) => ({ path, message })),
+  );
+}
+
+function invalid(message: string): TaskError {
+  return new TaskError('invalid_input_response', message);
+}

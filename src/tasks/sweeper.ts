@@ -1,0 +1,128 @@
+import type { TaskContext } from './context.ts';
+import { failFromOutside, bell, ttlOver } from './ending.ts';
+import { keys, lastPart, under } from './keys.ts';
+import { messageOf } from '../core/failure.ts';
+import { loadRecord, objectOf } from './record.ts';
+import type { MarkedRecord } from './record.ts';
+import type { TaskRuns } from './task-runs.ts';
+import { DamagedValueError } from './task-store.ts';
+
+/** How often expired tasks are looked for. */
+export const SWEEP_MS = 30_000;
+const PAGE = 200;
+const JOURNAL_PAGE = 500;
+
+/**
+ * Removes tasks whose ttl is over (D12). One that is still open is failed first and removed in a later round. Time is the wall
+ * clock, but never ahead of what the monotonic clock has measured since the start: a clock that jumps forward removes nothing (D11).
+ */
+export class Sweeper {
+  readonly #context: TaskContext;
+  readonly #runs: TaskRuns;
+  readonly #startWall: number;
+  readonly #startMonotonic: number;
+
+  constructor(context: TaskContext, runs: TaskRuns) {
+    this.#context = context;
+    this.#runs = runs;
+    this.#startWall = context.clock.now();
+    this.#startMonotonic = context.clock.monotonic();
+  }
+
+  /** One round over all that has expired, page by page. Rejects with `StoreError`. */
+  async round(): Promise<void> {
+    const { store, logger, reportDamage } = this.#context;
+    const now = this.#now();
+    let { from } = keys.endsUpTo(now);
+    const { to } = keys.endsUpTo(now);
+    for (;;) {
+      const page = await store.range({ from, to, limit: PAGE });
+      const rows = [...page.items.map(({ key }) => key), ...page.damaged].sort();
+      for (const row of rows) {
+        try {
+          await this.#expired(row, now);
+        } catch (error) {
+          if (!(error instanceof DamagedValueError)) throw error;
+          reportDamage(error.key, error.message);
+        }
+      }
+      if (rows.length < PAGE) return;
+      logger.debug({ rows: rows.length }, 'expired tasks swept');
+      from = `${rows.at(-1) ?? from}\0`;
+    }
+  }
+
+  #now(): number {
+    const { clock } = this.#context;
+    return Math.min(clock.now(), this.#startWall + (clock.monotonic() - this.#startMonotonic));
+  }
+
+  async #expired(row: string, now: number): Promise<void> {
+    const { store, logger } = this.#context;
+    const id = lastPart(row);
+    const marked = await loadRecord(store, id);
+    // A resumed task has a later end and a row for it; this one is stale.
+    if (marked === undefined || marked.record.expiresAt === null || marked.record.expiresAt > now) {
+      await store.commit({ guards: [], puts: [], deletes: [row] });
+      return;
+    }
+    if (marked.record.state.kind === 'open') {
+      await this.#fail(marked);
+      return;
+    }
+    if ((await store.get(keys.clean(id))) !== undefined) return;
+    try {
+      await this.#remove(marked, row);
+    } catch (error) {
+      if (!(error instanceof DamagedValueError)) throw error;
+      logger.warn({ taskId: id, error: messageOf(error) }, 'an expired task is damaged and stays');
+    }
+  }
+
+  async #fail(marked: MarkedRecord): Promise<void> {
+    const run = this.#runs.get(marked.record.id);
+    const writer = run?.writer ?? this.#runs.writerFor(marked);
+    await writer.change({
+      patient: false,
+      apply: (record, now) => {
+        if (record.state.kind === 'ended' || record.expiresAt === null || record.expiresAt > now) return { record };
+        const applied = failFromOutside(record, ttlOver(record), now);
+        return run === undefined
+          ? { ...applied, puts: [...(applied.puts ?? []), bell(record, applied.record)] }
+          : applied;
+      },
+    });
+  }
+
+  async #remove({ record, mark }: MarkedRecord, row: string): Promise<void> {
+    const { store, feed } = this.#context;
+    const { id } = record;
+    const range = under(keys.entries(id));
+    for (;;) {
+      const page = await store.range({ ...range, limit: JOURNAL_PAGE });
+      const entries = [...page.items.map(({ key }) => key), ...page.damaged];
+      if (entries.length === 0) break;
+      const removed = await store.commit({ guards: [{ key: keys.task(id), mark }], puts: [], deletes: entries });
+      if (!removed.ok) return;
+    }
+    const deletes = [
+      keys.task(id),
+      keys.args(id),
+      keys.outcome(id),
+      keys.list(record.principal, record.createdAt, id),
+      row,
+      ...(record.parent === undefined ? [] : [keys.child(record.parent.taskId, id)]),
+    ];
+    const guards = [{ key: keys.task(id), mark }];
+    if (record.idempotency !== undefined) {
+      const used = await store.get(record.idempotency);
+      // The key may belong to a newer task by now.
+      if (used !== undefined && objectOf(used)['taskId'] === id) {
+        guards.push({ key: record.idempotency, mark: used.mark });
+        deletes.push(record.idempotency);
+      }
+    }
+    const removed = await store.commit({ guards, puts: [], deletes });
+    if (removed.ok) feed.gone(id);
+  }
+}

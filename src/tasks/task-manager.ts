@@ -1,0 +1,353 @@
+import type { JsonValue } from '../core/json.ts';
+import type { Outcome } from '../core/outcome.ts';
+import type { StoredEntry } from '../engine/journal.ts';
+import { Admission, isOver, unavailable } from './admission.ts';
+import { ChangeFeed, isNews } from './change-feed.ts';
+import { ChildTasks } from './child-tasks.ts';
+import type { ChildOperations } from './child-tasks.ts';
+import type { TaskContext, TaskManagerDeps } from './context.ts';
+import { DefinitionSnapshots } from './definition-snapshots.ts';
+import { bell, cancel } from './ending.ts';
+import { ForeignWatch, POLL_MS } from './foreign-watch.ts';
+import { isTaskId, keys, lastPart, under } from './keys.ts';
+import { DEFAULT_LIMITS } from './limits.ts';
+import { listTasks } from './listing.ts';
+import { repeat } from './loop.ts';
+import { machineProcesses } from './process-probe.ts';
+import { loadRecord, runnerOf, viewOf } from './record.ts';
+import type { MarkedRecord, TaskRecord } from './record.ts';
+import { RecoverySweep } from './recovery-sweep.ts';
+import { checkResponse } from './responses.ts';
+import { resumeChange } from './resume.ts';
+import { loadEntries } from './run-journal.ts';
+import { BEAT_MS, RunnerRegistry } from './runner-registry.ts';
+import { stepTable } from './step-table.ts';
+import { StoreHealth } from './store-health.ts';
+import { SWEEP_MS, Sweeper } from './sweeper.ts';
+import { TaskError } from './task.ts';
+import type { CreateTask, ListQuery, StepRow, TaskEvent, TaskService, TaskView } from './task.ts';
+import { TaskRuns } from './task-runs.ts';
+import { DamagedValueError, StoreError } from './task-store.ts';
+import type { Applied, Written } from './task-writer.ts';
+import { transition } from './transition.ts';
+
+/** For readiness and metrics. Times are epoch milliseconds. */
+export interface TaskHealth {
+  readonly writable: boolean;
+  /** Since when the store is writable, or not. */
+  readonly since: number;
+  /** Why it is not. */
+  readonly reason?: string;
+  /** Every task that was open at the start has been taken up or settled. */
+  readonly recovered: boolean;
+  /** Keys of damaged values that were met (D14), at most 100. */
+  readonly damaged: readonly string[];
+  /** Tasks that run in this process. */
+  readonly running: number;
+}
+
+const MAX_DAMAGED = 100;
+const NOT_FOUND = 'task not found';
+
+/**
+ * The life of tasks. Several processes may share one store: each task is run by one of them (D6), and all of them answer for every
+ * task. `start` before use, `close` after; the store is the caller's to close.
+ */
+export class TaskManager implements TaskService {
+  readonly #context: TaskContext;
+  readonly #runs: TaskRuns;
+  readonly #admission: Admission;
+  readonly #registry: RunnerRegistry;
+  readonly #recovery: RecoverySweep;
+  readonly #watch: ForeignWatch;
+  readonly #sweeper: Sweeper;
+  readonly #stop = new AbortController();
+  readonly #damaged = new Set<string>();
+  #loops: readonly Promise<void>[] = [];
+  #recovered = false;
+
+  constructor(deps: TaskManagerDeps) {
+    const { store, clock, logger, definitions, parseSnapshot } = deps;
+    const health = new StoreHealth({ store, clock, logger });
+    this.#context = {
+      ...deps,
+      limits: { ...DEFAULT_LIMITS, ...deps.limits },
+      health,
+      feed: new ChangeFeed(logger),
+      snapshots: new DefinitionSnapshots({ store, parse: parseSnapshot, current: (name) => definitions.get(name) }),
+      runnerId: deps.ids(),
+      reportDamage: (key, message) => this.#reportDamage(key, message),
+    };
+    this.#runs = new TaskRuns(this.#context, {
+      childrenOf: (run) => new ChildTasks(run, this.#childOperations()),
+      orphaned: (parent) => this.#cancelChildren(parent, 'its parent has ended'),
+    });
+    this.#admission = new Admission(this.#context, this.#runs, (id) => this.#withdraw(id));
+    this.#registry = new RunnerRegistry({ ...this.#context, processes: deps.processes ?? machineProcesses() });
+    this.#recovery = new RecoverySweep(this.#context, this.#registry, this.#runs);
+    this.#watch = new ForeignWatch(this.#context, this.#runs, (id) => this.#recovery.takeUp(id));
+    this.#sweeper = new Sweeper(this.#context, this.#runs);
+  }
+
+  /**
+   * Registers this process and, with claims `all`, takes up every open task that nobody runs; resolves when all are taken (they run in the
+   * background). Rejects with `StoreError` when the store cannot be written at the start.
+   */
+  async start(): Promise<void> {
+    const { claims, store, clock, logger } = this.#context;
+    if (claims !== 'none') {
+      await store.probe();
+      await this.#registry.beat();
+    }
+    if (claims === 'all') await this.#recovery.sweep();
+    this.#recovered = true;
+    const deps = { clock, logger, signal: this.#stop.signal };
+    const loops = [repeat(deps, 'other processes', POLL_MS, () => this.#watch.round())];
+    if (claims !== 'none') loops.push(repeat(deps, 'beat', BEAT_MS, () => this.#registry.beat()));
+    if (claims === 'all') {
+      loops.push(repeat(deps, 'recovery', BEAT_MS, () => this.#recovery.check()));
+      loops.push(repeat(deps, 'sweeper', SWEEP_MS, () => this.#sweeper.round()));
+    }
+    this.#loops = loops;
+  }
+
+  /** Stops every run and leaves its task open for the next start, or for another process. Resolves when all have let go. */
+  async close(): Promise<void> {
+    this.#stop.abort();
+    this.#context.health.stop();
+    await Promise.all(this.#loops);
+    await this.#runs.close();
+    if (this.#context.claims === 'none') return;
+    try {
+      await this.#registry.release();
+    } catch (error) {
+      // The row stays; the others see that the process is gone.
+      if (!(error instanceof StoreError)) throw error;
+    }
+  }
+
+  /** How it stands, for `/readyz`, metrics and the log. */
+  health(): TaskHealth {
+    return {
+      ...this.#context.health.state,
+      recovered: this.#recovered,
+      damaged: [...this.#damaged],
+      running: this.#runs.open,
+    };
+  }
+
+  async create(request: CreateTask): Promise<TaskView> {
+    const { marked, created } = await this.#admission.admit(request);
+    if (created) this.#begin(marked);
+    return viewOf(marked.record);
+  }
+
+  async get(taskId: string, principal: string): Promise<TaskView | undefined> {
+    const marked = await this.#find(taskId, principal);
+    return marked && viewOf(marked.record);
+  }
+
+  list(query: ListQuery): Promise<{ readonly tasks: readonly TaskView[]; readonly nextCursor?: string }> {
+    return reading(() => listTasks(this.#context, query));
+  }
+
+  async outcome(taskId: string, principal: string): Promise<Outcome | undefined> {
+    const { record } = await this.#get(taskId, principal);
+    if (record.state.kind === 'open') return undefined;
+    return reading(async () => {
+      const stored = await this.#context.store.get(keys.outcome(taskId));
+      if (stored === undefined) throw new TaskError('not_found', NOT_FOUND);
+      // Written by `ending` and unchanged since (checksum).
+      return stored.value as unknown as Outcome;
+    });
+  }
+
+  async journal(taskId: string, principal: string, afterSeq = 0): Promise<readonly StoredEntry[]> {
+    await this.#get(taskId, principal);
+    return reading(async () => {
+      const { entries, damaged } = await loadEntries(this.#context.store, taskId, afterSeq);
+      for (const key of damaged) this.#reportDamage(key, 'a journal entry is damaged');
+      return entries;
+    });
+  }
+
+  async steps(taskId: string, principal: string): Promise<readonly StepRow[]> {
+    const { record } = await this.#get(taskId, principal);
+    return stepTable(await this.journal(taskId, principal), record.state.kind === 'ended');
+  }
+
+  async waitForChange(taskId: string, principal: string, afterRev: number, signal: AbortSignal): Promise<TaskView> {
+    signal.throwIfAborted();
+    // First listen, then look: nothing is missed in between.
+    const stop = new AbortController();
+    const news = this.#context.feed.wait(taskId, afterRev, AbortSignal.any([signal, stop.signal]));
+    news.catch(() => undefined);
+    try {
+      const view = viewOf((await this.#get(taskId, principal)).record);
+      return isNews(view, afterRev) ? view : await news;
+    } finally {
+      stop.abort();
+    }
+  }
+
+  async cancel(taskId: string, principal: string, reason = 'cancelled on request'): Promise<TaskView> {
+    const { record } = await this.#change(taskId, principal, (before, now) => {
+      if (before.state.kind === 'ended')
+        throw new TaskError('already_terminal', `the task is already ${before.state.status}`);
+      return cancel(before, reason, now);
+    });
+    await this.#cancelChildren(taskId, reason);
+    return viewOf(record);
+  }
+
+  async respond(taskId: string, principal: string, key: string, response: JsonValue): Promise<'accepted' | 'ignored'> {
+    let accepted = false;
+    await this.#change(taskId, principal, (before, now) => {
+      const input = before.state.kind === 'open' ? before.state.inputs.find((one) => one.key === key) : undefined;
+      accepted = input !== undefined && (input.expiresAt === undefined || input.expiresAt > now);
+      if (!accepted || input === undefined) return { record: before };
+      checkResponse(input, response);
+      return {
+        record: transition(before, { type: 'input_closed', keys: [key] }, now),
+        entries: [{ type: 'input_answered', key, response }],
+      };
+    });
+    return accepted ? 'accepted' : 'ignored';
+  }
+
+  async resume(
+    taskId: string,
+    principal: string,
+    options: { readonly from?: string } = {},
+  ): Promise<{ readonly view: TaskView; readonly warnings: readonly string[] }> {
+    const marked = await this.#get(taskId, principal);
+    return reading(async () => {
+      const change = await resumeChange(this.#context, marked.record, options.from);
+      const writer = this.#runs.writerFor(marked);
+      const { record } = await writer.change({ patient: false, apply: change.apply });
+      if (this.#context.claims !== 'none') await this.#runs.startClaimed(writer.marked);
+      return { view: viewOf(record), warnings: change.warnings };
+    });
+  }
+
+  subscribe(listener: (event: TaskEvent) => void, taskId?: string): () => void {
+    return this.#context.feed.subscribe(listener, taskId);
+  }
+
+  #begin(marked: MarkedRecord): void {
+    this.#context.feed.publish({ type: 'changed', view: viewOf(marked.record) });
+    if (this.#context.claims !== 'none') this.#runs.startNew(marked);
+  }
+
+  async #find(taskId: string, principal: string): Promise<MarkedRecord | undefined> {
+    if (!isTaskId(taskId)) return undefined;
+    const marked = await reading(async () => {
+      try {
+        return await loadRecord(this.#context.store, taskId);
+      } catch (error) {
+        if (error instanceof DamagedValueError) this.#reportDamage(error.key, error.message);
+        throw error;
+      }
+    });
+    if (marked?.record.principal !== principal || isOver(marked.record, this.#context.clock.now())) return undefined;
+    return marked;
+  }
+
+  async #get(taskId: string, principal: string): Promise<MarkedRecord> {
+    const marked = await this.#find(taskId, principal);
+    if (marked === undefined) throw new TaskError('not_found', NOT_FOUND);
+    return marked;
+  }
+
+  /** Changes a task from outside its run, wherever it runs. */
+  async #change(
+    taskId: string,
+    principal: string,
+    apply: (record: TaskRecord, now: number) => Applied,
+  ): Promise<Written> {
+    const marked = await this.#get(taskId, principal);
+    const run = this.#runs.get(taskId);
+    return reading(async () => {
+      const written = await (run?.writer ?? this.#runs.writerFor(marked)).change({
+        patient: false,
+        apply: (record, now) => {
+          const applied = apply(record, now);
+          const ours = run !== undefined && runnerOf(record) === this.#context.runnerId;
+          if (ours || applied.record === record) return applied;
+          return { ...applied, puts: [...(applied.puts ?? []), bell(record, applied.record)] };
+        },
+      });
+      // It may have begun to run here meanwhile; our own commits ring no bell here.
+      if (run === undefined) await this.#runs.get(taskId)?.writer.refresh();
+      return written;
+    });
+  }
+
+  #childOperations(): ChildOperations {
+    return {
+      health: this.#context.health,
+      createChild: async (request, id) => {
+        const { marked, created } = await this.#admission.admit(request, id);
+        if (created) this.#begin(marked);
+        return viewOf(marked.record);
+      },
+      resumeChild: async ({ taskId, principal }) => {
+        await this.resume(taskId, principal);
+      },
+      waitForEnd: async (taskId, principal, signal) => {
+        for (let rev = 0; ;) {
+          const view = await this.waitForChange(taskId, principal, rev, signal);
+          const outcome = view.endedAt === undefined ? undefined : await this.outcome(taskId, principal);
+          if (outcome !== undefined) return outcome;
+          ({ rev } = view);
+        }
+      },
+    };
+  }
+
+  async #cancelChildren(parent: string, reason: string): Promise<void> {
+    const { store } = this.#context;
+    const { items } = await reading(() => store.range({ ...under(keys.children(parent)), limit: 10_000 }));
+    for (const { key } of items) {
+      const child = await reading(() => loadRecord(store, lastPart(key)));
+      if (child?.record.state.kind !== 'open') continue;
+      try {
+        await this.cancel(child.record.id, child.record.principal, reason);
+      } catch (error) {
+        if (!(error instanceof TaskError) || (error.code !== 'already_terminal' && error.code !== 'not_found'))
+          throw error;
+      }
+    }
+  }
+
+  /** A creation that nobody was told of, as the store failed: if it was made all the same, it is taken back before it can run. */
+  async #withdraw(id: string): Promise<void> {
+    const { health, store } = this.#context;
+    await health.recovered();
+    const marked = await health.patiently(() => loadRecord(store, id), this.#stop.signal);
+    if (marked?.record.state.kind !== 'open' || marked.record.seq > 0) return;
+    await this.#runs.writerFor(marked).change({
+      patient: true,
+      apply: (record, now) =>
+        record.state.kind === 'open' ? cancel(record, 'its creation was never acknowledged', now) : { record },
+    });
+  }
+
+  #reportDamage(key: string, message: string): void {
+    if (this.#damaged.has(key) || this.#damaged.size >= MAX_DAMAGED) return;
+    this.#damaged.add(key);
+    this.#context.logger.error({ key, damage: message }, 'a stored value is damaged; it is left where it is');
+  }
+}
+
+/** Turns what the store throws into what a caller understands. */
+async function reading<T>(act: () => Promise<T>): Promise<T> {
+  try {
+    return await act();
+  } catch (error) {
+    if (error instanceof StoreError) throw unavailable(error.message);
+    if (error instanceof DamagedValueError)
+      throw new TaskError('store_unavailable', 'stored data of this task is damaged');
+    throw error;
+  }
+}

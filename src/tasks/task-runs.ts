@@ -1,0 +1,120 @@
+import { messageOf } from '../core/failure.ts';
+import type { Children } from '../engine/ports.ts';
+import { CleanUps } from './clean-up.ts';
+import type { TaskContext } from './context.ts';
+import { failFromOutside } from './ending.ts';
+import { OpenRun } from './open-run.ts';
+import type { RunStop } from './open-run.ts';
+import { viewOf } from './record.ts';
+import type { MarkedRecord } from './record.ts';
+import { loadEntries } from './run-journal.ts';
+import { TaskWriter } from './task-writer.ts';
+
+/** What a run needs to have children, and what becomes of those it leaves behind. */
+export interface ChildKeeper {
+  childrenOf(run: OpenRun): Children;
+  /** The run has ended: children that are still open are cancelled. */
+  orphaned(parent: string): Promise<void>;
+}
+
+/** The runs of this process. */
+export class TaskRuns {
+  readonly #context: TaskContext;
+  readonly #keeper: ChildKeeper;
+  readonly #runs = new Map<string, OpenRun>();
+  readonly #openOf = new Map<string, number>();
+  readonly #after = new Set<Promise<void>>();
+  readonly cleanUps: CleanUps;
+  #closed = false;
+
+  constructor(context: TaskContext, keeper: ChildKeeper) {
+    this.#context = context;
+    this.#keeper = keeper;
+    this.cleanUps = new CleanUps(context);
+  }
+
+  get open(): number {
+    return this.#runs.size;
+  }
+
+  openOf(principal: string): number {
+    return this.#openOf.get(principal) ?? 0;
+  }
+
+  get(id: string): OpenRun | undefined {
+    return this.#runs.get(id);
+  }
+
+  /** A writer for a task that this process does not run, for one change by somebody from outside. */
+  writerFor(marked: MarkedRecord): TaskWriter {
+    const { store, clock, health, feed } = this.#context;
+    return new TaskWriter(marked, {
+      store,
+      clock,
+      health,
+      onCommitted: (record) => feed.publish({ type: 'changed', view: viewOf(record) }),
+    });
+  }
+
+  /** Runs a task that was just created for this process: its journal is empty. */
+  startNew(marked: MarkedRecord): void {
+    this.#start(marked, []);
+  }
+
+  /** Runs a task that this process has claimed, with the journal it has. A damaged journal fails the task, and it alone (D14). */
+  async startClaimed(marked: MarkedRecord): Promise<void> {
+    const { store, health, reportDamage } = this.#context;
+    const { id } = marked.record;
+    const { entries, damaged } = await health.patiently(() => loadEntries(store, id));
+    const gap = entries.length !== marked.record.seq;
+    if (damaged.length === 0 && !gap) {
+      this.#start(marked, entries);
+      // Somebody may have cancelled or answered since the record was read, and rung for a run that was not there yet.
+      await this.#runs.get(id)?.writer.refresh();
+      return;
+    }
+    for (const key of damaged) reportDamage(key, 'a journal entry is damaged');
+    const failure = { code: 'interrupted', message: 'the journal of this task is damaged' };
+    await this.writerFor(marked).change({
+      patient: true,
+      apply: (record, now) => failFromOutside(record, failure, now),
+    });
+  }
+
+  /** Stops all runs; their tasks stay open for the next start. Resolves when everything has let go. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    const runs = [...this.#runs.values()];
+    for (const run of runs) run.abort('shutdown');
+    await Promise.all(runs.map((run) => run.stopped));
+    await Promise.all(runs.map((run) => run.writer.idle()));
+    while (this.#after.size > 0) await Promise.all(this.#after);
+    await this.cleanUps.close();
+  }
+
+  #start(marked: MarkedRecord, entries: ConstructorParameters<typeof OpenRun>[2]): void {
+    const { id, principal } = marked.record;
+    if (this.#closed || this.#runs.has(id)) return;
+    const run = new OpenRun(this.#context, marked, entries, (started) => this.#keeper.childrenOf(started));
+    this.#runs.set(id, run);
+    this.#openOf.set(principal, this.openOf(principal) + 1);
+    const after = run.stopped.then((stop) => this.#stopped(run, stop)).finally(() => this.#after.delete(after));
+    this.#after.add(after);
+  }
+
+  async #stopped(run: OpenRun, stop: RunStop): Promise<void> {
+    const { id, principal } = run;
+    this.#runs.delete(id);
+    const open = this.openOf(principal) - 1;
+    if (open > 0) this.#openOf.set(principal, open);
+    else this.#openOf.delete(principal);
+    if (stop === 'left') return;
+    try {
+      await this.#keeper.orphaned(id);
+      if (stop === 'cancelled' && !this.#closed) await this.cleanUps.take(id);
+    } catch (error) {
+      // The next recovery sweep finds what is left: the clean-up row, and children whose parent has ended.
+      this.#context.logger.warn({ taskId: id, error: messageOf(error) }, 'a stopped task could not be cleaned up yet');
+    }
+  }
+}

@@ -13,6 +13,9 @@ import { validateDocument, type ValidateOptions } from './validate.ts';
 
 export type ParseOptions = ValidateOptions;
 
+/** A file gets at most this many issues. */
+const MAX_ISSUES = 500;
+
 /** A definition, if the text has no error, and everything there is to say about the text. */
 export interface ParseResult {
   readonly loaded?: LoadedDefinition;
@@ -41,7 +44,7 @@ export function parseDefinition(
     normaliseSteps(document, syntaxes);
     findings.push(...validateDocument(document, syntaxes, findings, options));
   }
-  const issues = inOrder(findings.map((finding) => findingIssue(finding, file, root, positions)));
+  const issues = inOrder(findings.slice(0, MAX_ISSUES).map((finding) => findingIssue(finding, file, root, positions)));
   if (!isJsonObject(document) || issues.some((issue) => issue.severity === 'error')) return { issues };
   const definition = deepFreeze(toDefinition(document));
   return { loaded: deepFreeze({ definition, digest: digestOf(definition), file }), issues };

@@ -1,6 +1,16 @@
 import type { JsonObject } from '../core/json.ts';
 import type { Finding } from './finding.ts';
 import type { StepSyntaxTable } from './step-syntax.ts';
+import { namesInScope } from './validate/names-in-scope.ts';
+import { outlineOf } from './validate/outline.ts';
+import { checkReachability } from './validate/reachability.ts';
+import { checkReferences } from './validate/references.ts';
+import { checkSteps } from './validate/steps.ts';
+import { checkDependencies, checkTargets, checkTests, targetsOf } from './validate/targets.ts';
+import { checkWorkflow } from './validate/workflow.ts';
+
+/** About 50 ms. */
+const SEARCH_STEPS = 500_000;
 
 export interface ValidateOptions {
   /** Names of the configured downstream servers; without it server names are not checked. */
@@ -9,12 +19,28 @@ export interface ValidateOptions {
   readonly unknownServer?: 'error' | 'warning';
 }
 
-/** Cross-checks of a document whose steps are normalised, beside what the schemas say (`known`). */
+/**
+ * Cross-checks of a document whose steps are normalised, beside what the schemas say (`known`): what it names exists, can run, and
+ * has run by then. With `known` errors the document may lack steps it should have, so checks of the whole order are left out.
+ */
 export function validateDocument(
-  _document: JsonObject,
-  _syntaxes: StepSyntaxTable,
-  _known: readonly Finding[],
-  _options: ValidateOptions,
+  document: JsonObject,
+  syntaxes: StepSyntaxTable,
+  known: readonly Finding[],
+  options: ValidateOptions,
 ): Finding[] {
-  return [];
+  const outline = outlineOf(document, syntaxes);
+  const targets = targetsOf(document, outline);
+  const names = namesInScope(document, outline);
+  const targeted = new Set(targets.map(({ id }) => id));
+  const complete = known.every((finding) => finding.severity !== 'error');
+  return [
+    ...checkWorkflow(document),
+    ...checkSteps(outline, options.servers, options.unknownServer ?? 'error'),
+    ...checkTargets(targets, outline),
+    ...checkDependencies(outline),
+    ...checkTests(document, outline),
+    ...checkReferences({ document, outline, names, targeted, search: { left: SEARCH_STEPS } }),
+    ...(complete ? checkReachability(outline, targets) : []),
+  ];
 }

@@ -1,0 +1,82 @@
+import { z } from 'zod';
+import { isJsonObject, type JsonObject, type JsonValue } from '../core/json.ts';
+import type { JsonSchema } from './model.ts';
+import { schemasFor, type DefinitionSchemas } from './schema/schemas.ts';
+import type { StepSyntaxTable } from './step-syntax.ts';
+
+/** Paired up below: written out as a member, `then` would look like a promise. */
+const KEYWORDS = ['if', 'then'] as const;
+
+const made = new WeakMap<StepSyntaxTable, JsonSchema>();
+
+/**
+ * The JSON Schema (2020-12) of a definition, made of the same zod schemas that parsing uses: it accepts exactly the documents whose
+ * shape `parseDefinition` accepts. Steps are `$defs/step`, which chooses the kind by `type`; each kind is `$defs/step_<type>`.
+ */
+export function definitionJsonSchema(syntaxes: StepSyntaxTable): JsonSchema {
+  const known = made.get(syntaxes) ?? make(schemasFor(syntaxes));
+  made.set(syntaxes, known);
+  return known;
+}
+
+function make(schemas: DefinitionSchemas): JsonSchema {
+  const kinds = [...schemas.kinds].map(([type, schema]): [string, JsonValue] => [
+    `step_${type}`,
+    convert(schema, schemas),
+  ]);
+  const { $schema, ...workflow } = convert(schemas.workflow, schemas);
+  return {
+    $schema: $schema ?? 'https://json-schema.org/draft/2020-12/schema',
+    title: 'Workflow definition of mcp-workflow-engine',
+    ...workflow,
+    $defs: {
+      step: stepChooser([...schemas.kinds.keys()]),
+      ...Object.fromEntries(kinds.map(([name, kind]) => [name, withoutDialect(kind)])),
+    },
+  };
+}
+
+/** Chooses by `type`, a missing one being `tool`, in the form in which editors complete best. */
+function stepChooser(types: readonly string[]): JsonSchema {
+  return {
+    type: 'object',
+    description: 'A step.',
+    required: ['id'],
+    properties: { type: { enum: types, description: 'Kind of the step. `tool` when it is left out.' } },
+    allOf: types.map((type) => {
+      const chosen = { properties: { type: { const: type } }, ...(type === 'tool' ? {} : { required: ['type'] }) };
+      const parts = [chosen, { $ref: `#/$defs/step_${type}` }];
+      return Object.fromEntries(KEYWORDS.map((keyword, index) => [keyword, parts[index] ?? {}]));
+    }),
+  };
+}
+
+function convert(schema: z.ZodType, schemas: DefinitionSchemas): JsonObject {
+  const converted = z.toJSONSchema(schema, {
+    target: 'draft-2020-12',
+    io: 'input',
+    reused: 'inline',
+    override: ({ zodSchema, jsonSchema }) => {
+      const origin: unknown = zodSchema;
+      if (origin === schemas.step) jsonSchema['$ref'] = '#/$defs/step';
+      removeNoise(jsonSchema);
+      if (jsonSchema.additionalProperties === false) jsonSchema['patternProperties'] = { '^x-': {} };
+    },
+  });
+  // zod gives plain JSON; going through text drops its hidden members.
+  const plain: unknown = JSON.parse(JSON.stringify(converted));
+  if (!isJsonObject(plain)) throw new Error('a zod schema became no JSON Schema object');
+  return plain;
+}
+
+/** Bounds that only say "a safe integer". */
+function removeNoise(jsonSchema: { [key: string]: unknown }): void {
+  if (jsonSchema['maximum'] === Number.MAX_SAFE_INTEGER) delete jsonSchema['maximum'];
+  if (jsonSchema['minimum'] === Number.MIN_SAFE_INTEGER) delete jsonSchema['minimum'];
+}
+
+function withoutDialect(schema: JsonValue): JsonValue {
+  if (!isJsonObject(schema)) return schema;
+  const { $schema: _dialect, ...rest } = schema;
+  return rest;
+}

@@ -1,0 +1,183 @@
+/** Checks of every template and condition: what it reads exists, and exists by then. */
+import { isJsonObject, type JsonObject, type JsonValue } from '../../core/json.ts';
+import { parseCondition } from '../expression/condition-syntax.ts';
+import type { Reference } from '../expression/contract.ts';
+import { FILTER_NAMES } from '../expression/filters.ts';
+import { jsonataProblem, jsonataSource } from '../expression/jsonata.ts';
+import { conditionReferences, textFindings } from '../expression/references.ts';
+import type { DocumentPath, Finding } from '../finding.ts';
+import type { ExpressionPosition } from '../step-syntax.ts';
+import { valueAt } from '../schema/check.ts';
+import type { StepPlace } from './outline.ts';
+import { checkOrder, type OrderContext } from './order.ts';
+import { boundNames, FIXED_MEMBERS, ROOTS, type Area, type NamesInScope } from './names-in-scope.ts';
+import { error, findIn, MAX_FINDINGS, shorten, suggestion, unknownStep, warning } from './report.ts';
+
+/** A text of the definition that holds templates or is a condition, and where it is evaluated. */
+interface ExpressionText {
+  readonly text: string;
+  readonly at: DocumentPath;
+  readonly as: 'template' | 'condition';
+  /** The step it belongs to; none at the top of the document. */
+  readonly place?: StepPlace;
+  readonly inside?: boolean;
+}
+
+export interface ReferenceContext extends OrderContext {
+  readonly document: JsonObject;
+  readonly names: NamesInScope;
+}
+
+export function checkReferences(context: ReferenceContext): Finding[] {
+  return findIn(expressionTexts(context), (expression) => checkText(expression, context));
+}
+
+function* expressionTexts({ document, outline }: ReferenceContext): Iterable<ExpressionText> {
+  for (const place of outline.places) {
+    const positions: ExpressionPosition[] = [
+      { at: ['when'], as: 'condition' },
+      { at: ['on_error', 'arguments'], as: 'template' },
+      ...place.syntax.expressions(place.step),
+    ];
+    for (const position of positions) {
+      // A step is JSON; its interface only lacks the index signature of it.
+      const value = valueAt(place.step as unknown as JsonObject, position.at);
+      for (const found of textsIn(value, [...place.at, ...position.at])) {
+        yield { ...found, as: position.as, place, inside: position.inside === true };
+      }
+    }
+  }
+  for (const key of ['output', 'result', 'idempotency_key']) {
+    for (const found of textsIn(document[key], [key])) yield { ...found, as: 'template' };
+  }
+  for (const found of textsIn(valueAt(document, ['on_error', 'arguments']), ['on_error', 'arguments'])) {
+    yield { ...found, as: 'template' };
+  }
+  const conditionals = document['conditionals'];
+  for (const name of isJsonObject(conditionals) ? Object.keys(conditionals) : []) {
+    const at = ['conditionals', name, 'condition'];
+    for (const found of textsIn(valueAt(document, at), at)) yield { ...found, as: 'condition' };
+  }
+}
+
+function* textsIn(value: JsonValue | undefined, at: DocumentPath): Iterable<{ text: string; at: DocumentPath }> {
+  if (typeof value === 'string') yield { text: value, at };
+  else if (Array.isArray(value)) {
+    const items: readonly JsonValue[] = value;
+    for (const [index, item] of items.entries()) yield* textsIn(item, [...at, index]);
+  } else if (isJsonObject(value)) {
+    for (const [key, member] of Object.entries(value)) yield* textsIn(member, [...at, key]);
+  }
+}
+
+function checkText(expression: ExpressionText, context: ReferenceContext): Finding[] {
+  const { text, at, as } = expression;
+  const source = jsonataSource(text);
+  if (source !== undefined) {
+    const problem = jsonataProblem(source);
+    return problem === undefined ? [] : [error('invalid_expression', at, `the expression cannot run: ${problem}`)];
+  }
+  if (as === 'condition') {
+    const parsed = parseCondition(text);
+    if ('problem' in parsed) {
+      const { column, message, hint } = parsed.problem;
+      return [error('invalid_condition', at, `at character ${column} of the condition: ${message}`, hint)];
+    }
+    return conditionReferences(text).flatMap((reference) => checkReference(reference, expression, context));
+  }
+  const { references, verbatim } = textFindings(text);
+  return [
+    ...references.slice(0, MAX_FINDINGS).flatMap((reference) => checkReference(reference, expression, context)),
+    ...verbatim
+      .slice(0, MAX_FINDINGS)
+      .map((found) =>
+        found.unknownFilter === undefined
+          ? warning('not_a_template', at, `${found.text} is not a path and stays as it is`)
+          : error(
+              'unknown_filter',
+              at,
+              `unknown filter '${found.unknownFilter}'`,
+              suggestion(found.unknownFilter, FILTER_NAMES, 'filters'),
+            ),
+      ),
+  ];
+}
+
+function checkReference(reference: Reference, expression: ExpressionText, context: ReferenceContext): Finding[] {
+  const { at, place, inside = false } = expression;
+  const { names, outline } = context;
+  const [root, second] = reference.path.map(String);
+  if (root === undefined) return [];
+  const bound = place === undefined ? new Set<string>() : boundNames(place, inside);
+  if (bound.has(root)) return [];
+  switch (root) {
+    case 'variables':
+      return checkVariables(reference, at, names);
+    case 'input':
+      return checkArea('variables.input', names.input, second, at);
+    case 'saved':
+      return checkArea('variables.saved', names.saved, second, at);
+    case 'steps':
+      return second === undefined ? [] : checkStep(second, expression, context);
+    default: {
+      const members = FIXED_MEMBERS.get(root);
+      if (members !== undefined && !outline.byId.has(root)) return checkMember(root, members, second, at);
+      const id = !outline.ids.has(root) && root.startsWith('step_') ? root.slice('step_'.length) : root;
+      if (outline.ids.has(id)) return checkStep(id, expression, context);
+      return [unknownName(root, second, [...bound], expression, context)];
+    }
+  }
+}
+
+function unknownName(
+  root: string,
+  second: string | undefined,
+  bound: readonly string[],
+  { at }: ExpressionText,
+  { outline }: ReferenceContext,
+): Finding {
+  if (root === 'item' || root === 'item_index') {
+    return error('unknown_variable', at, `'${root}' is known inside a foreach only`);
+  }
+  const stepLike = second === 'output' || second === 'text' || second === 'status' || second === 'error';
+  if (stepLike) return unknownStep(root.replace(/^step_/, ''), outline.ids, at);
+  const known = [...bound, ...ROOTS, ...outline.ids];
+  return error('unknown_variable', at, `'${shorten(root)}' unknown`, suggestion(root, known, 'names here'));
+}
+
+function checkStep(id: string, { at, place, inside = false }: ExpressionText, context: ReferenceContext): Finding[] {
+  const { outline } = context;
+  if (!outline.ids.has(id)) return [unknownStep(id, outline.ids, at)];
+  const target = outline.byId.get(id);
+  return target === undefined
+    ? []
+    : checkOrder(target, { at, inside, ...(place === undefined ? {} : { place }) }, context);
+}
+
+function checkVariables(reference: Reference, at: DocumentPath, names: NamesInScope): Finding[] {
+  const [, area, name] = reference.path.map(String);
+  if (area === undefined) return [];
+  const known = new Map(Object.entries(names));
+  const found = known.get(area);
+  if (found === undefined) {
+    return [error('unknown_variable', at, `'variables.${area}' unknown`, suggestion(area, known.keys(), 'there are'))];
+  }
+  return checkArea(`variables.${area}`, found, name, at);
+}
+
+function checkArea(area: string, { keys, open }: Area, name: string | undefined, at: DocumentPath): Finding[] {
+  if (name === undefined || keys.has(name)) return [];
+  const report = open ? warning : error;
+  const message = area === 'variables.input' ? `'${area}.${name}' is not declared` : `nothing sets '${area}.${name}'`;
+  return [report('unknown_variable', at, message, suggestion(name, keys, 'declared'))];
+}
+
+function checkMember(
+  root: string,
+  members: ReadonlySet<string>,
+  name: string | undefined,
+  at: DocumentPath,
+): Finding[] {
+  if (name === undefined || members.has(name)) return [];
+  return [warning('unknown_variable', at, `'${root}.${name}' unknown`, suggestion(name, members, 'there are'))];
+}

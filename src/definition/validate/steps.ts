@@ -1,0 +1,96 @@
+/** Checks of single steps: ids, servers, loops, assignments, forms. */
+import { FORBIDDEN_NAMES, isJsonObject } from '../../core/json.ts';
+import type { Finding } from '../finding.ts';
+import { ASSIGNABLE, RESERVED_NAMES } from '../schema/names.ts';
+import type { Outline, StepPlace } from './outline.ts';
+import { error, findIn, suggestion, warning } from './report.ts';
+
+const SECRET_FIELD =
+  /passw|passphrase|secret|credential|api[_-]?key|(?:^|[_-])token(?:$|[_-])|(?:^|[_-])(?:pin|cvv|ssn)(?:$|[_-])/i;
+
+export function checkSteps(
+  outline: Outline,
+  servers: ReadonlySet<string> | undefined,
+  unknownServer: 'error' | 'warning',
+): Finding[] {
+  const seen = new Map<string, StepPlace>();
+  return findIn(outline.places, (place) => {
+    const findings = [...checkId(place, seen), ...checkLoop(place), ...checkAssignments(place), ...checkForm(place)];
+    if (servers !== undefined) findings.push(...checkServers(place, servers, unknownServer));
+    return findings;
+  });
+}
+
+function checkId(place: StepPlace, seen: Map<string, StepPlace>): Finding[] {
+  const at = [...place.at, 'id'];
+  const { id } = place;
+  if (FORBIDDEN_NAMES.has(id)) return [error('forbidden_name', at, `the name '${id}' is not allowed`)];
+  if (RESERVED_NAMES.has(id)) {
+    return [error('reserved_name', at, `'${id}' is a reserved name`, `rename it, e.g. to '${id}_step'`)];
+  }
+  if (seen.has(id)) {
+    return [error('duplicate_id', at, `there are two steps '${id}'`, 'ids are unique in the whole definition')];
+  }
+  seen.set(id, place);
+  return [];
+}
+
+function checkServers(place: StepPlace, servers: ReadonlySet<string>, severity: 'error' | 'warning'): Finding[] {
+  return place.syntax
+    .servers(place.step)
+    .filter(({ name }) => !servers.has(name) && !name.includes('{{'))
+    .map(({ name, at }) => ({
+      ...error(
+        'unknown_server',
+        [...place.at, ...at],
+        `server '${name}' unknown`,
+        suggestion(name, servers, 'servers'),
+      ),
+      severity,
+    }));
+}
+
+function checkLoop({ step, at }: StepPlace): Finding[] {
+  if (step.type !== 'loop' || 'until' in step || 'max_iterations' in step) return [];
+  return [error('endless_loop', at, `the loop '${step.id}' has no end`, 'give it `until` or `max_iterations`')];
+}
+
+/** `save_output_to` is checked by its pattern; here the names in it, and the keys of `assign`. */
+function checkAssignments({ step, at }: StepPlace): Finding[] {
+  const assign: unknown = step['assign'];
+  const targets = [
+    ...(typeof step.save_output_to === 'string'
+      ? [{ target: step.save_output_to, at: [...at, 'save_output_to'] }]
+      : []),
+    ...(isJsonObject(assign) ? Object.keys(assign).map((target) => ({ target, at: [...at, 'assign', target] })) : []),
+  ];
+  return targets.flatMap(({ target, at: where }) => {
+    if (target.split('.').some((name) => FORBIDDEN_NAMES.has(name))) {
+      return [error('forbidden_name', where, `'${target}' names something that is not allowed`)];
+    }
+    if (where.at(-2) !== 'assign' || ASSIGNABLE.test(target)) return [];
+    const hint = 'variables.output.x, variables.global.x or variables.saved.x';
+    return [{ ...error('invalid_target', where, `cannot assign to '${target}'`, hint), atKey: true }];
+  });
+}
+
+/** MCP forbids asking for secrets in a form; a host may refuse it, and the answer is stored. */
+function checkForm({ step, at }: StepPlace): Finding[] {
+  const schema: unknown = step['schema'];
+  const properties = step.type === 'elicit' && isJsonObject(schema) ? schema['properties'] : undefined;
+  if (!isJsonObject(properties)) return [];
+  return Object.entries(properties)
+    .filter(([name, field]) => SECRET_FIELD.test(name) || isPassword(field))
+    .map(([name]) =>
+      warning(
+        'secret_in_form',
+        [...at, 'schema', 'properties', name],
+        `the field '${name}' looks like a secret; forms must not ask for secrets`,
+        'send the person to a page of yours with `url`',
+      ),
+    );
+}
+
+function isPassword(field: unknown): boolean {
+  return isJsonObject(field) && field['format'] === 'password';
+}

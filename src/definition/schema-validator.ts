@@ -11,8 +11,8 @@ import { describeViolations, type SchemaViolation } from './schema-violation.ts'
 
 export type { SchemaViolation } from './schema-violation.ts';
 
-/** Bounds of a schema: characters of its JSON, depth of nesting, members of all `anyOf` / `oneOf` / `allOf` together. */
-export const SCHEMA_LIMITS = { length: 262_144, depth: 64, branches: 500 } as const;
+/** Bounds of a schema: characters of its JSON, depth of nesting, objects in it, members of all `anyOf` / `oneOf` / `allOf` together. */
+export const SCHEMA_LIMITS = { length: 262_144, depth: 64, parts: 2_000, branches: 500 } as const;
 
 /** A schema that cannot be used: it is not a valid schema, refers to something outside itself, or passes a limit. */
 export class SchemaError extends Error {
@@ -119,16 +119,19 @@ function ajvFor(declared: JsonValue | undefined): AjvLike {
 
 function checkBounds(schema: JsonSchema): void {
   let branches = 0;
+  let parts = 0;
   const visit = (value: JsonValue, depth: number): void => {
     if (depth > SCHEMA_LIMITS.depth) throw new SchemaError(`the schema is nested deeper than ${SCHEMA_LIMITS.depth}`);
     if (Array.isArray(value)) value.forEach((item: JsonValue) => visit(item, depth + 1));
     if (!isJsonObject(value)) return;
+    parts += 1;
     for (const [key, member] of Object.entries(value)) {
       if (Array.isArray(member) && (key === 'anyOf' || key === 'oneOf' || key === 'allOf')) branches += member.length;
       visit(member, depth + 1);
     }
   };
   visit(schema, 0);
+  if (parts > SCHEMA_LIMITS.parts) throw new SchemaError(`the schema has more than ${SCHEMA_LIMITS.parts} parts`);
   if (branches > SCHEMA_LIMITS.branches) {
     throw new SchemaError(`the schema has more than ${SCHEMA_LIMITS.branches} alternatives`);
   }

@@ -37,6 +37,8 @@ const FILTER_NAME = /[A-Za-z_][A-Za-z0-9_]*/y;
 const MAX_FILTERS = 16;
 /** How much of a piece of verbatim text a warning quotes. */
 const QUOTE_LENGTH = 60;
+/** How many pieces of verbatim text one text reports. */
+const MAX_VERBATIM = 20;
 
 /** Cuts a text at its templates. Total: what is not a template stays text. Linear, and remembered by text. */
 export const parseTemplate: (text: string) => Template = memoByText(cut);
@@ -90,7 +92,7 @@ function cut(text: string): Template {
     const found = scanExpression(scanner);
     if (found === undefined || 'unknownFilter' in found) {
       // `{{{x}}}` is a brace around a template: only the last two braces of a run can open one.
-      if (text[at + 2] !== '{') verbatim.push({ ...quote(text, at), ...found });
+      if (text[at + 2] !== '{' && verbatim.length < MAX_VERBATIM) verbatim.push({ ...quote(text, at), ...found });
       at = text.indexOf('{{', at + 1);
       continue;
     }
@@ -106,10 +108,9 @@ function cut(text: string): Template {
 }
 
 function quote(text: string, at: number): { text: string; offset: number } {
-  const end = text.indexOf('}}', at);
-  const stop = end === -1 ? text.length : end + 2;
-  return {
-    text: stop - at > QUOTE_LENGTH ? `${text.slice(at, at + QUOTE_LENGTH)}…` : text.slice(at, stop),
-    offset: at,
-  };
+  // One character more than is shown, so that a cut shows.
+  const piece = text.slice(at, at + QUOTE_LENGTH + 1);
+  const end = piece.indexOf('}}');
+  if (end !== -1) return { text: piece.slice(0, end + 2), offset: at };
+  return { text: piece.length > QUOTE_LENGTH ? `${piece.slice(0, QUOTE_LENGTH)}…` : piece, offset: at };
 }

@@ -3,7 +3,8 @@ import type { JsonValue } from '../../core/json.ts';
 import { nearest } from '../../core/suggest.ts';
 import type { DocumentPath, Finding } from '../finding.ts';
 import { describeValue } from '../schema-violation.ts';
-import { describeIssue, HINT_MARK, isExtensionKey } from './issue-text.ts';
+import { shorten } from '../validate/report.ts';
+import { describeIssue, HINT_MARK, isExtensionKey, MAX_UNKNOWN_KEYS } from './issue-text.ts';
 import type { DefinitionSchemas } from './schemas.ts';
 
 type ZodIssue = z.core.$ZodIssue;
@@ -20,8 +21,13 @@ function findingsOf(issue: ZodIssue, prefix: DocumentPath, document: JsonValue):
   const given = valueAt(document, path);
   switch (issue.code) {
     case 'unrecognized_keys': {
-      const keys = issue.keys.filter((key) => !isExtensionKey(key));
-      return keys.slice(0, 1).map((key) => finding('unknown_key', message, hint, [...path, key], true));
+      const keys = issue.keys.filter((key) => !isExtensionKey(key)).slice(0, MAX_UNKNOWN_KEYS);
+      const hints: unknown = JSON.parse(hint ?? '[]');
+      return keys.map((key, index) => {
+        const ownHint: unknown = Array.isArray(hints) ? hints[index] : undefined;
+        const text = typeof ownHint === 'string' ? ownHint : undefined;
+        return finding('unknown_key', `unknown key '${shorten(key)}'`, text, [...path, key], true);
+      });
     }
     case 'invalid_union':
       return unionFindings(issue, path, document);

@@ -57,15 +57,18 @@ export function typeName(expected: string): string {
   }
 }
 
+/** How many unknown keys of one object are reported. */
+export const MAX_UNKNOWN_KEYS = 20;
+
+/** The hints for the keys, in order, as a JSON list: each key becomes a finding of its own. */
 function describeUnknownKeys(keys: readonly string[], schema: unknown): string {
   const known = shapeKeys(schema);
-  const hints = keys.flatMap((key) => {
+  const hints = keys.slice(0, MAX_UNKNOWN_KEYS).map((key) => {
     const near = nearest(key, known);
-    return near === undefined ? [] : [`did you mean '${near}'?`];
+    if (near !== undefined) return `did you mean '${near}'?`;
+    return known.length === 0 ? null : `known keys: ${known.join(', ')}`;
   });
-  const message = `unknown key ${keys.map((key) => `'${key}'`).join(', ')}`;
-  if (hints.length > 0) return `${message}${HINT_MARK}${hints.join(' ')}`;
-  return known.length === 0 ? message : `${message}${HINT_MARK}known keys: ${known.join(', ')}`;
+  return `unknown keys${HINT_MARK}${JSON.stringify(hints)}`;
 }
 
 function describeChoice(values: readonly unknown[], input: unknown): string {

@@ -37,7 +37,7 @@ export interface SourceProblem {
 export const SOURCE_LIMITS = {
   bytes: 1_048_576,
   depth: 64,
-  values: 100_000,
+  values: 60_000,
   aliases: 100,
   yamlTokens: 72_000,
   problems: 20,

@@ -13,6 +13,7 @@ import {
   codec2026,
   declaresTasks,
   getTaskResult,
+  requiredCapabilities,
 } from '../../src/protocol/rev-2026-07-28/codec.ts';
 import type { PendingInput, TaskView } from '../../src/tasks/task.ts';
 import { taskView } from '../support/task-view.ts';
@@ -185,6 +186,21 @@ test('a plain call whose task was cancelled is answered with an error that says 
   expect(() => codec2026.toolResult(cancelled)).toThrow(
     expect.objectContaining({ code: -32010, message: 'The task was cancelled: asked to' }),
   );
+});
+
+test('a page to visit goes out without the id of the older generation', () => {
+  const params = { mode: 'url', message: 'Sign', url: 'https://example.com/sign' };
+  const request = { method: 'elicitation/create', params: { ...params, elicitationId: 'e-1' } };
+  const view = taskView({ status: 'input_required', inputs: [{ ...question, request }] });
+  expect(codec2026.task(view, undefined)['inputRequests']).toEqual({ 'in-1': { ...request, params } });
+});
+
+test("the capabilities that requests take are named in the client's own shape", () => {
+  const url = { method: 'elicitation/create', params: { mode: 'url' } };
+  expect(requiredCapabilities([question.request, turn.request])).toEqual({ elicitation: {}, sampling: {} });
+  expect(requiredCapabilities([url])).toEqual({ elicitation: { url: {} } });
+  expect(requiredCapabilities([{ ...turn.request, params: { tools: [] } }])).toEqual({ sampling: { tools: {} } });
+  expect(requiredCapabilities([{ method: 'roots/list', params: {} }])).toEqual({ roots: {} });
 });
 
 describe('client capabilities', () => {

@@ -6,7 +6,7 @@ import type { InputRequest } from '../../engine/journal.ts';
 import type { TaskView } from '../../tasks/task.ts';
 import type { TaskCodec } from '../codec.ts';
 import { RPC, WireError } from '../errors.ts';
-import { inputRequests, META, progressObject } from '../task-object.ts';
+import { META, progressObject } from '../task-object.ts';
 
 /*
  * The wire form of tasks in generation 2026-07-28 (extension `io.modelcontextprotocol/tasks`). Pure: our words in, MCP's out.
@@ -95,6 +95,26 @@ export const codec2026: TaskCodec = {
   },
 };
 
+/** An input request in this generation's shape: a page to visit has no id of its own any more. */
+export function wireRequest(request: InputRequest): JsonObject {
+  if (request.params['mode'] !== 'url') return { method: request.method, params: request.params };
+  const { elicitationId: _, ...params } = request.params;
+  return { method: request.method, params };
+}
+
+/** The client capabilities that meeting these requests takes. */
+export function requiredCapabilities(requests: readonly InputRequest[]): JsonObject {
+  const forms = requests.filter((request) => request.method === 'elicitation/create');
+  const turns = requests.filter((request) => request.method === 'sampling/createMessage');
+  const url = forms.some((request) => request.params['mode'] === 'url');
+  const tools = turns.some((request) => request.params['tools'] !== undefined);
+  return {
+    ...(forms.length > 0 && { elicitation: url ? { url: {} } : {} }),
+    ...(turns.length > 0 && { sampling: tools ? { tools: {} } : {} }),
+    ...(requests.some((request) => request.method === 'roots/list') && { roots: {} }),
+  };
+}
+
 /** The status a client of this generation sees. `outcome` decides for a task that is over (W2); without it the neutral status stands in. */
 export function wireStatus(view: TaskView, outcome: Outcome | undefined): WireStatus2026 {
   if (outcome === undefined) return view.status;
@@ -118,7 +138,10 @@ export function detailedTask(view: TaskView, outcome: Outcome | undefined, abili
   if (outcome?.kind === 'error') return { ...fields, error: wireError(outcome) };
   if (view.status !== 'input_required') return fields;
   const askable = view.inputs.filter((input) => canMeet(input.request, abilities));
-  return { ...fields, inputRequests: inputRequests(askable) };
+  return {
+    ...fields,
+    inputRequests: Object.fromEntries(askable.map(({ key, request }) => [key, wireRequest(request)])),
+  };
 }
 
 /** The answer to `tasks/get`. */

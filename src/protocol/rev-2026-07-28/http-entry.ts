@@ -16,7 +16,7 @@ import { abilitiesOf, codec2026, declaresTasks } from './codec.ts';
 import type { CallDeps } from './inline-call.ts';
 import { create2026Server } from './server.ts';
 import { parseListenFilter, type Subscription, type Subscriptions } from './subscriptions.ts';
-import { missingTasksCapability } from './tool-calls.ts';
+import { missingTasksCapability } from './capability-error.ts';
 
 /** A comment at least this often on an open stream, so that proxies keep it. */
 const KEEP_ALIVE_MS = 15_000;

@@ -7,7 +7,8 @@ import { keepBeating, ProgressReporter, type ProgressTick } from '../progress.ts
 import { limitResult } from '../result-limit.ts';
 import { deferredResult } from '../results.ts';
 import { isTerminal } from '../task-object.ts';
-import { callToolResult, codec2026 } from './codec.ts';
+import { callToolResult, codec2026, requiredCapabilities } from './codec.ts';
+import { missingCapabilities } from './capability-error.ts';
 import { answerPrepared, askable, gathered, inputRequired, type Round } from './multi-round-trip.ts';
 import type { StateSealer } from './request-state.ts';
 
@@ -95,11 +96,20 @@ async function untilAnswered(
       continue;
     } else {
       const asks = askable(round, view);
-      // Where somebody else has to answer, waiting here helps nobody.
-      return asks.length > 0 ? inputRequired(round, asks, deps) : callToolResult(deferredResult(view));
+      return asks.length > 0 ? inputRequired(round, asks, deps) : await unanswerable(round, view, deps);
     }
     view = await deps.tasks.waitForChange(view.taskId, caller.principal, view.rev, wait);
   }
+}
+
+/**
+ * Somebody else has to answer, so waiting here helps nobody: the task's id and what to do next. A workflow that is never to be a task
+ * has no such way out; it ends, and the error says which capability would have helped.
+ */
+async function unanswerable(round: Round, view: TaskView, deps: CallDeps): Promise<JsonObject> {
+  if (round.definition.task !== 'forbidden' || round.notShown.size > 0) return callToolResult(deferredResult(view));
+  await deps.tasks.cancel(view.taskId, round.caller.principal, 'the client cannot answer what the workflow asks');
+  throw missingCapabilities(requiredCapabilities(view.inputs.map((input) => input.request)));
 }
 
 async function finished(round: Round, view: TaskView, deps: CallDeps): Promise<JsonObject> {

@@ -4,7 +4,7 @@ import type { Definition } from '../../definition/model.ts';
 import type { PendingInput, TaskView } from '../../tasks/task.ts';
 import type { Caller } from '../caller.ts';
 import type { ProtocolDeps } from '../deps.ts';
-import { canMeet, type InputAbilities } from './codec.ts';
+import { canMeet, wireRequest, type InputAbilities } from './codec.ts';
 import type { RequestState, StateBinding, StateSealer } from './request-state.ts';
 
 /*
@@ -128,9 +128,7 @@ export function inputRequired(round: Round, inputs: readonly PendingInput[], dep
   );
   return {
     resultType: 'input_required',
-    inputRequests: Object.fromEntries(
-      named.map(([name, { request }]) => [name, { method: request.method, params: request.params }]),
-    ),
+    inputRequests: Object.fromEntries(named.map(([name, { request }]) => [name, wireRequest(request)])),
     requestState,
   };
 }

@@ -11,7 +11,7 @@ import type { Caller } from '../caller.ts';
 import { RPC, toWireError, WireError, type ErrorContext } from '../errors.ts';
 import { abilitiesOf, codec2026, declaresTasks } from './codec.ts';
 import { parseListenFilter, type Subscription, type Subscriptions } from './subscriptions.ts';
-import { missingTasksCapability } from './tool-calls.ts';
+import { missingTasksCapability } from './capability-error.ts';
 
 /**
  * A transport that serves `subscriptions/listen` by itself and passes everything else through: the SDK's own entry does not know

@@ -14,7 +14,7 @@ import { contentHandlers } from './content.ts';
 import type { CallDeps } from './inline-call.ts';
 import type { Handler, HandlerTable, RequestContext } from './request.ts';
 import { taskHandlers } from './tasks.ts';
-import { missingTasksCapability } from './tool-calls.ts';
+import { missingTasksCapability } from './capability-error.ts';
 import { toolHandlers } from './tools.ts';
 
 const LEVELS: readonly LoggingLevel[] = [

@@ -1,16 +1,16 @@
-import { ProtocolErrorCode } from '@modelcontextprotocol/server';
 import type { JsonObject } from '../../core/json.ts';
 import type { Definition } from '../../definition/model.ts';
 import { TaskError, type TaskView } from '../../tasks/task.ts';
 import { requireOutcome, requireTask, resolveCall } from '../calls.ts';
 import type { Caller } from '../caller.ts';
 import { EarlyMessages } from '../early-messages.ts';
-import { invalidParams, WireError } from '../errors.ts';
+import { invalidParams } from '../errors.ts';
 import { waitAtMost } from '../follow.ts';
 import { errorResult } from '../results.ts';
 import { callOwnTool } from '../task-tools.ts';
 import { isTerminal } from '../task-object.ts';
-import { abilitiesOf, callToolResult, codec2026, declaresTasks, TASKS_EXTENSION } from './codec.ts';
+import { missingTasksCapability } from './capability-error.ts';
+import { abilitiesOf, callToolResult, codec2026, declaresTasks } from './codec.ts';
 import { answerPlainCall, type CallChannel, type CallDeps } from './inline-call.ts';
 import { answerPrepared, answerRound, askable, inputRequired, openState, type Round } from './multi-round-trip.ts';
 
@@ -95,13 +95,6 @@ async function answerBegun(
       await cancelUnreachable(begun.view.taskId, caller, deps);
     throw error;
   }
-}
-
-/** The error for a request that needs the Tasks extension and does not declare it. */
-export function missingTasksCapability(): WireError {
-  return new WireError(ProtocolErrorCode.MissingRequiredClientCapability, 'Missing required client capability', {
-    requiredCapabilities: { extensions: { [TASKS_EXTENSION]: {} } },
-  });
 }
 
 async function firstRound(

@@ -366,3 +366,17 @@ test('a question without anybody to answer it here is answered with the task and
   expect(result).toMatchObject({ resultType: 'complete', structuredContent: { task: { status: 'input_required' } } });
   expect(JSON.stringify(result)).toContain('tasks_update');
 });
+
+test('a forbidden workflow that this client cannot answer ends with -32021 and names the capability', async () => {
+  const turn = {
+    method: 'sampling/createMessage',
+    params: { messages: [{ role: 'user', content: { type: 'text', text: 'Hi' } }], maxTokens: 5 },
+  };
+  const { http, deps } = await serve((d) =>
+    d.publish('think', async ({ ask }) => text(JSON.stringify(await ask(turn))), { task: 'forbidden' }),
+  );
+  const { status, error } = await http.request('tools/call', { name: 'think' }, { capabilities: { elicitation: {} } });
+  expect(status).toBe(400);
+  expect(error).toMatchObject({ code: -32021, data: { requiredCapabilities: { sampling: {} } } });
+  expect((await deps.tasks.list({ principal: 'local' })).tasks.map((task) => task.status)).toEqual(['cancelled']);
+});

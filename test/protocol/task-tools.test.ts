@@ -31,6 +31,11 @@ function textOf(result: ToolResult): string {
   return result.content.map((block) => (typeof block['text'] === 'string' ? block['text'] : '')).join('\n');
 }
 
+function idsOf(result: ToolResult): unknown[] {
+  const { tasks } = result.structuredContent as { tasks: JsonObject[] };
+  return tasks.map((task) => task['taskId']);
+}
+
 describe('tasks_get', () => {
   test('carries the task object of the protocol, with percent and phases', async () => {
     const { call, start } = setUp();
@@ -114,8 +119,7 @@ describe('tasks_list', () => {
   test('filters and pages', async () => {
     const { call, start } = setUp();
     const ids = [await start('endless'), await start('quick'), await start('endless')];
-    const listed = async (args: JsonObject): Promise<unknown[]> =>
-      ((await call('tasks_list', args)).structuredContent?.['tasks'] as JsonObject[]).map((task) => task['taskId']);
+    const listed = async (args: JsonObject): Promise<unknown[]> => idsOf(await call('tasks_list', args));
     expect(await listed({})).toEqual([ids[2], ids[1], ids[0]]);
     expect(await listed({ workflow: 'endless' })).toEqual([ids[2], ids[0]]);
     const first = await call('tasks_list', { limit: 2 });
@@ -128,7 +132,7 @@ describe('tasks_list', () => {
     const [mine] = [await start('endless'), await start('endless')];
     await call('tasks_get', { taskId: mine ?? '' }, who);
     const result = await call('tasks_list', {}, who);
-    expect((result.structuredContent?.['tasks'] as JsonObject[]).map((task) => task['taskId'])).toEqual([mine]);
+    expect(idsOf(result)).toEqual([mine]);
   });
 });
 

@@ -14,7 +14,7 @@ const FACTS: { readonly [tool: string]: ToolFacts } = {
   wipe: { readOnly: false, destructive: true, idempotent: true, openWorld: false },
 };
 
-const deps = protocolDeps({ facts: (server, tool) => (server === 'known' ? FACTS[tool] : undefined) });
+const deps = protocolDeps({ facts: (server, name) => (server === 'known' ? FACTS[name] : undefined) });
 
 function tool(action: string, more: Partial<Step> = {}): Step {
   return { id: action, type: 'tool', server: 'known', action, ...more };

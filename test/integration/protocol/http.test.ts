@@ -10,6 +10,7 @@ import {
   type HttpFront,
   type HttpFrontOptions,
 } from '../../../src/transports/http.ts';
+import { ManualClock } from '../../support/manual-clock.ts';
 import { protocolDeps } from '../../support/protocol-deps.ts';
 
 const fronts: HttpFront[] = [];
@@ -126,6 +127,75 @@ describe('sessions of 2025-11-25 over HTTP', () => {
     const refused = await send(`${front.url}/mcp`, { headers: HEADERS, body: JSON.stringify(INITIALIZE) });
     expect(refused.status).toBe(503);
     await stream.body?.cancel();
+  });
+
+  test('a session ends when nothing was asked of it for its idle time; one with an open stream stays', async () => {
+    const clock = new ManualClock();
+    const front = await serve(protocolDeps({ clock }), { sessionIdleMs: 10_000, drainMs: 0 });
+    const initialize = async (): Promise<string> =>
+      String(
+        (await send(`${front.url}/mcp`, { headers: HEADERS, body: JSON.stringify(INITIALIZE) })).headers[
+          'mcp-session-id'
+        ],
+      );
+    const [idle, streaming] = [await initialize(), await initialize()];
+    const stream = await fetch(`${front.url}/mcp`, {
+      headers: { accept: 'text/event-stream', 'mcp-session-id': streaming },
+    });
+    await clock.advance(25_000);
+    const ping = async (session: string): Promise<number> =>
+      (
+        await send(`${front.url}/mcp`, {
+          headers: { ...HEADERS, 'mcp-session-id': session },
+          body: JSON.stringify({ jsonrpc: '2.0', id: 2, method: 'ping' }),
+        })
+      ).status;
+    expect([await ping(idle), await ping(streaming)]).toEqual([404, 200]);
+    await stream.body?.cancel();
+  });
+
+  test('an answer that a broken stream has lost is sent again to a client that resumes it', async () => {
+    const deps = protocolDeps();
+    const end = deferred();
+    deps.publish('slow', async () => {
+      await end.promise;
+      return { content: [{ type: 'text', text: 'done' }] };
+    });
+    const front = await serve(deps);
+    const opened = await send(`${front.url}/mcp`, { headers: HEADERS, body: JSON.stringify(INITIALIZE) });
+    const session = {
+      'mcp-session-id': String(opened.headers['mcp-session-id']),
+      'mcp-protocol-version': '2025-11-25',
+    };
+    const broken = await fetch(`${front.url}/mcp`, {
+      method: 'POST',
+      headers: { ...HEADERS, ...session },
+      body: JSON.stringify({ jsonrpc: '2.0', id: 7, method: 'tools/call', params: { name: 'slow', arguments: {} } }),
+    });
+    const reader = broken.body?.getReader();
+    const first = new TextDecoder().decode((await reader?.read())?.value);
+    const lastEventId = /^id: (.+)$/mu.exec(first)?.[1] ?? '';
+    await reader?.cancel();
+    end.resolve(undefined);
+    const resumed = await fetch(`${front.url}/mcp`, {
+      headers: { accept: 'text/event-stream', ...session, 'last-event-id': lastEventId },
+    });
+    const replay = resumed.body?.getReader();
+    const text = new TextDecoder().decode((await replay?.read())?.value);
+    expect(text).toContain('"id":7');
+    expect(text).toContain('done');
+    await replay?.cancel();
+
+    const other = await send(`${front.url}/mcp`, { headers: HEADERS, body: JSON.stringify(INITIALIZE) });
+    const foreign = await send(`${front.url}/mcp`, {
+      method: 'GET',
+      headers: {
+        accept: 'text/event-stream',
+        'mcp-session-id': String(other.headers['mcp-session-id']),
+        'last-event-id': lastEventId,
+      },
+    });
+    expect(foreign.status).toBe(400);
   });
 
   test('a malformed handshake opens no session', async () => {

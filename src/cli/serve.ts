@@ -19,7 +19,9 @@ export function addServe(program: Command, context: CliContext): void {
     for (const warning of config.warnings) logger.warn({}, warning);
     const engine = await context.openEngine(config, { claims: 'all', logger, watch: true });
     try {
-      await serve(engine, config, context, (url) => logger.info({ url, definitions: config.definitions }, 'serving'));
+      await serve(engine, config, context, (url) =>
+        logger.info({ url: `${url}/mcp`, definitions: config.definitions }, 'serving'),
+      );
     } finally {
       await engine.close();
     }

@@ -48,7 +48,10 @@ export function addTasksRespond(tasks: Command, context: CliContext): void {
         );
       }
       if (flags.json === true) printJson(terminal, { taskId, key: pending.key, answer });
-      else terminal.out.write(`answered ${pending.key}; the task goes on where a server runs it\n`);
+      else
+        terminal.out.write(
+          `answered ${pending.key}; the task goes on in the server that has this data folder open, or at the next mcp-workflow serve\n`,
+        );
     });
   });
 }

@@ -63,11 +63,12 @@ function output(stream: NodeJS.WriteStream & { readonly fd: number }): Output {
       stream.write(text);
     },
     isTerminal: isatty(stream.fd),
+    // Undefined without a terminal, 0 on one that does not say.
     get columns() {
-      return stream.columns ?? 80;
+      return stream.columns > 0 ? stream.columns : 80;
     },
     get rows() {
-      return stream.rows ?? 24;
+      return stream.rows > 0 ? stream.rows : 24;
     },
   };
 }

@@ -57,7 +57,7 @@ function engine(): EngineDoor {
     schema: () => ({}),
     serveHttp: () =>
       listenError === undefined
-        ? Promise.resolve({ url: 'http://127.0.0.1:3000/mcp', close: () => Promise.resolve() })
+        ? Promise.resolve({ url: 'http://127.0.0.1:3000', close: () => Promise.resolve() })
         : Promise.reject(listenError),
     serveStdio: () => Promise.resolve({ closed: Promise.resolve(), close: () => Promise.resolve() }),
     close: () => {
@@ -241,6 +241,7 @@ describe('serve', () => {
     const terminal = new FakeTerminal(false);
     const running = cli('serve --log-level debug', terminal);
     await waitUntil('it serves', () => terminal.stderr.includes('serving'));
+    expect(terminal.stderr).toContain('http://127.0.0.1:3000/mcp');
     terminal.send('SIGTERM');
     expect((await running).code).toBe(0);
     expect(opened[0]?.options).toMatchObject({ claims: 'all', watch: true });

@@ -29,7 +29,7 @@ async function validate(...args: readonly string[]) {
     cwd: folder.path,
     exitCode: 0,
   });
-  return { code, ...terminal, lines: terminal.stdout.trimEnd().split('\n') };
+  return { code, stdout: terminal.stdout, stderr: terminal.stderr, lines: terminal.stdout.trimEnd().split('\n') };
 }
 
 describe('validate', () => {

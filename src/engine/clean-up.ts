@@ -1,5 +1,6 @@
 import { describeFailure, StepFailure } from '../core/failure.ts';
 import { isJsonObject, type JsonObject } from '../core/json.ts';
+import { EndOfTask } from './abort.ts';
 import type { BoundWorkflow } from './bind.ts';
 import type { Interpreter } from './interpreter.ts';
 import type { Journal, StoredEntry } from './journal.ts';
@@ -88,6 +89,7 @@ async function attempt(work: () => Promise<unknown>): Promise<string | undefined
     await work();
     return undefined;
   } catch (error) {
+    if (error instanceof EndOfTask) return undefined;
     if (!(error instanceof StepFailure)) throw error;
     return describeFailure(error.failure);
   }

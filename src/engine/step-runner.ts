@@ -140,7 +140,7 @@ export class StepRunner {
     const left = Math.min(retryAt - this.#run.ports.clock.now(), retryAt - fixedAt);
     if (left <= 0) return;
     const why = `attempt ${failed} failed (${failure.code}), waiting ${humanDuration(left)} before attempt ${failed + 1}`;
-    this.#run.progress.detail(node, path, failed, why, retryAt);
+    this.#run.progress.detail(node, path, 1, why, retryAt);
     await this.#run.ports.clock.sleep(left, place.signal);
   }
 

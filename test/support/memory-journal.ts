@@ -18,6 +18,8 @@ export interface CrashPlan {
  */
 export class MemoryJournal implements Journal {
   readonly #entries: StoredEntry[];
+  /** The last entry of each kind by path. */
+  readonly #index = new Map<string, StoredEntry>();
   readonly #crash: CrashPlan | undefined;
   readonly #now: () => number;
   #dead = false;
@@ -29,6 +31,7 @@ export class MemoryJournal implements Journal {
     options: { readonly crash?: CrashPlan; readonly now?: () => number } = {},
   ) {
     this.#entries = structuredClone([...entries]);
+    for (const entry of this.#entries) this.#put(entry);
     this.#crash = options.crash;
     this.#now = options.now ?? ((): number => 0);
   }
@@ -38,29 +41,34 @@ export class MemoryJournal implements Journal {
   }
 
   finished(path: string): Extract<StoredEntry, { type: 'finished' }> | undefined {
-    return this.#entries.findLast((entry) => entry.type === 'finished' && entry.path === path) as
-      Extract<StoredEntry, { type: 'finished' }> | undefined;
+    const entry = this.#index.get(`finished ${path}`);
+    return entry?.type === 'finished' ? entry : undefined;
   }
 
   lastAttempt(path: string): Extract<StoredEntry, { type: 'started' | 'attempt_failed' }> | undefined {
-    return this.#entries.findLast(
-      (entry) => (entry.type === 'started' || entry.type === 'attempt_failed') && entry.path === path,
-    ) as Extract<StoredEntry, { type: 'started' | 'attempt_failed' }> | undefined;
+    const entry = this.#index.get(`attempt ${path}`);
+    return entry?.type === 'started' || entry?.type === 'attempt_failed' ? entry : undefined;
   }
 
   timer(path: string): number | undefined {
-    const entry = this.#entries.findLast((candidate) => candidate.type === 'timer' && candidate.path === path);
+    const entry = this.#index.get(`timer ${path}`);
     return entry?.type === 'timer' ? entry.wakeAt : undefined;
   }
 
   decision(path: string): JsonValue | undefined {
-    const entry = this.#entries.findLast((candidate) => candidate.type === 'decision' && candidate.path === path);
+    const entry = this.#index.get(`decision ${path}`);
     return entry?.type === 'decision' ? entry.value : undefined;
   }
 
   handle(path: string): { readonly attempt: number; readonly handle: JsonValue } | undefined {
-    const entry = this.#entries.findLast((candidate) => candidate.type === 'handle' && candidate.path === path);
+    const entry = this.#index.get(`handle ${path}`);
     return entry?.type === 'handle' ? { attempt: entry.attempt, handle: entry.handle } : undefined;
+  }
+
+  #put(entry: StoredEntry): void {
+    if (!('path' in entry)) return;
+    const word = entry.type === 'started' || entry.type === 'attempt_failed' ? 'attempt' : entry.type;
+    this.#index.set(`${word} ${entry.path}`, entry);
   }
 
   async append(...entries: readonly JournalEntry[]): Promise<readonly StoredEntry[]> {
@@ -78,6 +86,7 @@ export class MemoryJournal implements Journal {
       at: this.#now(),
     }));
     this.#entries.push(...stored);
+    for (const entry of stored) this.#put(entry);
     if (dies === 'after') {
       this.#dead = true;
       throw new Crash('died after an append');

@@ -8,6 +8,7 @@ import { stepFailure } from '../core/failure.ts';
 import { limitedBody, limitedEvents } from './http-body.ts';
 import { InboundGate } from './inbound-gate.ts';
 import { wrapTaskAnswer } from './remote-task.ts';
+import { PatientFetch } from './patient-fetch.ts';
 import type { ServerTransport } from './server-transport.ts';
 
 /** Tells our `fetch` which request a POST belongs to; taken off before anything is sent. */
@@ -52,6 +53,7 @@ export class HttpTransport implements ServerTransport {
   /** A request is cancelled by ending its stream where the protocol generation says so. */
   readonly hasPerRequestStream = true;
   private readonly inner: StreamableHTTPClientTransport;
+  private readonly connections = new PatientFetch();
   private readonly gate = new InboundGate();
   private readonly exchanges = new Map<string, Exchange>();
   private readonly options: HttpTransportOptions;
@@ -139,13 +141,14 @@ export class HttpTransport implements ServerTransport {
       await Promise.race([this.inner.terminateSession().catch(() => undefined), patience]);
     }
     await this.inner.close();
+    this.connections.close();
   }
 
   private async fetch(url: string | URL, init?: RequestInit): Promise<Response> {
     const headers = new Headers(init?.headers);
     const key = headers.get(CORRELATION_HEADER);
     headers.delete(CORRELATION_HEADER);
-    const response = await fetch(url, { ...init, headers });
+    const response = await this.connections.fetch(url, { ...init, headers });
     const exchange = key === null ? undefined : this.exchanges.get(key);
     const onError = (error: Error): void => {
       if (exchange !== undefined) exchange.error ??= error;
@@ -164,23 +167,19 @@ export class HttpTransport implements ServerTransport {
       statusText: response.statusText,
       headers: response.headers,
     });
-    if (
-      response.status === 429 ||
-      response.status === 503 ||
-      (response.status === 404 && headers.has('mcp-session-id'))
-    ) {
-      const text = await limited.text().catch(() => '');
-      const retryAfter = readRetryAfter(response.headers.get('retry-after'), this.options.clock);
-      const refusal = new HttpRefusal(
-        response.status,
-        text.slice(0, SHOWN_BODY_CHARACTERS),
-        retryAfter,
-        response.status === 404,
-      );
-      onError(refusal);
-      throw refusal;
-    }
-    return limited;
+    const inSession = headers.has('mcp-session-id') && (response.status === 404 || response.status === 400);
+    if (response.status !== 429 && response.status !== 503 && !inSession) return limited;
+    const text = await limited.text().catch(() => '');
+    // The specification says 404; servers that never had a session often answer 400 and say so in words.
+    const sessionGone = inSession && (response.status === 404 || /session|initiali[sz]e/i.test(text));
+    const refusal = new HttpRefusal(
+      response.status,
+      text.slice(0, SHOWN_BODY_CHARACTERS),
+      readRetryAfter(response.headers.get('retry-after'), this.options.clock),
+      sessionGone,
+    );
+    onError(refusal);
+    throw refusal;
   }
 }
 

@@ -1,4 +1,4 @@
-import type { Client, RequestOptions } from '@modelcontextprotocol/client';
+import { ProtocolError, type Client, type RequestOptions } from '@modelcontextprotocol/client';
 import type { z } from 'zod';
 import { messageOf, StepFailure, stepFailure } from '../core/failure.ts';
 import type { JsonObject } from '../core/json.ts';
@@ -22,6 +22,7 @@ export const IDEMPOTENCY_META_KEY = 'dev.mcp-workflow/idempotency-key';
 
 /** The tools of a server that has not said that they changed are listed again for an unknown name, but not more often than this. */
 const RELIST_AFTER_MS = 2000;
+const PING_SECONDS = 10;
 
 interface CallWords {
   readonly what: string;
@@ -167,7 +168,9 @@ export class ServerCalls {
       return session.redactor.json(answer);
     } catch (error) {
       context.signal.throwIfAborted();
+      if (error instanceof ProtocolError) this.connection.succeeded();
       if (error instanceof DeadlinePassed) {
+        void this.restartIfHung(session);
         throw stepFailure('timeout', `server '${name}', ${words.what}: no answer within ${timeoutSeconds} s`);
       }
       if (refusalIn(error)?.sessionGone === true) {
@@ -177,6 +180,26 @@ export class ServerCalls {
       }
       const { redactor, endReason } = session;
       throw toStepFailure(error, { ...words, server: name, redactor, endReason });
+    }
+  }
+
+  /**
+   * After a call without an answer: a child process that does not even answer a ping, with nothing else in flight, is stopped, so
+   * that the next call gets a fresh one. What it may still be doing is for a call that has already failed.
+   */
+  private async restartIfHung(session: Session): Promise<void> {
+    if (this.config.kind !== 'stdio') return;
+    const seconds = Math.min(PING_SECONDS, this.config.timeoutSeconds);
+    const never = new AbortController().signal;
+    try {
+      await withDeadline(this.deps.clock, seconds * 1000, never, (signal) => session.ping(signal));
+    } catch (error) {
+      if (!(error instanceof DeadlinePassed) || session.isOver || this.turnstile.load.inside > 0) return;
+      this.deps.logger.warn(
+        { pid: session.pid },
+        'the server hangs: it is stopped and will be started again when it is needed',
+      );
+      this.connection.drop(session);
     }
   }
 

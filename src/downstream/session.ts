@@ -166,6 +166,12 @@ export class Session {
     this.tools = table;
   }
 
+  /** Resolves when the server has answered a question that costs it nothing. Rejects when it did so with an error, which is an answer too. */
+  async ping(signal: AbortSignal): Promise<void> {
+    const options = { signal, timeout: NO_TIMEOUT };
+    await (this.era === 'modern' ? this.client.discover(options) : this.client.ping(options));
+  }
+
   /** Resolves when the connection is closed and the whole process tree of the server is gone. */
   async close(): Promise<void> {
     await this.transport.close();

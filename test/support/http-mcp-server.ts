@@ -11,7 +11,7 @@ export interface HttpMcpServer extends TestHttpServer {
   /** `tool:key` of each call, and `cancelled` when a call of `wait` is. */
   readonly events: readonly string[];
   /** As a restart without stored sessions would: every session is unknown from now on. */
-  forgetSessions(): void;
+  forgetSessions(status: number): void;
   /** Headers of the last request. */
   readonly lastHeaders: () => IncomingMessage['headers'];
 }
@@ -55,7 +55,8 @@ type Handle = (request: IncomingMessage, response: ServerResponse, body: unknown
 
 const KEY = 'dev.mcp-workflow/idempotency-key';
 
-function legacy(answer: Answer): { readonly handle: Handle; readonly forgetSessions: () => void } {
+function legacy(answer: Answer): { readonly handle: Handle; readonly forgetSessions: (status: number) => void } {
+  let refusal = 404;
   const sessions = new Map<string, StreamableHTTPServerTransport>();
   const open = async (): Promise<StreamableHTTPServerTransport> => {
     const transport: StreamableHTTPServerTransport = new StreamableHTTPServerTransport({
@@ -81,13 +82,16 @@ function legacy(answer: Answer): { readonly handle: Handle; readonly forgetSessi
     return transport;
   };
   return {
-    forgetSessions: () => sessions.clear(),
+    forgetSessions: (status) => {
+      refusal = status;
+      sessions.clear();
+    },
     handle: async (request, response, body) => {
       const id = request.headers['mcp-session-id'];
       const known = typeof id === 'string' ? sessions.get(id) : undefined;
       if (known !== undefined) return known.handleRequest(request, response, body);
       if (id === undefined && isInitializeRequest(body)) return (await open()).handleRequest(request, response, body);
-      response.writeHead(id === undefined ? 400 : 404, { 'content-type': 'application/json' });
+      response.writeHead(id === undefined ? 400 : refusal, { 'content-type': 'application/json' });
       response.end(JSON.stringify({ jsonrpc: '2.0', id: null, error: { code: -32000, message: 'no such session' } }));
     },
   };

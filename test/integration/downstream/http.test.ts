@@ -63,16 +63,19 @@ describe.each(['2025-11-25', '2026-07-28'] as const)('a server over HTTP of the 
   });
 });
 
-test('a session that the server has forgotten is opened again and the call goes through', async () => {
-  const http = await startHttpMcpServer('2025-11-25');
-  server = http;
-  const calls = connectTo(http.url);
-  await calls.callTool('echo', {}, callContext('s'));
-  http.forgetSessions();
-  await calls.callTool('echo', {}, callContext('s'));
-  expect(http.events).toEqual(['echo:key-1', 'echo:key-1']);
-  expect(calls.status()[0]?.starts).toBe(2);
-});
+test.each([404, 400])(
+  'a session that the server has forgotten (%i) is opened again and the call goes through',
+  async (status) => {
+    const http = await startHttpMcpServer('2025-11-25');
+    server = http;
+    const calls = connectTo(http.url);
+    await calls.callTool('echo', {}, callContext('s'));
+    http.forgetSessions(status);
+    await calls.callTool('echo', {}, callContext('s'));
+    expect(http.events).toEqual(['echo:key-1', 'echo:key-1']);
+    expect(calls.status()[0]?.starts).toBe(2);
+  },
+);
 
 test('a server that cannot be reached says why', async () => {
   const gone = await startHttpServer(() => undefined);

@@ -202,6 +202,16 @@ describe('a server that dies', () => {
     expect(await call).toMatchObject({ failure: { code: 'transport', message: "server 's' was killed by SIGKILL" } });
   });
 
+  test('or hangs altogether is stopped after a call without an answer, and started again', async () => {
+    open({ timeout_seconds: 0.5 }, 'hostile.mjs', ['freezes']);
+    await pool.connect('s');
+    const pid = firstPid();
+    await expect(pool.callTool('go', {}, callContext('s'))).rejects.toMatchObject({ failure: { code: 'timeout' } });
+    await waitUntil('the frozen process is gone', () => processGroup(pid).length === 0);
+    await pool.callTool('ok', {}, callContext('s'));
+    expect(pool.status()[0]).toMatchObject({ state: 'ready', starts: 2 });
+  });
+
   test('at each start is tried with growing delays, and a call says why it fails', async () => {
     open({}, 'hostile.mjs', ['exit_at_once']);
     const starts = [];

@@ -51,6 +51,7 @@ const AT_START = {
 /** What a call of `go` does. @type {Record<string, (id: any, params: any) => unknown>} */
 const AT_CALL = {
   hang: forever,
+  freezes: () => process.kill(process.pid, 'SIGSTOP'),
   exit_in_call: () => {
     process.stderr.write('out of luck\n');
     process.exit(9);

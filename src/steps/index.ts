@@ -10,6 +10,7 @@ import { loopKind } from './loop.ts';
 import { parallelKind } from './parallel.ts';
 import { promptKind } from './prompt.ts';
 import { resourceKind } from './resource.ts';
+import { rootsKind } from './roots.ts';
 import { setKind } from './set.ts';
 import { succeedKind } from './succeed.ts';
 import { switchKind } from './switch.ts';
@@ -36,6 +37,7 @@ const KINDS: readonly StepKind[] = [
   succeedKind,
   elicitKind,
   llmKind,
+  rootsKind,
 ];
 
 /** Every step kind by `type`: a new kind is one file and one line here. */

@@ -1,4 +1,4 @@
-import { serveStdio, StdioServerTransport } from '@modelcontextprotocol/server/stdio';
+import { serveStdio } from '@modelcontextprotocol/server/stdio';
 import type { Readable } from 'node:stream';
 import { Writable } from 'node:stream';
 import { setImmediate as nextTurn } from 'node:timers/promises';
@@ -7,6 +7,7 @@ import type { ConnectionContext } from '../protocol/connection.ts';
 import type { ProtocolDeps } from '../protocol/deps.ts';
 import { createGenerations } from '../protocol/generations.ts';
 import { LOCAL_PRINCIPAL } from '../tasks/task.ts';
+import { PipeTransport } from './stdio-transport.ts';
 
 /** A served pipe. */
 export interface StdioFront {
@@ -15,9 +16,6 @@ export interface StdioFront {
   /** Answers what waits, then lets go of the pipe. Tasks stay as they are. */
   close(): Promise<void>;
 }
-
-/** A message longer than this closes the pipe: the client is broken or hostile. */
-const MAX_MESSAGE_BYTES = 10 * 1024 * 1024;
 
 /**
  * Serves one client on a pipe, in whichever generation it opens. One process has one caller, so tasks are listed. When stdin
@@ -39,7 +37,7 @@ export function serveOnStdio(
   const closed = new Promise<void>((resolve) => {
     onClosed = resolve;
   });
-  const transport = new ObservedTransport(streams?.input ?? process.stdin, streams?.output ?? claimStdout(), () =>
+  const transport = new PipeTransport(streams?.input ?? process.stdin, streams?.output ?? claimStdout(), () =>
     onClosed(),
   );
   const handle = serveStdio(
@@ -65,21 +63,6 @@ export function serveOnStdio(
       await closed;
     },
   });
-}
-
-/** The SDK's transport, telling when it has closed: the entry point keeps `onclose` for itself. */
-class ObservedTransport extends StdioServerTransport {
-  readonly #onClosed: () => void;
-
-  constructor(input: Readable, output: Writable, onClosed: () => void) {
-    super(input, output, { maxBufferSize: MAX_MESSAGE_BYTES });
-    this.#onClosed = onClosed;
-  }
-
-  override async close(): Promise<void> {
-    await super.close();
-    this.#onClosed();
-  }
 }
 
 /** The process's stdout for MCP alone: whatever a library prints there would break the client's parser. */

@@ -6,6 +6,7 @@ import { INSTRUCTIONS } from '../instructions.ts';
 import { paramsOf } from '../params.ts';
 import { codec2025 } from './codec.ts';
 import { contentHandlers } from './content.ts';
+import { checkHandshake } from './handshake.ts';
 import { Notifier } from './notifier.ts';
 import type { HandlerTable, Session } from './session.ts';
 import { taskHandlers } from './tasks.ts';
@@ -33,6 +34,7 @@ export function create2025Server(deps: ProtocolDeps, context: ConnectionContext)
     },
     instructions: INSTRUCTIONS,
   });
+  checkHandshake(server);
   const notifier = new Notifier(server, deps);
   const session: Session = { ...context, server, deps, notifier };
   const table: HandlerTable = { ...toolHandlers, ...taskHandlers(), ...contentHandlers };

@@ -1,0 +1,111 @@
+import type { JSONRPCMessage, Transport } from '@modelcontextprotocol/server';
+import type { Readable, Writable } from 'node:stream';
+import { screenMessage } from './message-screen.ts';
+
+/** A message longer than this closes the pipe: the client is broken or hostile. */
+const MAX_MESSAGE_BYTES = 10 * 1024 * 1024;
+const NEWLINE = 10;
+
+/**
+ * One JSON-RPC message a line, in UTF-8, over two streams. Lines that are no message are answered with the error that
+ * JSON-RPC has for them, so that a client that waits for an answer gets one, and harm nothing else. Closes itself as soon as the
+ * input ends or the output breaks; it ends neither stream.
+ */
+export class PipeTransport implements Transport {
+  onclose?: () => void;
+  onerror?: (error: Error) => void;
+  onmessage?: Transport['onmessage'];
+  readonly #input: Readable;
+  readonly #output: Writable;
+  readonly #onClosed: () => void;
+  #parts: Buffer[] = [];
+  #size = 0;
+  #closed = false;
+
+  /** @param onClosed called once, after everything else: whoever serves the pipe keeps `onclose` for itself. */
+  constructor(input: Readable, output: Writable, onClosed: () => void) {
+    this.#input = input;
+    this.#output = output;
+    this.#onClosed = onClosed;
+  }
+
+  start(): Promise<void> {
+    this.#input.on('data', this.#onData);
+    this.#input.on('error', this.#onBroken);
+    this.#input.on('end', this.#onEnd);
+    this.#input.on('close', this.#onEnd);
+    this.#output.on('error', this.#onBroken);
+    if (this.#input.readableEnded || this.#input.destroyed) setImmediate(this.#onEnd);
+    return Promise.resolve();
+  }
+
+  /** Resolves when the stream takes more. Rejects when the pipe is closed or breaks. */
+  send(message: JSONRPCMessage): Promise<void> {
+    if (this.#closed) return Promise.reject(new Error('the pipe is closed'));
+    if (this.#output.write(`${JSON.stringify(message)}\n`)) return Promise.resolve();
+    return new Promise((resolve, reject) => {
+      const settle = (error?: Error): void => {
+        this.#output.off('drain', settle);
+        this.#output.off('close', settle);
+        this.#output.off('error', settle);
+        if (error === undefined) resolve();
+        else reject(error);
+      };
+      this.#output.once('drain', settle);
+      this.#output.once('close', settle);
+      this.#output.once('error', settle);
+    });
+  }
+
+  close(): Promise<void> {
+    if (this.#closed) return Promise.resolve();
+    this.#closed = true;
+    this.#input.off('data', this.#onData);
+    this.#input.off('end', this.#onEnd);
+    this.#input.off('close', this.#onEnd);
+    // The error listeners stay: what breaks after the end is nobody's concern, and must not end the process.
+    if (this.#input.listenerCount('data') === 0) this.#input.pause();
+    this.#parts = [];
+    this.onclose?.();
+    this.#onClosed();
+    return Promise.resolve();
+  }
+
+  readonly #onEnd = (): void => void this.close();
+
+  readonly #onBroken = (error: Error): void => {
+    if (this.#closed) return;
+    this.onerror?.(error);
+    void this.close();
+  };
+
+  readonly #onData = (chunk: Buffer): void => {
+    let from = 0;
+    for (let end = chunk.indexOf(NEWLINE); end >= 0; end = chunk.indexOf(NEWLINE, from)) {
+      this.#parts.push(chunk.subarray(from, end));
+      const line = this.#parts.length === 1 ? this.#parts[0] : Buffer.concat(this.#parts);
+      this.#parts = [];
+      this.#size = 0;
+      from = end + 1;
+      if (line !== undefined) this.#onLine(line.toString('utf8').trim());
+      if (this.#closed) return;
+    }
+    this.#parts.push(chunk.subarray(from));
+    this.#size += chunk.length - from;
+    if (this.#size > MAX_MESSAGE_BYTES)
+      this.#onBroken(new Error(`a message is longer than ${MAX_MESSAGE_BYTES} bytes`));
+  };
+
+  #onLine(line: string): void {
+    if (line === '') return;
+    const screened = screenMessage(line);
+    if (screened.ok) {
+      this.onmessage?.(screened.message);
+      return;
+    }
+    this.onerror?.(new Error(`a line on stdin was refused: ${screened.answer.error.message}`));
+    this.send(screened.answer).catch((error: unknown) => {
+      this.onerror?.(error instanceof Error ? error : new Error(String(error)));
+    });
+  }
+}

@@ -12,9 +12,9 @@ import { DEFAULT_TIME_ZONE, parseCron, parseInstant } from '../definition/schedu
 /** When a schedule comes. All times are epoch milliseconds. Pure. */
 export interface Occurrences {
   /** The first one after `after` (exclusive). `undefined` = none any more. */
-  next(after: number): number | undefined;
+  readonly next: (after: number) => number | undefined;
   /** The newest ones in `after` (exclusive) … `upTo` (inclusive), oldest first, at most `limit`. Costs what it returns, however long the span. */
-  latest(after: number, upTo: number, limit: number): readonly number[];
+  readonly latest: (after: number, upTo: number, limit: number) => readonly number[];
   /** Equal for schedules that come at the same times by the same rule; policies do not count. */
   readonly trigger: string;
 }

@@ -1,0 +1,141 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { JsonValue } from '../../../src/core/json.ts';
+import { ended, TaskWorld, viewWhere } from '../../support/task-world.ts';
+
+const me = 'local';
+const question = {
+  method: 'elicitation/create',
+  params: {
+    message: 'How many?',
+    requestedSchema: { type: 'object', properties: { n: { type: 'number' } }, required: ['n'] },
+  },
+};
+const answer = (n: JsonValue): JsonValue => ({ action: 'accept', content: { n } });
+
+let world: TaskWorld;
+beforeEach(() => {
+  world = new TaskWorld();
+  world.define('ask', ({ step, ports }) => step('a', async () => (await ports.input.ask('a', question)) ?? 'nothing'));
+  world.define('hurry', ({ step, ports }) =>
+    step('a', async () => (await ports.input.ask('a', question, { timeoutSeconds: 60 })) ?? 'nothing'),
+  );
+});
+afterEach(() => world.dispose());
+
+async function asked(process: Awaited<ReturnType<TaskWorld['started']>>, workflow = 'ask'): Promise<string> {
+  const { taskId } = await process.tasks.create({ workflow, arguments: {}, principal: me });
+  await viewWhere(process.tasks, taskId, (view) => view.status === 'input_required');
+  return taskId;
+}
+
+describe('an input request', () => {
+  it('makes the task input_required, is answered once, and the first valid answer wins (D8)', async () => {
+    const process = await world.started();
+    const { tasks } = process;
+    const taskId = await asked(process);
+    const view = await tasks.get(taskId, me);
+    expect(view?.inputs).toMatchObject([{ key: 'in-1', path: 'a', request: question }]);
+    await expect(tasks.respond(taskId, me, 'in-1', answer('five'))).rejects.toMatchObject({
+      code: 'invalid_input_response',
+    });
+    for (const bad of [1, {}, { action: 'maybe' }, { action: 'accept' }]) {
+      await expect(tasks.respond(taskId, me, 'in-1', bad)).rejects.toMatchObject({ code: 'invalid_input_response' });
+    }
+    const answers = await Promise.all([1, 2, 3].map((n) => tasks.respond(taskId, me, 'in-1', answer(n))));
+    expect(answers).toEqual(['accepted', 'ignored', 'ignored']);
+    await ended(tasks, taskId);
+    expect(await tasks.outcome(taskId, me)).toMatchObject({ output: answer(1) });
+    expect(await tasks.respond(taskId, me, 'in-1', answer(4))).toBe('ignored');
+    expect(await tasks.respond(taskId, me, 'in-9', answer(4))).toBe('ignored');
+  });
+
+  it('is asked once: a restart finds it under the same key, and an answer given meanwhile counts', async () => {
+    const first = await world.started();
+    const taskId = await asked(first);
+    const other = await asked(first);
+    await first.tasks.close();
+    const none = await world.started({ claims: 'none' });
+    expect((await none.tasks.get(taskId, me))?.inputs.map(({ key }) => key)).toEqual(['in-1']);
+    expect(await none.tasks.respond(taskId, me, 'in-1', answer(7))).toBe('accepted');
+    const second = await world.started();
+    expect(await ended(second.tasks, taskId)).toMatchObject({ status: 'completed' });
+    expect(await second.tasks.outcome(taskId, me)).toMatchObject({ output: answer(7) });
+    expect((await second.tasks.get(other, me))?.inputs.map(({ key }) => key)).toEqual(['in-1']);
+    expect(await second.tasks.respond(other, me, 'in-1', answer(8))).toBe('accepted');
+    expect(await ended(second.tasks, other)).toMatchObject({ status: 'completed' });
+  });
+
+  it('can be answered through another process while this one runs the task', async () => {
+    const runs = await world.started();
+    const answers = await world.started({ claims: 'none' });
+    const taskId = await asked(runs);
+    expect(await answers.tasks.respond(taskId, me, 'in-1', answer(3))).toBe('accepted');
+    const end = ended(runs.tasks, taskId);
+    const seenElsewhere = ended(answers.tasks, taskId);
+    await world.clock.advance(1000);
+    expect(await end).toMatchObject({ status: 'completed' });
+    expect(await seenElsewhere).toMatchObject({ status: 'completed' });
+  });
+
+  it('times out after its time, not before, also over a restart; the key is then ignored', async () => {
+    const first = await world.started();
+    const taskId = await asked(first, 'hurry');
+    await world.clock.advance(30_000);
+    expect(await first.tasks.get(taskId, me)).toMatchObject({ status: 'input_required' });
+    await first.tasks.close();
+    const second = await world.started();
+    await world.clock.advance(29_000);
+    expect(await second.tasks.get(taskId, me)).toMatchObject({ status: 'input_required' });
+    await world.clock.advance(1001);
+    expect(await ended(second.tasks, taskId)).toMatchObject({ status: 'completed' });
+    expect(await second.tasks.outcome(taskId, me)).toMatchObject({ output: 'nothing' });
+    expect(await second.tasks.respond(taskId, me, 'in-1', answer(1))).toBe('ignored');
+  });
+
+  it('that timed out while nobody ran fires at the next start', async () => {
+    const first = await world.started();
+    const taskId = await asked(first, 'hurry');
+    await first.tasks.close();
+    await world.clock.advance(3_600_000);
+    const second = await world.started();
+    await world.clock.advance(1);
+    expect(await ended(second.tasks, taskId)).toMatchObject({ status: 'completed' });
+    expect(await second.tasks.outcome(taskId, me)).toMatchObject({ output: 'nothing' });
+  });
+
+  it('vanishes with the step that asked, and keys are never reused', async () => {
+    world.define('two', async ({ step, ports, signal }) => {
+      const left = ports.input.ask('a/inner', question);
+      left.catch(() => undefined);
+      await step('a', async () => {
+        await Promise.race([left, ports.clock.sleep(1000, signal)]);
+        return 1;
+      });
+      return (await ports.input.ask('b', question)) ?? null;
+    });
+    const process = await world.started();
+    const taskId = await asked(process, 'two');
+    await world.clock.advance(1001);
+    const view = await viewWhere(process.tasks, taskId, ({ inputs }) => inputs[0]?.path === 'b');
+    expect(view.inputs.map(({ key }) => key)).toEqual(['in-2']);
+    expect(await process.tasks.respond(taskId, me, 'in-1', answer(1))).toBe('ignored');
+    expect(await process.tasks.respond(taskId, me, 'in-2', answer(2))).toBe('accepted');
+    await ended(process.tasks, taskId);
+  });
+
+  it('is asked anew by the next attempt after one has failed', async () => {
+    world.define('again', async ({ ports }) => {
+      await ports.input.ask('a', question);
+      const failure = { code: 'input_declined', message: 'no' };
+      await ports.journal.append({ type: 'attempt_failed', path: 'a', step: 'a', attempt: 1, failure });
+      return (await ports.input.ask('a', question)) ?? null;
+    });
+    const { tasks } = await world.started();
+    const { taskId } = await tasks.create({ workflow: 'again', arguments: {}, principal: me });
+    await viewWhere(tasks, taskId, ({ inputs }) => inputs[0]?.key === 'in-1');
+    await tasks.respond(taskId, me, 'in-1', { action: 'decline' });
+    await viewWhere(tasks, taskId, ({ inputs }) => inputs[0]?.key === 'in-2');
+    await tasks.respond(taskId, me, 'in-2', answer(2));
+    expect(await ended(tasks, taskId)).toMatchObject({ status: 'completed' });
+  });
+});

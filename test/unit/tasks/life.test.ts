@@ -1,0 +1,362 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { stepFailure } from '../../../src/core/failure.ts';
+import { TaskError } from '../../../src/tasks/task.ts';
+import type { TaskEvent, TaskView } from '../../../src/tasks/task.ts';
+import type { TaskManager } from '../../../src/tasks/task-manager.ts';
+import { gate } from '../../support/gate.ts';
+import { aborted } from '../../support/scripted-runner.ts';
+import { ended, TaskWorld } from '../../support/task-world.ts';
+
+const me = 'local';
+
+let world: TaskWorld;
+beforeEach(() => {
+  world = new TaskWorld();
+});
+afterEach(() => world.dispose());
+
+describe('a task', () => {
+  it('is durable and working when create resolves, and completed with its outcome at the end (D1, T4)', async () => {
+    const open = gate();
+    world.define('w', async ({ step, task }) => {
+      await step('a', () => open.passed);
+      return step('b', () => ({ seen: task.input }));
+    });
+    const { tasks } = await world.started();
+    const view = await tasks.create({ workflow: 'w', arguments: { x: 1 }, principal: me });
+    expect(view).toMatchObject({ status: 'working', workflow: 'w', rev: 1, percent: 0, inputs: [] });
+    const elsewhere = world.process({ claims: 'none' });
+    expect(await elsewhere.tasks.get(view.taskId, me)).toMatchObject({ status: 'working' });
+    expect(await tasks.outcome(view.taskId, me)).toBeUndefined();
+    open.pass('done');
+    const end = await ended(tasks, view.taskId);
+    expect(end).toMatchObject({ status: 'completed', percent: 100, endedAt: end.lastUpdatedAt });
+    expect(await tasks.outcome(view.taskId, me)).toMatchObject({ kind: 'result', output: { seen: { x: 1 } } });
+    expect((await tasks.journal(view.taskId, me)).map(({ seq, type }) => [seq, type])).toEqual([
+      [1, 'finished'],
+      [2, 'finished'],
+      [3, 'settled'],
+    ]);
+    expect(await tasks.steps(view.taskId, me)).toMatchObject([
+      { path: 'a', status: 'completed', attempts: 1 },
+      { path: 'b', status: 'completed', attempts: 1 },
+    ]);
+  });
+
+  it('fails with the failure of its workflow in view and outcome', async () => {
+    world.define('w', ({ step }) =>
+      step('a', () => {
+        throw stepFailure('tool_error', 'no luck');
+      }),
+    );
+    const { tasks } = await world.started();
+    const { taskId } = await tasks.create({ workflow: 'w', arguments: {}, principal: me });
+    const end = await ended(tasks, taskId);
+    expect(end).toMatchObject({
+      status: 'failed',
+      statusMessage: "step 'a' failed (tool_error): no luck",
+      failure: { code: 'tool_error', step: 'a' },
+    });
+    expect(await tasks.outcome(taskId, me)).toMatchObject({ result: { isError: true } });
+  });
+
+  it('fails with a correlation id and nothing else when the run meets a bug', async () => {
+    world.define('w', () => Promise.reject(new Error('secret detail')));
+    const { tasks } = await world.started();
+    const { taskId } = await tasks.create({ workflow: 'w', arguments: {}, principal: me });
+    const end = await ended(tasks, taskId);
+    expect(end.failure).toMatchObject({ code: 'internal_error' });
+    expect(JSON.stringify([end, await tasks.outcome(taskId, me)])).not.toContain('secret detail');
+  });
+
+  it('is the principal’s alone: unknown and foreign tasks get the same answer', async () => {
+    world.define('w', () => Promise.resolve(1));
+    const { tasks } = await world.started();
+    const { taskId } = await tasks.create({ workflow: 'w', arguments: {}, principal: me });
+    expect(await tasks.get(taskId, 'eve')).toBeUndefined();
+    const attempts = [taskId, 'nothing', 'a:b', '../x', ''].flatMap((id) => [
+      tasks.cancel(id, 'eve'),
+      tasks.outcome(id, 'eve'),
+      tasks.journal(id, 'eve'),
+      tasks.respond(id, 'eve', 'in-1', {}),
+      tasks.resume(id, 'eve'),
+      tasks.waitForChange(id, 'eve', 0, new AbortController().signal),
+    ]);
+    for (const settled of await Promise.allSettled(attempts)) {
+      expect(settled).toMatchObject({ status: 'rejected', reason: { code: 'not_found', message: 'task not found' } });
+    }
+  });
+
+  it('refuses unknown workflows and arguments that do not fit, naming the path', async () => {
+    world.define('w', () => Promise.resolve(1), {
+      input_schema: { type: 'object', properties: { n: { type: 'number' } }, required: ['n'] },
+    });
+    const { tasks } = await world.started();
+    await expect(tasks.create({ workflow: 'x', arguments: {}, principal: me })).rejects.toMatchObject({
+      code: 'unknown_workflow',
+    });
+    const refused = tasks.create({ workflow: 'w', arguments: { n: 'one' }, principal: me });
+    await expect(refused).rejects.toMatchObject({ code: 'invalid_arguments' });
+    await expect(refused).rejects.toThrow(/\$\.n/);
+  });
+
+  it('keeps saved variables for the next run of the same workflow and principal', async () => {
+    world.define('w', async ({ step, task }) => {
+      await step('a', () => 1, { count: Number(task.saved['count'] ?? 0) + 1, 'odd: key': true });
+      return task.saved;
+    });
+    world.define('other', ({ task }) => Promise.resolve(task.saved));
+    const { tasks } = await world.started();
+    const outputs = [];
+    for (const [workflow, principal] of [
+      ['w', me],
+      ['w', me],
+      ['w', 'eve'],
+      ['other', me],
+    ] as const) {
+      const { taskId } = await tasks.create({ workflow, arguments: {}, principal });
+      await tasks.waitForChange(taskId, principal, 2, new AbortController().signal);
+      outputs.push(await tasks.outcome(taskId, principal));
+    }
+    expect(outputs.map((outcome) => outcome?.kind === 'result' && outcome.output)).toEqual([
+      {},
+      { count: 1, 'odd: key': true },
+      {},
+      {},
+    ]);
+  });
+
+  it('tells progress with the next commit, by itself at most once a second, and never lets percent go back', async () => {
+    const open = gate();
+    world.define('w', async ({ ports, step }) => {
+      for (let n = 1; n <= 100; n += 1)
+        ports.progress.update({ message: `m${n}`, percent: n === 100 ? 10 : n / 2, phases: [] });
+      await open.passed;
+      await step('a', () => 1);
+      return 1;
+    });
+    const { tasks } = await world.started();
+    const views: TaskView[] = [];
+    tasks.subscribe((event) => event.type === 'changed' && views.push(event.view));
+    const { taskId } = await tasks.create({ workflow: 'w', arguments: {}, principal: me });
+    await world.clock.advance(900);
+    const told = await tasks.get(taskId, me);
+    expect(told).toMatchObject({ statusMessage: 'm100', percent: 10 });
+    expect(views.length).toBeLessThanOrEqual(3);
+    open.pass(1);
+    expect((await ended(tasks, taskId)).percent).toBe(100);
+  });
+
+  it('publishes messages to those who listen, and a listener that throws harms nobody', async () => {
+    world.define('w', ({ ports }) => {
+      ports.progress.emit({ message: 'hello', level: 'info', data: { x: 1 } });
+      return Promise.resolve(1);
+    });
+    const { tasks } = await world.started();
+    const events: TaskEvent[] = [];
+    tasks.subscribe(() => {
+      throw new Error('bad listener');
+    });
+    const stop = tasks.subscribe((event) => events.push(event));
+    const { taskId } = await tasks.create({ workflow: 'w', arguments: {}, principal: me });
+    await ended(tasks, taskId);
+    expect(events.find((event) => event.type === 'message')).toMatchObject({
+      taskId,
+      message: 'hello',
+      data: { x: 1 },
+    });
+    stop();
+    const count = events.length;
+    await ended(tasks, (await tasks.create({ workflow: 'w', arguments: {}, principal: me })).taskId);
+    expect(events).toHaveLength(count);
+  });
+
+  it('lets a waiter go on abort', async () => {
+    world.define('w', ({ signal }) => aborted(signal));
+    const { tasks } = await world.started();
+    const { taskId, rev } = await tasks.create({ workflow: 'w', arguments: {}, principal: me });
+    const controller = new AbortController();
+    const waiting = tasks.waitForChange(taskId, me, rev, controller.signal);
+    controller.abort(new Error('enough'));
+    await expect(waiting).rejects.toThrow('enough');
+    await tasks.cancel(taskId, me);
+  });
+});
+
+describe('cancel', () => {
+  it('is durable when it resolves, aborts the run and lets no later step count (D8)', async () => {
+    const open = gate();
+    let reason: unknown;
+    let later = false;
+    world.define('w', async ({ step, signal }) => {
+      signal.addEventListener('abort', () => (reason = signal.reason));
+      await step('a', () => 1);
+      await step('b', () => open.passed);
+      later = true;
+      return 1;
+    });
+    const { tasks } = await world.started();
+    const { taskId } = await tasks.create({ workflow: 'w', arguments: {}, principal: me });
+    await tasks.waitForChange(taskId, me, 1, new AbortController().signal);
+    const view = await tasks.cancel(taskId, me, 'no longer needed');
+    expect(view).toMatchObject({ status: 'cancelled', statusMessage: 'cancelled: no longer needed' });
+    expect(reason).toMatchObject({ why: 'cancel' });
+    const bytes = JSON.stringify(await tasks.get(taskId, me));
+    open.pass('late');
+    await open.turn();
+    expect(later).toBe(false);
+    expect(JSON.stringify(await tasks.get(taskId, me))).toBe(bytes);
+    expect(await tasks.outcome(taskId, me)).toEqual({ kind: 'cancelled', reason: 'no longer needed' });
+    await expect(tasks.cancel(taskId, me)).rejects.toMatchObject({ code: 'already_terminal' });
+  });
+
+  it('cleans up what had run, in the journal behind the terminal record, whose bytes stay (T3, D9)', async () => {
+    const open = gate();
+    world.define('w', async ({ step }) => {
+      await step('a', () => 1);
+      return step('b', () => open.passed);
+    });
+    const { tasks, runner } = await world.started();
+    const cleaned = gate();
+    runner.cleanUps.set('w', async ({ step, ports }) => {
+      await step('cleanup/undo', () => 'undone');
+      await expect(ports.input.ask('cleanup/x', { method: 'elicitation/create', params: {} })).rejects.toMatchObject({
+        failure: { code: 'input_cancelled' },
+      });
+      cleaned.pass(1);
+    });
+    const { taskId } = await tasks.create({ workflow: 'w', arguments: {}, principal: me });
+    await tasks.waitForChange(taskId, me, 1, new AbortController().signal);
+    const view = await tasks.cancel(taskId, me);
+    open.pass(1);
+    await cleaned.passed;
+    expect(await tasks.get(taskId, me)).toEqual(view);
+    const journal = await tasks.journal(taskId, me);
+    expect(journal.map(({ seq, type }) => [seq, type])).toEqual([
+      [1, 'finished'],
+      [2, 'settled'],
+      [3, 'finished'],
+    ]);
+  });
+});
+
+describe('limits (D16)', () => {
+  const create = (tasks: TaskManager, args = {}, principal = me): Promise<TaskView> =>
+    tasks.create({ workflow: 'w', arguments: args, principal });
+
+  it('bounds open tasks in all and per principal, and takes new ones when one has ended', async () => {
+    world.define('w', ({ signal }) => aborted(signal));
+    const { tasks } = await world.started({ limits: { openTasks: 3, openTasksPerPrincipal: 2 } });
+    const first = await create(tasks);
+    await create(tasks);
+    await expect(create(tasks)).rejects.toMatchObject({ code: 'limit_exceeded' });
+    await create(tasks, {}, 'eve');
+    await expect(create(tasks, {}, 'adam')).rejects.toMatchObject({ code: 'limit_exceeded' });
+    await expect(tasks.cancel(first.taskId, me)).resolves.toMatchObject({ status: 'cancelled' });
+  });
+
+  it('bounds arguments in bytes and depth', async () => {
+    world.define('w', () => Promise.resolve(1));
+    const { tasks } = await world.started({ limits: { argumentBytes: 100, argumentDepth: 3 } });
+    await expect(create(tasks, { x: 'ü'.repeat(60) })).rejects.toMatchObject({ code: 'limit_exceeded' });
+    await expect(create(tasks, { a: { b: { c: { d: 1 } } } })).rejects.toMatchObject({ code: 'limit_exceeded' });
+    await expect(create(tasks, { a: { b: { c: 1 } } })).resolves.toMatchObject({ status: 'working' });
+  });
+
+  it('fails a task alone whose journal entry, journal or result is too large', async () => {
+    world.define('entry', ({ step }) => step('a', () => 'x'.repeat(2000)));
+    world.define('journal', async ({ step }) => {
+      for (let n = 0; n < 10; n += 1) await step(`s${n}`, () => n);
+      return 1;
+    });
+    world.define('result', () => Promise.resolve('x'.repeat(2000)));
+    const { tasks } = await world.started({ limits: { entryBytes: 1000, entries: 5, outcomeBytes: 1000 } });
+    for (const workflow of ['entry', 'journal', 'result']) {
+      const { taskId } = await tasks.create({ workflow, arguments: {}, principal: me });
+      expect(await ended(tasks, taskId)).toMatchObject({ status: 'failed', failure: { code: 'limit_exceeded' } });
+    }
+  });
+
+  it('clamps the ttl and reports the actual one', async () => {
+    world.define('w', () => Promise.resolve(1));
+    const { tasks } = await world.started({ limits: { ttlDefault: 5000, ttlMax: 10_000 } });
+    const ttlOf = async (ttl?: number | null): Promise<number | null> =>
+      (await tasks.create({ workflow: 'w', arguments: {}, principal: me, ...(ttl !== undefined && { ttl }) })).ttl;
+    expect([await ttlOf(), await ttlOf(1e12), await ttlOf(null), await ttlOf(-5), await ttlOf(700)]).toEqual([
+      5000, 10_000, 10_000, 0, 700,
+    ]);
+  });
+});
+
+describe('idempotent create (D7)', () => {
+  it('gives the same task for the same principal, workflow and key, also at the same time', async () => {
+    world.define('w', ({ step }) => step('a', () => 1));
+    const { tasks, runner } = await world.started();
+    const request = { workflow: 'w', arguments: { a: 1, b: 2 }, principal: me, idempotencyKey: 'k' };
+    const views = await Promise.all([tasks.create(request), tasks.create({ ...request, arguments: { b: 2, a: 1 } })]);
+    expect(views[0]?.taskId).toBe(views[1]?.taskId);
+    await ended(tasks, views[0]?.taskId ?? '');
+    expect((await tasks.create(request)).taskId).toBe(views[0]?.taskId);
+    expect(runner.begun).toEqual(['w']);
+    const eve = await tasks.create({ ...request, principal: 'eve' });
+    expect(eve.taskId).not.toBe(views[0]?.taskId);
+  });
+
+  it('refuses the key with other arguments', async () => {
+    world.define('w', () => Promise.resolve(1));
+    const { tasks } = await world.started();
+    const request = { workflow: 'w', arguments: { a: 1 }, principal: me, idempotencyKey: 'k' };
+    await tasks.create(request);
+    const refused = tasks.create({ ...request, arguments: { a: 2 } });
+    await expect(refused).rejects.toBeInstanceOf(TaskError);
+    await expect(refused).rejects.toMatchObject({ code: 'idempotency_conflict' });
+  });
+});
+
+describe('list', () => {
+  it('pages newest first without loss or repeat, filters, and hides others’ tasks', async () => {
+    world.define('w', () => Promise.resolve(1));
+    world.define('v', ({ signal }) => aborted(signal));
+    const { tasks } = await world.started();
+    const ids: string[] = [];
+    for (let n = 0; n < 25; n += 1) {
+      const workflow = n % 5 === 0 ? 'v' : 'w';
+      ids.unshift((await tasks.create({ workflow, arguments: {}, principal: me })).taskId);
+      if (n % 2 === 0) await world.clock.advance(1);
+    }
+    await tasks.create({ workflow: 'w', arguments: {}, principal: 'eve' });
+    const seen: string[] = [];
+    let cursor: string | undefined;
+    do {
+      const page = await tasks.list({ principal: me, limit: 7, ...(cursor && { cursor }) });
+      expect(page.tasks.length).toBeLessThanOrEqual(7);
+      seen.push(...page.tasks.map(({ taskId }) => taskId));
+      cursor = page.nextCursor;
+    } while (cursor !== undefined);
+    expect(seen.toSorted()).toEqual(ids.toSorted());
+    const times = new Map(
+      (await tasks.list({ principal: me, limit: 200 })).tasks.map((view) => [view.taskId, view.createdAt]),
+    );
+    expect(seen.map((id) => times.get(id) ?? 0)).toEqual(
+      seen.map((id) => times.get(id) ?? 0).toSorted((a, b) => b - a),
+    );
+    expect((await tasks.list({ principal: me, workflow: 'v' })).tasks).toHaveLength(5);
+    expect((await tasks.list({ principal: me, status: 'completed' })).tasks).toHaveLength(20);
+    expect((await tasks.list({ principal: 'eve' })).tasks).toHaveLength(1);
+    expect((await tasks.list({ principal: 'nobody' })).tasks).toHaveLength(0);
+  });
+
+  it('refuses a forged cursor and one of another principal', async () => {
+    world.define('w', () => Promise.resolve(1));
+    const { tasks } = await world.started();
+    for (let n = 0; n < 3; n += 1) await tasks.create({ workflow: 'w', arguments: {}, principal: me });
+    const { nextCursor } = await tasks.list({ principal: me, limit: 1 });
+    expect(nextCursor).toBeDefined();
+    await expect(tasks.list({ principal: 'eve', cursor: nextCursor ?? '' })).rejects.toMatchObject({
+      code: 'invalid_cursor',
+    });
+    for (const cursor of ['', 'x', Buffer.from('a:b').toString('base64url'), `${nextCursor}x`.slice(2)]) {
+      await expect(tasks.list({ principal: me, cursor })).rejects.toMatchObject({ code: 'invalid_cursor' });
+    }
+  });
+});

@@ -18,15 +18,20 @@ export class PipeTransport implements Transport {
   readonly #input: Readable;
   readonly #output: Writable;
   readonly #onClosed: () => void;
+  readonly #write: (text: string) => boolean;
   #parts: Buffer[] = [];
   #size = 0;
   #closed = false;
 
-  /** @param onClosed called once, after everything else: whoever serves the pipe keeps `onclose` for itself. */
-  constructor(input: Readable, output: Writable, onClosed: () => void) {
+  /**
+   * @param onClosed called once, after everything else: whoever serves the pipe keeps `onclose` for itself.
+   * @param write the output's own `write`, for an output whose public one has been redirected.
+   */
+  constructor(input: Readable, output: Writable, onClosed: () => void, write?: (text: string) => boolean) {
     this.#input = input;
     this.#output = output;
     this.#onClosed = onClosed;
+    this.#write = write ?? ((text) => output.write(text));
   }
 
   start(): Promise<void> {
@@ -42,7 +47,7 @@ export class PipeTransport implements Transport {
   /** Resolves when the stream takes more. Rejects when the pipe is closed or breaks. */
   send(message: JSONRPCMessage): Promise<void> {
     if (this.#closed) return Promise.reject(new Error('the pipe is closed'));
-    if (this.#output.write(`${JSON.stringify(message)}\n`)) return Promise.resolve();
+    if (this.#write(`${JSON.stringify(message)}\n`)) return Promise.resolve();
     return new Promise((resolve, reject) => {
       const settle = (error?: Error): void => {
         this.#output.off('drain', settle);

@@ -1,6 +1,5 @@
 import { serveStdio } from '@modelcontextprotocol/server/stdio';
-import type { Readable } from 'node:stream';
-import { Writable } from 'node:stream';
+import type { Readable, Writable } from 'node:stream';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { KnownTasks } from '../protocol/caller.ts';
 import type { ConnectionContext } from '../protocol/connection.ts';
@@ -37,9 +36,10 @@ export function serveOnStdio(
   const closed = new Promise<void>((resolve) => {
     onClosed = resolve;
   });
-  const transport = new PipeTransport(streams?.input ?? process.stdin, streams?.output ?? claimStdout(), () =>
-    onClosed(),
-  );
+  const transport =
+    streams === undefined
+      ? new PipeTransport(process.stdin, process.stdout, () => onClosed(), claimStdout())
+      : new PipeTransport(streams.input, streams.output, () => onClosed());
   const handle = serveStdio(
     (request) =>
       request.era === 'legacy' || stateless === undefined
@@ -66,13 +66,8 @@ export function serveOnStdio(
 }
 
 /** The process's stdout for MCP alone: whatever a library prints there would break the client's parser. */
-function claimStdout(): Writable {
+function claimStdout(): (text: string) => boolean {
   const write = process.stdout.write.bind(process.stdout);
-  const mine = new Writable({
-    decodeStrings: false,
-    write: (chunk: string | Uint8Array, _encoding, done) => void write(chunk, (error) => done(error)),
-  });
   process.stdout.write = process.stderr.write.bind(process.stderr);
-  process.stdout.on('error', (error) => mine.destroy(error));
-  return mine;
+  return (text) => write(text);
 }

@@ -119,8 +119,15 @@ async function runTail(
   await interpreter.sequence(steps, place);
 }
 
-/** Runs the definition's `finally`, if it has one. Rejects with its failure. */
-export async function runFinally(run: Run, interpreter: Interpreter, signal: AbortSignal): Promise<void> {
+/** Runs the definition's `finally`, if it has one: as part of the run, or `late`, after a cancel. Rejects with its failure. */
+export async function runFinally(
+  run: Run,
+  interpreter: Interpreter,
+  signal: AbortSignal,
+  late: boolean,
+): Promise<void> {
   const steps = run.bound.finally;
-  if (steps !== undefined) await interpreter.sequence(steps, { prefix: CLEAN_UP, scope: run.scope, signal });
+  if (steps === undefined) return;
+  const place = { scope: run.scope, signal };
+  await interpreter.sequence(steps, late ? { ...place, prefix: CLEAN_UP, before: '' } : { ...place, prefix: '' });
 }

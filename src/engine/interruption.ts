@@ -25,6 +25,7 @@ export async function resolveInterruption(
   started: Extract<StoredEntry, { type: 'started' }>,
   downstream: Downstream,
   gate: InputGate,
+  signal: AbortSignal,
 ): Promise<Resolution> {
   const safe = repeatabilityOf(node, downstream) !== 'unknown';
   const policy = node.step.on_interrupt ?? (safe ? 'retry' : gate.canAsk?.() === true ? 'ask' : 'fail');
@@ -34,7 +35,7 @@ export async function resolveInterruption(
     case 'fail':
       return { next: 'fail', failure: interrupted(node, started.attempt) };
     case 'ask': {
-      const answer = await gate.ask(notePath(started.path, `interrupted-${started.seq}`), question(node));
+      const answer = await gate.ask(notePath(started.path, `interrupted-${started.seq}`), question(node), { signal });
       switch (chosen(answer)) {
         case 'run_again':
           return { next: 'again' };

@@ -49,12 +49,13 @@ export interface Downstream {
 export interface InputGate {
   /**
    * Records the request under a new key (or finds the one this path asked before) and resolves with the first valid answer.
-   * Resolves `undefined` when `timeoutSeconds` have passed since the request was recorded. Rejects on abort.
+   * Resolves `undefined` when `timeoutSeconds` have passed since the request was recorded. Rejects on abort. When `signal` aborts
+   * and the run goes on (a sibling failed, a deadline passed), nobody wants the answer any more: the request is to be withdrawn.
    */
   ask(
     path: string,
     request: InputRequest,
-    options?: { readonly timeoutSeconds?: number },
+    options?: { readonly timeoutSeconds?: number; readonly signal?: AbortSignal },
   ): Promise<JsonValue | undefined>;
   /** Whether somebody can be expected to answer. Absent = no: a step that was interrupted then fails instead of waiting for nobody. */
   canAsk?(): boolean;

@@ -2,8 +2,8 @@ import { backoffMs } from '../core/backoff.ts';
 import { NOT_RETRIED_BY_DEFAULT, type Failure } from '../core/failure.ts';
 import type { FailureMatch, RetryPolicy } from '../definition/model.ts';
 
-/** Without `delay_seconds` a retry waits a second. */
-const DEFAULT_DELAY_SECONDS = 1;
+/** Without `delay_seconds` a retry comes at once. */
+const DEFAULT_DELAY_SECONDS = 0;
 /** A server's `Retry-After` is believed up to an hour. */
 const MAX_RETRY_AFTER_MS = 3_600_000;
 

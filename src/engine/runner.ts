@@ -58,7 +58,7 @@ export function createWorkflowRunner(kinds: StepKindTable, limits: Partial<Engin
       const run = prepare(definition, task, ports, signal);
       const interpreter = new Interpreter(run);
       await doRest(run, interpreter, restOf(run.bound, ports.journal, true), signal);
-      await settled(run, interpreter, signal);
+      await settled(run, interpreter, signal, true);
     },
   };
 }
@@ -77,7 +77,7 @@ async function runWorkflow(run: Run, signal: AbortSignal): Promise<RunEnd> {
   } else if (run.bound.finally !== undefined) {
     run.note({ type: 'decision', path: OUTPUT_NOTE, value: end.output });
   }
-  const late = await settled(run, interpreter, signal);
+  const late = await settled(run, interpreter, signal, false);
   if (late !== undefined && !('failure' in end)) end = { failure: late };
   else if (late !== undefined) run.warn('finally', `finally: ${describeFailure(late)}`);
   if (!('failure' in end)) {
@@ -91,9 +91,14 @@ async function runWorkflow(run: Run, signal: AbortSignal): Promise<RunEnd> {
 }
 
 /** The failure of `finally`, if any. */
-async function settled(run: Run, interpreter: Interpreter, signal: AbortSignal): Promise<Failure | undefined> {
+async function settled(
+  run: Run,
+  interpreter: Interpreter,
+  signal: AbortSignal,
+  late: boolean,
+): Promise<Failure | undefined> {
   try {
-    await runFinally(run, interpreter, signal);
+    await runFinally(run, interpreter, signal, late);
     return undefined;
   } catch (error) {
     if (error instanceof EndOfTask) return undefined;

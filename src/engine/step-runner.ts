@@ -149,7 +149,10 @@ export class StepRunner {
     const { ports } = this.#run;
     if (cut !== undefined) {
       this.#run.progress.detail(node, path, attempt, 'interrupted');
-      const resolution = await orAbort(place.signal, resolveInterruption(node, cut, ports.downstream, ports.input));
+      const resolution = await orAbort(
+        place.signal,
+        resolveInterruption(node, cut, ports.downstream, ports.input, place.signal),
+      );
       if (resolution.next === 'fail') return { output: null, failure: resolution.failure };
       if (resolution.next === 'skip') return { output: null, view: { interrupted: true } };
     }

@@ -78,7 +78,10 @@ on_decline: continue
         const answer = await context.input.ask(
           context.attemptPath,
           { method: 'elicitation/create', params },
-          spec.timeout_seconds === undefined ? {} : { timeoutSeconds: spec.timeout_seconds },
+          {
+            signal: context.signal,
+            ...(spec.timeout_seconds === undefined ? {} : { timeoutSeconds: spec.timeout_seconds }),
+          },
         );
         const { action, content } = readAnswer(answer);
         return outputFor(action, content, action === 'accept' ? undefined : branches[action]);

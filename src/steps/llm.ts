@@ -62,7 +62,7 @@ max_tokens: 200
         const answer = await context.input.ask(
           context.attemptPath,
           { method: 'sampling/createMessage', params },
-          seconds === undefined ? {} : { timeoutSeconds: seconds },
+          { signal: context.signal, ...(seconds === undefined ? {} : { timeoutSeconds: seconds }) },
         );
         if (answer === undefined) throw stepFailure('timeout', 'the model did not answer in time');
         return readAnswer(context, answer, schema);

@@ -22,7 +22,7 @@ steps:
   fields: (step) => ({
     steps: z.array(step).min(1).describe('The body.'),
     until: z
-      .string()
+      .union([z.string(), z.boolean()])
       .optional()
       .describe(
         'A condition, evaluated after each iteration, in its scope. Without it the body runs `max_iterations` times.',
@@ -49,7 +49,7 @@ steps:
         for (let index = 0; index < most; index += 1) {
           const { scope, prefix } = context.iteration(index, {});
           output = (await context.run(body, { scope, prefix })).output;
-          const { until } = spec;
+          const until = spec.until === undefined ? undefined : String(spec.until);
           const done =
             until !== undefined && (await context.decide(`until-${index}`, () => context.test(until, scope)));
           if (done) return { output, view: { iterations: index + 1, exhausted: false } };

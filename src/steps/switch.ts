@@ -25,7 +25,10 @@ default:
     cases: z
       .array(
         z
-          .object({ when: z.string().describe('A condition.'), steps: z.array(step).describe('Run when it is true.') })
+          .object({
+            when: z.union([z.string(), z.boolean()]).describe('A condition.'),
+            steps: z.array(step).describe('Run when it is true.'),
+          })
           .strict(),
       )
       .min(1)
@@ -43,7 +46,7 @@ default:
   expressions: (spec) =>
     spec.cases.map((_branch, index) => ({ at: ['cases', index, 'when'], as: 'condition' as const })),
   bind: (spec, binder) => {
-    const cases = spec.cases.map((branch) => ({ when: branch.when, steps: binder.sequence(branch.steps) }));
+    const cases = spec.cases.map((branch) => ({ when: String(branch.when), steps: binder.sequence(branch.steps) }));
     const otherwise = binder.sequence(spec.default ?? []);
     return {
       execute: async (context) => {

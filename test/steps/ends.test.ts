@@ -150,7 +150,7 @@ describe('resource and prompt', () => {
       { uri: 'b', blob: 'AA==' },
     ];
     world.downstream.prompts['greet'] = (args) => [
-      { role: 'user', content: { type: 'text', text: `hello ${String(args['who'])}` } },
+      { role: 'user', content: { type: 'text', text: `hello ${args['who'] as string}` } },
       { role: 'assistant', content: { type: 'text', text: 'hi' } },
     ];
     await world.run(

@@ -7,7 +7,7 @@ describe('foreach', () => {
     const world = new EngineWorld({ input: { list: ['a', 'b', 'c'] } });
     world.downstream.tools['up'] = async (args) => {
       await world.clock.sleep(args['v'] === 'a' ? 100 : 1);
-      return text(String(args['v']).toUpperCase());
+      return text(JSON.stringify(args['v']).toUpperCase());
     };
     await world.run(
       definitionOf([
@@ -24,7 +24,7 @@ describe('foreach', () => {
         },
       ]),
     );
-    expect(world.result('each')?.output).toEqual([{ v: '0-A' }, { v: '1-B' }, { v: '2-C' }]);
+    expect(world.result('each')?.output).toEqual([{ v: '0-"A"' }, { v: '1-"B"' }, { v: '2-"C"' }]);
     expect(world.ledger).toContain('each[2]/two completed');
   });
 

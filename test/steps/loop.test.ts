@@ -1,13 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import { crashEverywhere } from '../support/crash-everywhere.ts';
-import { definitionOf, EngineWorld, structured, text, toolError } from '../support/engine-world.ts';
+import { definitionOf, EngineWorld, structured, text, toolError, type PlainStep } from '../support/engine-world.ts';
 
-const poll = (more: object = {}): { id: string; type: string } => ({
+const poll = (more: object = {}): PlainStep => ({
   id: 'poll',
   type: 'loop',
-  ...{ max_iterations: 10, delay_seconds: 2, until: "{{step_check.output}} contains 'Ready'" },
+  max_iterations: 10,
+  delay_seconds: 2,
+  until: "{{step_check.output}} contains 'Ready'",
   ...more,
-  ...{ steps: [{ id: 'check', action: 'page' }] },
+  steps: [{ id: 'check', action: 'page' }],
 });
 
 describe('loop', () => {

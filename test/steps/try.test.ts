@@ -7,7 +7,7 @@ const safely = (more: object = {}): PlainStep => ({
   type: 'try',
   steps: [
     { id: 'risky', action: 'risky' },
-    { id: 'then', action: 'then' },
+    { id: 'next', action: 'next' },
   ],
   catch: [
     { match: ['timeout'], steps: [{ id: 'late', action: 'late' }] },
@@ -36,7 +36,7 @@ describe('try', () => {
   it('runs body and finally; the output is that of the body', async () => {
     const world = new EngineWorld();
     await world.run(definitionOf([safely(), { id: 'c', type: 'set', values: { caught: '{{safely.caught}}' } }]));
-    expect(world.called).toEqual(['risky', 'then', 'last']);
+    expect(world.called).toEqual(['risky', 'next', 'last']);
     expect(world.result('safely')?.output).toEqual({ echo: {} });
     expect(world.result('c')?.output).toEqual({ caught: null });
   });
@@ -83,16 +83,16 @@ describe('try', () => {
   it('leaves finally to the clean-up when the task is cancelled', async () => {
     const world = new EngineWorld();
     const controller = new AbortController();
-    world.downstream.tools['then'] = () => {
+    world.downstream.tools['next'] = () => {
       controller.abort(new Error('cancelled'));
       return new Promise(() => undefined);
     };
     const definition = definitionOf([safely()]);
     await expect(world.run(definition, { signal: controller.signal })).rejects.toThrow('cancelled');
-    expect(world.called).toEqual(['risky', 'then']);
+    expect(world.called).toEqual(['risky', 'next']);
     expect(world.needsCleanUp(definition)).toBe(true);
     await world.cleanUp(definition);
-    expect(world.called).toEqual(['risky', 'then', 'last']);
+    expect(world.called).toEqual(['risky', 'next', 'last']);
     expect(world.ledger.at(-1)).toBe('cleanup/safely/last completed');
     await world.cleanUp(definition);
     expect(world.called).toHaveLength(3);

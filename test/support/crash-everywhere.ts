@@ -1,7 +1,6 @@
-import { createHash } from 'node:crypto';
 import { expect } from 'vitest';
 import type { Definition } from '../../src/definition/model.ts';
-import type { EngineWorld } from './engine-world.ts';
+import { EngineWorld } from './engine-world.ts';
 import { Crash } from './memory-journal.ts';
 
 /** Paths with their results, whatever the order in which branches ended. */
@@ -12,7 +11,7 @@ function results(world: EngineWorld): readonly string[] {
 }
 
 function callsOf(world: EngineWorld, path: string): number {
-  const key = createHash('sha256').update(`${world.task.taskId}/${path}`).digest('hex');
+  const key = EngineWorld.keyOf(world.task.taskId, path);
   return world.downstream.calls.filter((call) => call.key === key).length;
 }
 

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { JsonObject, JsonValue } from '../../src/core/json.ts';
 import { silentLogger } from '../../src/core/logger.ts';
 import type { Outcome, ToolResult } from '../../src/core/outcome.ts';
@@ -116,6 +117,11 @@ export class EngineWorld {
     this.clock = new ManualClock({ auto: options.auto ?? true });
     this.#limits = options.limits ?? {};
     this.task = { taskId: 'task-1', createdAt: this.clock.now(), input: options.input ?? {}, saved: {}, depth: 0 };
+  }
+
+  /** The idempotency key of a step path, as the engine is documented to make it. */
+  static keyOf(taskId: string, path: string): string {
+    return createHash('sha256').update(`${taskId}/${path}`).digest('hex');
   }
 
   /** Runs (or resumes) the definition on the journal so far. The promise rejects with `Crash` when `crash` says so. */

@@ -1,0 +1,227 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { crashEverywhere } from '../support/crash-everywhere.ts';
+import { definitionOf, EngineWorld, text, toolError, type PlainStep } from '../support/engine-world.ts';
+import { Crash } from '../support/memory-journal.ts';
+
+/** A tree of step kinds without ids; they are given in document order afterwards. */
+type Shape = { readonly kind: string; readonly seed: number; readonly lists: readonly (readonly Shape[])[] };
+
+const LEAVES = ['ok', 'ok', 'flaky', 'bad', 'set', 'wait', 'emit', 'skipped', 'ask', 'unsafe', 'succeed'];
+const BLOCKS = [
+  'sequence',
+  'parallel',
+  'collect',
+  'loop',
+  'foreach',
+  'foreach_collect',
+  'try',
+  'switch',
+  'graph',
+  'handled',
+  'undone',
+];
+
+const shape: fc.Arbitrary<Shape> = fc.letrec<{ node: Shape; leaf: Shape; block: Shape }>((tie) => ({
+  leaf: fc.record({ kind: fc.constantFrom(...LEAVES), seed: fc.nat(7), lists: fc.constant([]) }),
+  block: fc.record({
+    kind: fc.constantFrom(...BLOCKS),
+    seed: fc.nat(7),
+    lists: fc.array(fc.array(tie('node'), { minLength: 1, maxLength: 3 }), { minLength: 3, maxLength: 3 }),
+  }),
+  node: fc.oneof({ maxDepth: 3, depthSize: 'small', withCrossShrink: true }, tie('leaf'), tie('block')),
+})).node;
+
+/** Steps whose outcome does not depend on timing: what runs at the same time as something else never fails the block and never ends the task. */
+class Grower {
+  #next = 0;
+  readonly targets: PlainStep[] = [];
+
+  list(shapes: readonly Shape[], calm: boolean): readonly PlainStep[] {
+    return shapes.map((one) => this.step(one, calm));
+  }
+
+  step({ kind, seed, lists }: Shape, calm: boolean): PlainStep {
+    const id = `s${this.#next}`;
+    this.#next += 1;
+    const [first = [], second = [], third = []] = lists;
+    switch (kind) {
+      case 'ok':
+        return {
+          id,
+          action: 'ok',
+          arguments: { v: `{{variables.global.g}} {{item}}` },
+          save_output_to: `variables.global.g${seed}`,
+        };
+      case 'unsafe':
+        return { id, action: 'ok', idempotent: false, on_interrupt: 'retry' };
+      case 'flaky':
+        return { id, action: 'flaky', retry: { max_attempts: 3, delay_seconds: seed } };
+      case 'bad':
+        return {
+          id,
+          action: 'bad',
+          retry: { max_attempts: 1 + (seed % 2) },
+          ...(seed > 5 ? { can_fail_safely: true } : {}),
+        };
+      case 'set':
+        return {
+          id,
+          type: 'set',
+          values: { n: seed },
+          assign: { [`variables.output.${id}`]: seed, 'variables.saved.last': id },
+        };
+      case 'wait':
+        return { id, type: 'wait', seconds: seed };
+      case 'emit':
+        return { id, type: 'emit', message: `at ${id}` };
+      case 'skipped':
+        return { id, action: 'never', when: `${seed} > 90` };
+      case 'ask':
+        return { id, type: 'elicit', message: 'ok?', schema: {}, on_decline: 'continue' };
+      case 'succeed':
+        return { id, type: 'succeed', when: calm ? 'false' : `${seed} > 5`, output: { at: id } };
+      case 'sequence':
+        return { id, type: 'group', steps: this.list(first, calm) };
+      case 'parallel':
+      case 'collect':
+        return {
+          id,
+          type: 'parallel',
+          on_error: 'collect',
+          branches: { a: this.list(first, true), b: this.list(second, true) },
+        };
+      case 'loop':
+        return {
+          id,
+          type: 'loop',
+          max_iterations: 1 + (seed % 3),
+          delay_seconds: seed % 2,
+          steps: this.list(first, calm),
+        };
+      case 'foreach':
+        return { id, type: 'foreach', items: ['x', 'y'].slice(0, 1 + (seed % 2)), steps: this.list(first, calm) };
+      case 'foreach_collect':
+        return {
+          id,
+          type: 'foreach',
+          items: ['x', 'y', 'z'],
+          max_concurrency: 2,
+          on_item_error: 'collect',
+          steps: this.list(first, true),
+        };
+      case 'try':
+        return {
+          id,
+          type: 'try',
+          steps: this.list(first, calm),
+          catch: [{ match: seed > 3 ? ['tool_error'] : ['other'], steps: this.list(second, calm) }],
+          ...(seed % 2 === 0 ? { finally: this.list(third, calm) } : {}),
+        };
+      case 'switch':
+        return {
+          id,
+          type: 'switch',
+          cases: [{ when: `${seed} > 3`, steps: this.list(first, calm) }],
+          default: this.list(second, calm),
+        };
+      case 'graph': {
+        const steps = [...this.list(first, true), ...this.list(second, true)];
+        const last = steps.at(-1);
+        const graph = steps.map((step) => (step === last ? { ...step, depends_on: [steps[0]?.id ?? ''] } : step));
+        return { id, type: 'group', steps: steps.length > 1 ? graph : steps };
+      }
+      case 'handled': {
+        const target = this.step({ kind: 'set', seed, lists: [] }, calm);
+        this.targets.push(target);
+        return { id, type: 'group', on_error: target.id, steps: this.list(first, calm) };
+      }
+      default:
+        return {
+          id,
+          action: 'ok',
+          compensate: { id: `${id}_undo`, type: 'tool', server: 's', action: 'undo', arguments: { item: '{{item}}' } },
+        };
+    }
+  }
+}
+
+function makeWorld(): EngineWorld {
+  const world = new EngineWorld();
+  world.downstream.tools['ok'] = () => text('ok');
+  world.downstream.tools['bad'] = () => toolError('no');
+  // Fails as long as the step has no failed attempt behind it: the same in whichever process it runs.
+  world.downstream.tools['flaky'] = (_args, context) => {
+    const failed = world.journal
+      .entries()
+      .some((entry) => entry.type === 'attempt_failed' && keyOf(world, entry.path) === context.idempotencyKey);
+    return failed ? text('ok') : toolError('busy');
+  };
+  world.autoAnswer = () => ({ action: 'decline' });
+  return world;
+}
+
+const keys = new Map<string, string>();
+function keyOf(world: EngineWorld, path: string): string {
+  const known = keys.get(path);
+  if (known !== undefined) return known;
+  const key = EngineWorld.keyOf(world.task.taskId, path);
+  keys.set(path, key);
+  return key;
+}
+
+function definitionFrom(shapes: readonly Shape[], seed: number): ReturnType<typeof definitionOf> {
+  const grower = new Grower();
+  const steps = grower.list(shapes, false);
+  return definitionOf([...steps, ...grower.targets], {
+    ...(seed % 3 === 0 ? { finally: [{ id: 'fin', type: 'set', values: {} }] } : {}),
+    ...(seed % 2 === 0 ? { output: { g: '{{variables.global.g1}}', last: '{{saved.last}}' } } : {}),
+  });
+}
+
+describe('a random tree of step kinds', () => {
+  it(
+    'gives the same outcome and the same checkpoints whenever it is killed (D3, E2, E3)',
+    { timeout: 120_000 },
+    async () => {
+      let crashes = 0;
+      await fc.assert(
+        fc.asyncProperty(fc.array(shape, { minLength: 1, maxLength: 3 }), fc.nat(5), async (shapes, seed) => {
+          crashes += await crashEverywhere(makeWorld, definitionFrom(shapes, seed));
+        }),
+        { numRuns: 60, endOnFailure: false },
+      );
+      expect(crashes).toBeGreaterThan(500);
+    },
+  );
+
+  it('gives the same outcome when it is killed again and again', { timeout: 120_000 }, async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(shape, { minLength: 1, maxLength: 3 }),
+        fc.nat(5),
+        fc.array(fc.boolean(), { minLength: 1 }),
+        async (shapes, seed, whens) => {
+          const definition = definitionFrom(shapes, seed);
+          const calm = makeWorld();
+          const expected = await calm.run(definition);
+          const world = makeWorld();
+          // Each life makes two appends and dies at the second, so that every life gets on.
+          for (let life = 0; life <= calm.journal.appends; life += 1) {
+            const when = whens[life % whens.length] === true ? 'before' : 'after';
+            try {
+              const end = await world.run(definition, { crash: { at: 2, when } });
+              expect(end.outcome).toEqual(expected.outcome);
+              return;
+            } catch (error) {
+              if (!(error instanceof Crash)) throw error;
+            }
+          }
+          const end = await world.run(definition);
+          expect(end.outcome).toEqual(expected.outcome);
+        },
+      ),
+      { numRuns: 60 },
+    );
+  });
+});

@@ -1,0 +1,255 @@
+import { describe, expect, it } from 'vitest';
+import { crashEverywhere } from '../../support/crash-everywhere.ts';
+import { definitionOf, EngineWorld, text, toolError, type PlainStep } from '../../support/engine-world.ts';
+
+describe('the result of a workflow', () => {
+  const step = { id: 'a', type: 'set', values: { n: 1 } };
+
+  it('is `output` if given, else variables.output if declared or written, else the last output', async () => {
+    const outputOf = async (steps: readonly PlainStep[], more: object = {}): Promise<unknown> => {
+      const end = await new EngineWorld().run(definitionOf(steps, more));
+      return end.outcome.kind === 'result' ? end.outcome.result : end.outcome;
+    };
+    expect(await outputOf([step], { output: { got: '{{a.output.n}}' } })).toEqual({
+      content: [{ type: 'text', text: '{"got":1}' }],
+      structuredContent: { got: 1 },
+    });
+    expect(
+      await outputOf([step], { variables: { input: {}, output: { n: null }, global: {}, saved: {} } }),
+    ).toMatchObject({ structuredContent: { n: null } });
+    expect(await outputOf([{ ...step, save_output_to: 'variables.output.x' }])).toMatchObject({
+      structuredContent: { x: { n: 1 } },
+    });
+    expect(await outputOf([step, { id: 'b', action: 'b', when: 'false' }])).toMatchObject({
+      structuredContent: { result: { n: 1 } },
+    });
+    expect(await outputOf([step], { output: '{{a.output.n}}' })).toMatchObject({ structuredContent: { result: 1 } });
+  });
+
+  it('can have content blocks of its own, and be an error by a template', async () => {
+    const world = new EngineWorld();
+    world.downstream.tools['pic'] = () => ({ content: [{ type: 'image', data: 'AA==', mimeType: 'image/png' }] });
+    const end = await world.run(
+      definitionOf([{ id: 'p', action: 'pic' }], {
+        output: { ok: false },
+        result: {
+          content: [{ type: 'text', text: 'ok: {{output.ok}}' }, '{{p.content}}' as never],
+          is_error: '{{output.ok}}',
+        },
+      }),
+    );
+    expect(end.outcome).toMatchObject({
+      result: { content: [{ type: 'text', text: 'ok: false' }, { type: 'image' }], structuredContent: { ok: false } },
+    });
+    expect(end.outcome).not.toHaveProperty('result.isError');
+    const failed = await new EngineWorld().run(definitionOf([step], { result: { is_error: '{{a.output.n}}' } }));
+    expect(failed.outcome).toMatchObject({ result: { isError: true }, failure: { code: 'tool_error' } });
+  });
+
+  it('must fit output_schema', async () => {
+    const output_schema = { type: 'object', properties: { n: { type: 'string' } }, required: ['n'] };
+    const end = await new EngineWorld().run(definitionOf([step], { output: { n: '{{a.output.n}}' }, output_schema }));
+    expect(end.outcome).toMatchObject({ result: { isError: true }, failure: { code: 'invalid_output' } });
+  });
+});
+
+describe('timeout_seconds of a workflow', () => {
+  const definition = definitionOf([{ id: 'a', type: 'wait', seconds: 100 }], {
+    timeout_seconds: 10,
+    on_error: 'alert',
+    finally: [{ id: 'z', type: 'tool', server: 's', action: 'z' }],
+  });
+  const withAlert = {
+    ...definition,
+    steps: [...definition.steps, { id: 'alert', type: 'tool', server: 's', action: 'alert' }],
+  };
+
+  it('stops the steps, then on_error and finally run', async () => {
+    const world = new EngineWorld();
+    const end = await world.run(withAlert);
+    expect(end.outcome).toMatchObject({ failure: { code: 'timeout' } });
+    expect(world.called).toEqual(['alert', 'z']);
+    expect(world.clock.monotonic()).toBe(10_000);
+    expect(await crashEverywhere(() => new EngineWorld(), withAlert)).toBe(6);
+  });
+
+  it('counts from the creation of the task, downtime included', async () => {
+    const world = new EngineWorld();
+    world.clock.setWall(world.clock.now() + 60_000);
+    await world.run(withAlert);
+    expect(world.clock.monotonic()).toBe(0);
+  });
+});
+
+describe('budget', () => {
+  it('of tool calls counts every attempt, also those before a restart, and tells the use', async () => {
+    const definition = definitionOf([{ id: 'a', action: 'bad', retry: { max_attempts: 5, delay_seconds: 1 } }], {
+      budget: { tool_calls: 3 },
+    });
+    const make = (): EngineWorld => {
+      const world = new EngineWorld();
+      world.downstream.tools['bad'] = () => toolError('no');
+      return world;
+    };
+    const world = make();
+    const end = await world.run(definition);
+    expect(world.called).toHaveLength(3);
+    expect(end.outcome).toMatchObject({
+      failure: { code: 'budget_exceeded' },
+      result: { _meta: { 'dev.mcp-workflow/usage': { tool_calls: 3 } } },
+    });
+    const restarted = make();
+    await expect(restarted.run(definition, { crash: { at: 2, when: 'after' } })).rejects.toThrow('died');
+    await restarted.run(definition);
+    expect(restarted.called).toHaveLength(3);
+  });
+
+  it('of bytes and of seconds', async () => {
+    const world = new EngineWorld();
+    world.downstream.tools['big'] = () => text('x'.repeat(1000));
+    const big = await world.run(definitionOf([{ id: 'a', action: 'big' }], { budget: { bytes: 500 } }));
+    expect(big.outcome).toMatchObject({ failure: { code: 'budget_exceeded', step: 'a' } });
+    const long = await new EngineWorld().run(
+      definitionOf([{ id: 'a', type: 'wait', seconds: 9 }], { budget: { seconds: 3 } }),
+    );
+    expect(long.outcome).toMatchObject({ failure: { code: 'budget_exceeded' } });
+  });
+});
+
+describe('limits', () => {
+  it('of steps and of output bytes are failures of the task', async () => {
+    const steps = Array.from({ length: 4 }, (_, index) => ({ id: `s${index}`, type: 'set', values: {} }));
+    const many = await new EngineWorld({ limits: { stepsPerTask: 3 } }).run(definitionOf(steps));
+    expect(many.outcome).toMatchObject({ failure: { code: 'limit_exceeded' } });
+    const world = new EngineWorld({ limits: { outputBytes: 100 } });
+    world.downstream.tools['big'] = () => text('x'.repeat(101));
+    const big = await world.run(definitionOf([{ id: 'a', action: 'big', retry: { max_attempts: 3 } }]));
+    expect(big.outcome).toMatchObject({ failure: { code: 'limit_exceeded', step: 'a' } });
+    expect(world.called).toHaveLength(1);
+  });
+});
+
+describe('compensate', () => {
+  const undo = (id: string, more: object = {}): object => ({
+    id: `undo_${id}`,
+    type: 'tool',
+    server: 's',
+    action: `undo_${id}`,
+    ...more,
+  });
+  const saga = definitionOf([
+    { id: 'a', action: 'a', compensate: undo('a', { arguments: { of: '{{a.output.echo}}' } }) },
+    {
+      id: 'each',
+      type: 'foreach',
+      items: ['x', 'y'],
+      steps: [{ id: 'b', action: 'b', compensate: undo('b', { arguments: { item: '{{item}}' } }) }],
+    },
+    { id: 'c', action: 'bad', compensate: undo('c') },
+  ]);
+  const make = (...more: readonly string[]): EngineWorld => {
+    const world = new EngineWorld();
+    for (const tool of ['bad', ...more]) world.downstream.tools[tool] = () => toolError('no');
+    return world;
+  };
+
+  it('undoes what had succeeded, the last first, with the names of its place, and reports it', async () => {
+    const world = make();
+    const end = await world.run(saga);
+    expect(world.called).toEqual(['a', 'b', 'b', 'bad', 'undo_b', 'undo_b', 'undo_a']);
+    expect(world.downstream.calls.slice(4).map((call) => call.args)).toEqual([
+      { item: 'y' },
+      { item: 'x' },
+      { of: {} },
+    ]);
+    expect(world.ledger.slice(-3)).toEqual([
+      'cleanup/each[1]/undo_b completed',
+      'cleanup/each[0]/undo_b completed',
+      'cleanup/undo_a completed',
+    ]);
+    expect(end.outcome).toMatchObject({
+      failure: { step: 'c' },
+      result: {
+        _meta: {
+          'dev.mcp-workflow/compensation': [
+            { step: 'b', by: 'undo_b', status: 'completed' },
+            { step: 'b' },
+            { step: 'a' },
+          ],
+        },
+      },
+    });
+    expect(await crashEverywhere(make, saga)).toBe(16);
+  });
+
+  it('goes on when one fails, and says so', async () => {
+    const world = make('undo_b');
+    const end = await world.run(saga);
+    expect(world.called.slice(-1)).toEqual(['undo_a']);
+    expect(end.warnings).toEqual(["compensation of step 'b': step 'undo_b' failed (tool_error): no"]);
+  });
+
+  it('runs after a cancel as clean-up, then finally, each once', async () => {
+    const world = make();
+    const controller = new AbortController();
+    const definition = { ...saga, finally: [{ id: 'z', type: 'tool', server: 's', action: 'z' }] };
+    world.downstream.tools['bad'] = () => {
+      controller.abort(new Error('cancelled'));
+      return new Promise(() => undefined);
+    };
+    await expect(world.run(definition, { signal: controller.signal })).rejects.toThrow('cancelled');
+    expect(world.needsCleanUp(definition)).toBe(true);
+    await world.cleanUp(definition);
+    await world.cleanUp(definition);
+    expect(world.called.slice(4)).toEqual(['undo_b', 'undo_b', 'undo_a', 'z']);
+    expect(world.ledger.at(-1)).toBe('cleanup/z completed');
+  });
+
+  it('has nothing to do when nothing that can be undone had finished', async () => {
+    const world = make();
+    world.downstream.tools['a'] = () => toolError('no');
+    await world.run(saga);
+    expect(world.called).toEqual(['a']);
+    expect(world.needsCleanUp(saga)).toBe(false);
+  });
+});
+
+describe('progress', () => {
+  it('has a phase for each top-level step, floor percent that never goes back, and says where it stands', async () => {
+    const world = new EngineWorld();
+    await world.run(
+      definitionOf([
+        { id: 'a', action: 'a' },
+        { id: 'l', type: 'loop', max_iterations: 2, steps: [{ id: 'b', action: 'b' }] },
+        { id: 'c', action: 'c' },
+      ]),
+    );
+    const percents = world.progress.map((progress) => progress.percent);
+    expect(percents).toEqual(percents.toSorted((x, y) => x - y));
+    expect(new Set(percents)).toEqual(new Set([0, 33, 66, 100]));
+    expect(world.progress.map((progress) => progress.message)).toContain('step 2 of 3: b (iteration 2 of l)');
+    expect(world.progress.at(-1)?.phases.map((phase) => [phase.name, phase.status])).toEqual([
+      ['a', 'completed'],
+      ['l', 'completed'],
+      ['c', 'completed'],
+    ]);
+  });
+
+  it('has the phases that the steps name, in order of appearance', async () => {
+    const world = new EngineWorld();
+    world.downstream.tools['bad'] = () => toolError('no');
+    await world.run(
+      definitionOf([
+        { id: 'a', action: 'a', phase: 'get' },
+        { id: 'b', action: 'b', phase: 'get' },
+        { id: 'c', type: 'group', steps: [{ id: 'd', action: 'bad', phase: 'check' }] },
+        { id: 'e', action: 'e', phase: 'report' },
+      ]),
+    );
+    expect(world.progress.at(-1)?.phases.map((phase) => [phase.name, phase.status])).toEqual([
+      ['get', 'completed'],
+      ['check', 'failed'],
+      ['report', 'pending'],
+    ]);
+  });
+});

@@ -74,12 +74,24 @@ const parse: (source: string) => Parsed = memoByText((source): Parsed => {
     const library = require('jsonata') as typeof jsonata;
     const { timeoutMs: timeout, stack, sequence } = JSONATA_LIMITS;
     const expression = library(source, { timeout, stack, sequence, RegexEngine: NoRegExp as RegExpConstructor });
+    // The library looks for this hook after every part; it costs time, so only expressions that can build texts get it.
+    if (BUILDS_TEXT.test(source)) Reflect.apply(expression.assign, expression, [AFTER_EACH, refuseLongText]);
     const forbidden = findForbidden(expression.ast());
     return forbidden === undefined ? { expression } : { problem: forbidden };
   } catch (error) {
     return { problem: thrownText(error) };
   }
 });
+
+const BUILDS_TEXT = /&|\$(?:join|replace|string)\b/;
+const AFTER_EACH = Symbol.for('jsonata.__evaluate_exit');
+
+/** Texts can double with every step; stopped before anything walks through one. */
+function refuseLongText(_expression: unknown, _input: unknown, _environment: unknown, result: unknown): void {
+  if (typeof result === 'string' && result.length > JSONATA_LIMITS.outputLength) {
+    throw new Error(`a text is larger than ${JSONATA_LIMITS.outputLength} characters`);
+  }
+}
 
 /** A second lock: the tree was searched for regular expressions already. */
 const NoRegExp: unknown = function refuse(): never {

@@ -29,6 +29,7 @@ export function readYaml(text: string): SourceDocument {
     // `silent` would also hide that there is a second document.
     logLevel: 'error',
     merge: false,
+    resolveKnownTags: false,
   });
   const reader = new YamlReader(document);
   for (const error of document.errors) reader.build.problem(syntaxProblem(error.pos[0], error.code, error.message));

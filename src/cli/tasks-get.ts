@@ -80,7 +80,7 @@ function headRows(view: TaskView, now: number): readonly (readonly string[])[] {
   const rows = [
     ['task', view.taskId],
     ['workflow', `${view.workflow} (definition ${view.digest.slice(0, 12)})`],
-    ['state', `${view.status}: ${view.statusMessage}`],
+    ['state', view.statusMessage === view.status ? view.status : `${view.status}: ${view.statusMessage}`],
     [
       'created',
       `${isoTime(view.createdAt)}${view.endedAt === undefined ? '' : `, ended ${isoTime(view.endedAt)}`} (${took})`,

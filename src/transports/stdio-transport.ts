@@ -21,6 +21,8 @@ export class PipeTransport implements Transport {
   readonly #write: (text: string) => boolean;
   #parts: Buffer[] = [];
   #size = 0;
+  #lines: string[] = [];
+  #flushed: Promise<void> | undefined;
   #closed = false;
 
   /**
@@ -47,8 +49,20 @@ export class PipeTransport implements Transport {
   /** Resolves when the stream takes more. Rejects when the pipe is closed or breaks. */
   send(message: JSONRPCMessage): Promise<void> {
     if (this.#closed) return Promise.reject(new Error('the pipe is closed'));
-    if (this.#write(`${JSON.stringify(message)}\n`)) return Promise.resolve();
-    return new Promise((resolve, reject) => {
+    this.#lines.push(`${JSON.stringify(message)}\n`);
+    // Answers that are ready in the same turn are one write: a system call costs more than most requests.
+    this.#flushed ??= new Promise((resolve, reject) => {
+      process.nextTick(() => this.#flush().then(resolve, reject));
+    });
+    return this.#flushed;
+  }
+
+  async #flush(): Promise<void> {
+    const text = this.#lines.join('');
+    this.#lines = [];
+    this.#flushed = undefined;
+    if (text === '' || this.#write(text)) return;
+    await new Promise<void>((resolve, reject) => {
       const settle = (error?: Error): void => {
         this.#output.off('drain', settle);
         this.#output.off('close', settle);
@@ -65,6 +79,7 @@ export class PipeTransport implements Transport {
   close(): Promise<void> {
     if (this.#closed) return Promise.resolve();
     this.#closed = true;
+    this.#flush().catch(() => undefined);
     this.#input.off('data', this.#onData);
     this.#input.off('end', this.#onEnd);
     this.#input.off('close', this.#onEnd);

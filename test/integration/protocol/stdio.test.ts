@@ -67,6 +67,24 @@ describe('2025-11-25 over a pipe', () => {
     expect(result._meta?.['io.modelcontextprotocol/related-task']).toEqual({ taskId: created.task.taskId });
   });
 
+  test('closing answers a waiting call with its task before the pipe is let go, and the task goes on', async () => {
+    const deps = protocolDeps();
+    let started = (): void => undefined;
+    const running = new Promise<void>((resolve) => {
+      started = resolve;
+    });
+    deps.publish('endless', () => {
+      started();
+      return new Promise(() => undefined);
+    });
+    const { client, front } = await connect(deps);
+    const call = client.callTool({ name: 'endless', arguments: {} });
+    await running;
+    await front.close();
+    expect((await call).structuredContent).toMatchObject({ task: { status: 'working' } });
+    expect((await deps.tasks.list({ principal: 'local' })).tasks[0]?.status).toBe('working');
+  });
+
   test('the front closes as soon as its input ends, although a run is going on', async () => {
     const deps = protocolDeps();
     deps.publish('endless', () => new Promise(() => undefined));

@@ -7,9 +7,8 @@ import type { Clock } from '../core/clock.ts';
 import { stepFailure } from '../core/failure.ts';
 import { limitedBody, limitedEvents } from './http-body.ts';
 import { InboundGate } from './inbound-gate.ts';
-import { wrapTaskAnswer } from './remote-task.ts';
 import { PatientFetch } from './patient-fetch.ts';
-import type { ServerTransport } from './server-transport.ts';
+import { deliver, type ServerTransport } from './server-transport.ts';
 
 /** Tells our `fetch` which request a POST belongs to; taken off before anything is sent. */
 const CORRELATION_HEADER = 'x-mcp-workflow-request';
@@ -47,9 +46,11 @@ interface Exchange {
  * can no longer come (stream ended, empty answer, refused) fails at once instead of at its deadline.
  */
 export class HttpTransport implements ServerTransport {
+  heard = 0;
   onclose?: () => void;
   onerror?: (error: Error) => void;
   onmessage?: (message: JSONRPCMessage) => void;
+  onprogress?: (params: { readonly [key: string]: unknown }) => void;
   /** A request is cancelled by ending its stream where the protocol generation says so. */
   readonly hasPerRequestStream = true;
   private readonly inner: StreamableHTTPClientTransport;
@@ -66,7 +67,7 @@ export class HttpTransport implements ServerTransport {
       fetch: (url, init) => this.fetch(url, init),
     });
     this.inner.onmessage = (message: JSONRPCMessage) => {
-      if (this.gate.admit(message)) this.onmessage?.(wrapTaskAnswer(message));
+      if (this.gate.admit(message)) deliver(message, this);
     };
     this.inner.onerror = (error) => this.onerror?.(error);
     this.inner.onclose = () => {

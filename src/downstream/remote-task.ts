@@ -18,8 +18,11 @@ export type RemoteTaskHandle = {
   readonly pollMs: number;
 };
 
+/** One request: `progressToken` goes into its `_meta` when the caller wants to hear of its progress. */
+export type Send<R> = (session: Session, options: RequestOptions, progressToken: string | undefined) => Promise<R>;
+
 /** Sends one request with everything a request needs: a live session, a deadline, its failure in our words. */
-export type Requester = <R>(send: (session: Session, options: RequestOptions) => Promise<R>) => Promise<R>;
+export type Requester = <R>(send: Send<R>) => Promise<R>;
 
 export const TASKS_EXTENSION = 'io.modelcontextprotocol/tasks';
 

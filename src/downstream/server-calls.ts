@@ -10,7 +10,7 @@ import { Connection } from './connection.ts';
 import { DeadlinePassed, withDeadline } from './deadline.ts';
 import { refusalIn, toStepFailure } from './failures.ts';
 import { RateLimit } from './rate-limit.ts';
-import { followTask, readHandle, taskIn, type RemoteTaskHandle, type Requester } from './remote-task.ts';
+import { followTask, readHandle, taskIn, type RemoteTaskHandle, type Requester, type Send } from './remote-task.ts';
 import { jsonObjects, promptResultSchema, resourceResultSchema, toolResultSchema, toToolResult } from './results.ts';
 import type { ServerConfig } from './server-config.ts';
 import { NO_TIMEOUT, type Session, type SessionDeps } from './session.ts';
@@ -72,11 +72,11 @@ export class ServerCalls {
 
   readResource(uri: string, context: CallContext): Promise<{ readonly contents: readonly JsonObject[] }> {
     const words: CallWords = { what: `resource '${uri}'`, method: 'resources/read' };
-    const params = { uri, _meta: meta(context) };
     return this.call(words, context, async (request) => {
-      const answer = await request((session, options) =>
-        session.client.request({ method: 'resources/read', params }, resourceResultSchema, options),
-      );
+      const answer = await request((session, options, token) => {
+        const params = { uri, _meta: meta(context, token) };
+        return session.client.request({ method: 'resources/read', params }, resourceResultSchema, options);
+      });
       return { contents: jsonObjects(answer.contents) };
     });
   }
@@ -87,11 +87,11 @@ export class ServerCalls {
     context: CallContext,
   ): Promise<{ readonly description?: string; readonly messages: readonly JsonObject[] }> {
     const words: CallWords = { what: `prompt '${name}'`, method: 'prompts/get' };
-    const params = { name, arguments: asPromptArguments(args), _meta: meta(context) };
     return this.call(words, context, async (request) => {
-      const answer = await request((session, options) =>
-        session.client.request({ method: 'prompts/get', params }, promptResultSchema, options),
-      );
+      const answer = await request((session, options, token) => {
+        const params = { name, arguments: asPromptArguments(args), _meta: meta(context, token) };
+        return session.client.request({ method: 'prompts/get', params }, promptResultSchema, options);
+      });
       return {
         ...(answer.description === undefined ? {} : { description: answer.description }),
         messages: jsonObjects(answer.messages),
@@ -106,15 +106,11 @@ export class ServerCalls {
     context: CallContext,
     request: Requester,
   ): Promise<ToolResult | RemoteTaskHandle> {
-    const answer = await request(async (session, options) => {
+    const answer = await request(async (session, options, token) => {
       const facts = await this.findTool(session, tool, options.signal ?? context.signal);
       const task = asTask(session, facts, context) ? { task: {} } : {};
-      return sendToolCall(
-        session.client,
-        facts,
-        { name: tool, arguments: args, ...task, _meta: meta(context) },
-        options,
-      );
+      const params = { name: tool, arguments: args, ...task, _meta: meta(context, token) };
+      return sendToolCall(session.client, facts, params, options);
     });
     const handle = taskIn(answer);
     if (handle === undefined) return toToolResult(answer);
@@ -151,17 +147,13 @@ export class ServerCalls {
     }
   }
 
-  private async request<R>(
-    words: CallWords,
-    context: CallContext,
-    send: (session: Session, options: RequestOptions) => Promise<R>,
-    mayRepeat: boolean,
-  ): Promise<R> {
+  private async request<R>(words: CallWords, context: CallContext, send: Send<R>, mayRepeat: boolean): Promise<R> {
     const session = await this.connection.ready(context.signal);
     const { timeoutSeconds, name } = this.config;
+    const token = context.onProgress === undefined ? undefined : session.listenProgress(context.onProgress);
     try {
       const answer = await withDeadline(this.deps.clock, timeoutSeconds * 1000, context.signal, (signal) =>
-        send(session, requestOptions(signal, context)),
+        send(session, { signal, timeout: NO_TIMEOUT }, token),
       );
       this.connection.succeeded();
       // Secrets that a server repeats stay inside.
@@ -180,21 +172,25 @@ export class ServerCalls {
       }
       const { redactor, endReason } = session;
       throw toStepFailure(error, { ...words, server: name, redactor, endReason });
+    } finally {
+      if (token !== undefined) session.forgetProgress(token);
     }
   }
 
   /**
-   * After a call without an answer: a child process that does not even answer a ping, with nothing else in flight, is stopped, so
+   * After a call without an answer: a child process that sends nothing at all, not even the answer to a ping, with nothing else in flight, is stopped, so
    * that the next call gets a fresh one. What it may still be doing is for a call that has already failed.
    */
   private async restartIfHung(session: Session): Promise<void> {
     if (this.config.kind !== 'stdio') return;
     const seconds = Math.min(PING_SECONDS, this.config.timeoutSeconds);
     const never = new AbortController().signal;
+    const { heard } = session;
     try {
       await withDeadline(this.deps.clock, seconds * 1000, never, (signal) => session.ping(signal));
     } catch (error) {
-      if (!(error instanceof DeadlinePassed) || session.isOver || this.turnstile.load.inside > 0) return;
+      if (!(error instanceof DeadlinePassed) || session.isOver || session.heard > heard) return;
+      if (this.turnstile.load.inside > 0) return;
       this.deps.logger.warn(
         { pid: session.pid },
         'the server hangs: it is stopped and will be started again when it is needed',
@@ -265,26 +261,8 @@ function mirrorsArguments(facts: ToolFacts): boolean {
   return JSON.stringify(facts.inputSchema).includes('"x-mcp-header"');
 }
 
-function requestOptions(signal: AbortSignal, context: CallContext): RequestOptions {
-  const { onProgress } = context;
-  return {
-    signal,
-    timeout: NO_TIMEOUT,
-    ...(onProgress === undefined
-      ? {}
-      : {
-          onprogress: ({ progress, total, message }) =>
-            onProgress({
-              progress,
-              ...(total === undefined ? {} : { total }),
-              ...(message === undefined ? {} : { message }),
-            }),
-        }),
-  };
-}
-
-function meta(context: CallContext): JsonObject {
-  return { [IDEMPOTENCY_META_KEY]: context.idempotencyKey };
+function meta(context: CallContext, progressToken: string | undefined): JsonObject {
+  return { [IDEMPOTENCY_META_KEY]: context.idempotencyKey, ...(progressToken === undefined ? {} : { progressToken }) };
 }
 
 /** Prompt arguments are strings on the wire: anything else is sent as its JSON text. */

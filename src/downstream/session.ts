@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { Clock } from '../core/clock.ts';
 import { messageOf } from '../core/failure.ts';
 import type { Logger } from '../core/logger.ts';
+import type { CallContext } from '../engine/ports.ts';
 import { noRedaction, type Redactor, createRedactor } from './redaction.ts';
 import { HttpTransport } from './http-transport.ts';
 import type { ProcessGuard } from './process-guard.ts';
@@ -16,8 +17,11 @@ import { readTool, type ToolFacts, type ToolTable } from './tool-table.ts';
 /** How long a server on a pipe may think about the question which generation it speaks. */
 const PROBE_MS = 5000;
 const MAX_TOOL_PAGES = 200;
+const MAX_PROGRESS_MESSAGE = 1000;
 /** The SDK's own timers are kept out of the way: deadlines are ours. */
 export const NO_TIMEOUT = 2 ** 31 - 1;
+
+type ProgressListener = NonNullable<CallContext['onProgress']>;
 
 export interface SessionDeps {
   readonly environment: Environment;
@@ -40,6 +44,8 @@ export class Session {
   private over = false;
   private listing: Promise<void> | undefined;
   private onEnd: () => void = () => undefined;
+  private readonly progress = new Map<string, ProgressListener>();
+  private tokens = 0;
 
   private constructor(client: Client, transport: ServerTransport, redactor: Redactor, logger: Logger) {
     this.client = client;
@@ -52,6 +58,7 @@ export class Session {
       this.over = true;
       this.onEnd();
     };
+    transport.onprogress = (params) => this.onProgress(params);
     client.setNotificationHandler('notifications/tools/list_changed', () => {
       void this.refreshTools(new AbortController().signal).catch(() => undefined);
     });
@@ -106,6 +113,11 @@ export class Session {
 
   get isOver(): boolean {
     return this.over;
+  }
+
+  /** Grows with each message of the server. */
+  get heard(): number {
+    return this.transport.heard;
   }
 
   get endReason(): string | undefined {
@@ -164,6 +176,33 @@ export class Session {
       seen.add(cursor);
     }
     this.tools = table;
+  }
+
+  /** Passes the progress of one request on, under the token that is returned, until `forgetProgress`. */
+  listenProgress(listener: ProgressListener): string {
+    this.tokens += 1;
+    const token = `progress-${this.tokens}`;
+    this.progress.set(token, listener);
+    return token;
+  }
+
+  forgetProgress(token: string): void {
+    this.progress.delete(token);
+  }
+
+  private onProgress({ progressToken, progress, total, message }: { readonly [key: string]: unknown }): void {
+    const listener = typeof progressToken === 'string' ? this.progress.get(progressToken) : undefined;
+    if (typeof progress !== 'number') return;
+    try {
+      listener?.({
+        progress,
+        ...(typeof total === 'number' ? { total } : {}),
+        ...(typeof message === 'string' ? { message: this.redactor.text(message).slice(0, MAX_PROGRESS_MESSAGE) } : {}),
+      });
+    } catch (error) {
+      // A listener's bug must not reach the reading of the pipe.
+      this.logger.error({ error: messageOf(error) }, 'a progress listener failed');
+    }
   }
 
   /** Resolves when the server has answered a question that costs it nothing. Rejects when it did so with an error, which is an answer too. */

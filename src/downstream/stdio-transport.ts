@@ -8,8 +8,7 @@ import type { ProcessGuard } from './process-guard.ts';
 import { ProcessTree, type ProcessOptions } from './process-tree.ts';
 import type { Redactor } from './redaction.ts';
 import { StderrLog } from './stderr-log.ts';
-import { wrapTaskAnswer } from './remote-task.ts';
-import type { ServerTransport } from './server-transport.ts';
+import { deliver, type ServerTransport } from './server-transport.ts';
 
 /** A server that does not read what we send is given up when this much waits. */
 const MAX_UNSENT_BYTES = 32 * 1024 * 1024;
@@ -27,9 +26,11 @@ export interface StdioTransportOptions extends ProcessOptions {
  * message are counted and ignored. `close` resolves when the whole process tree is gone.
  */
 export class StdioTransport implements ServerTransport {
+  heard = 0;
   onclose?: () => void;
   onerror?: (error: Error) => void;
   onmessage?: (message: JSONRPCMessage) => void;
+  onprogress?: (params: { readonly [key: string]: unknown }) => void;
   private readonly options: StdioTransportOptions;
   private readonly gate = new InboundGate();
   private tree: ProcessTree | undefined;
@@ -112,7 +113,7 @@ export class StdioTransport implements ServerTransport {
       }
       return;
     }
-    if (this.gate.admit(message)) this.onmessage?.(wrapTaskAnswer(message));
+    if (this.gate.admit(message)) deliver(message, this);
   }
 
   private give(why: string): void {

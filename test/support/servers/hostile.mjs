@@ -203,6 +203,8 @@ async function receive(/** @type {any} */ message) {
       });
     case 'tools/list':
       return send({ id, result: { tools: ['go', 'ok'].map((name) => ({ name, inputSchema: { type: 'object' } })) } });
+    case 'ping':
+      return send({ id, result: {} });
     case 'tools/call':
       if (params.name === 'ok') return answer(id, 'ok');
       return AT_CALL[behaviour]?.(id, params) ?? answer(id, `went ${behaviour}`);

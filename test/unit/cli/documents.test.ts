@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { SETTINGS } from '../../../src/settings.ts';
 
@@ -22,4 +22,22 @@ describe('docs/configuration.md', () => {
     else if (typeof fallback === 'object') expect(shown).toBe('`127.0.0.1:3000`');
     else expect(shown).toMatch(new RegExp(`^\`${String(fallback).replaceAll('.', '\\.')}\``));
   });
+});
+
+test('docs/definition-language.md explains every code that validate can give', () => {
+  const language = readFileSync(new URL('../../../docs/definition-language.md', import.meta.url), 'utf8');
+  const folder = new URL('../../../src/definition/', import.meta.url);
+  const sources = readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith('.ts') && !file.startsWith('expression'))
+    .map((file) => readFileSync(new URL(file, folder), 'utf8'));
+  // Codes of zod itself, which never reach an issue under this name.
+  const internal = new Set(['custom', 'invalid_union']);
+  const codes = sources
+    .flatMap((source) => [
+      ...source.matchAll(/(?:code: |error\(|warning\(|finding\(|fileIssue\(\w+(?:\.\w+)?, )'(?<code>[a-z_]+)'/g),
+    ])
+    .map((match) => match.groups?.['code'] ?? '')
+    .filter((code) => !internal.has(code));
+  expect(codes.length).toBeGreaterThan(20);
+  expect([...new Set(codes)].filter((code) => !language.includes(`\`${code}\``))).toEqual([]);
 });

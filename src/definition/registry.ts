@@ -1,9 +1,9 @@
 /** The definitions of a folder: what is served, what is wrong, and what changed. */
-import { watch, type FSWatcher } from 'node:fs';
 import type { Clock } from '../core/clock.ts';
 import { messageOf } from '../core/failure.ts';
 import type { Logger } from '../core/logger.ts';
 import { fileIssue, readDefinitionFiles, type DefinitionFile } from './definition-files.ts';
+import { FolderWatch } from './folder-watch.ts';
 import type { Issue, LoadedDefinition } from './model.ts';
 import { parseDefinition, type ParseResult } from './parse.ts';
 import type { StepSyntaxTable } from './step-syntax.ts';
@@ -45,7 +45,7 @@ export class DefinitionRegistry {
   #definitions: ReadonlyMap<string, LoadedDefinition> = new Map();
   #sorted: readonly LoadedDefinition[] = [];
   #issues: readonly Issue[] = [];
-  #watcher: FSWatcher | undefined;
+  #watcher: FolderWatch | undefined;
   #settle: AbortController | undefined;
   #reloading: Promise<void> = Promise.resolve();
   #closed = false;
@@ -86,9 +86,10 @@ export class DefinitionRegistry {
     if (this.#watcher !== undefined || this.#closed) return;
     const { dir, logger } = this.#options;
     try {
-      this.#watcher = watch(dir, { recursive: true, persistent: false }, () => this.#changedOnDisk());
-      this.#watcher.on('error', (error) =>
-        logger.warn({ err: messageOf(error), dir }, 'watching the definitions stopped'),
+      this.#watcher = new FolderWatch(
+        dir,
+        () => this.#changedOnDisk(),
+        (error) => logger.warn({ err: messageOf(error), dir }, 'a folder of definitions is not watched any more'),
       );
     } catch (error) {
       logger.warn({ err: messageOf(error), dir }, 'the definitions cannot be watched; changes need a restart');
@@ -115,7 +116,11 @@ export class DefinitionRegistry {
     const settle = new AbortController();
     this.#settle = settle;
     this.#options.clock.sleep(SETTLE_MS, settle.signal).then(
-      () => this.reload(),
+      () => {
+        // Before reading: what is written into a new folder after that is noticed.
+        this.#watcher?.refresh();
+        return this.reload();
+      },
       () => undefined,
     );
   }

@@ -54,6 +54,7 @@ export class DefinitionSnapshots {
 
   async #write(loaded: LoadedDefinition): Promise<void> {
     const key = keys.definition(loaded.digest);
+    if ((await this.#store.get(key)) !== undefined) return;
     // A conflict means that it is there already, which is all we want.
     await this.#store.commit({
       guards: [{ key, mark: null }],

@@ -81,6 +81,22 @@ export class ManualClock implements Clock {
     await turn();
   }
 
+  /** Lets time pass, 100 ms at a time, until the promise has settled. Fails after an hour of it. */
+  async during<T>(promise: Promise<T>): Promise<T> {
+    const state = { settled: false };
+    const mark = (): void => {
+      state.settled = true;
+    };
+    promise.then(mark, mark);
+    const end = this.#elapsed + 3_600_000;
+    await turn();
+    while (!state.settled) {
+      if (this.#elapsed > end) throw new Error('not settled within an hour');
+      await this.advance(100);
+    }
+    return promise;
+  }
+
   /** Sets the wall clock, as an operator or NTP would; sleeps do not notice. */
   setWall(epochMs: number): void {
     this.#wall = epochMs;

@@ -1,0 +1,228 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { stepFailure } from '../../../src/core/failure.ts';
+import { gate } from '../../support/gate.ts';
+import { aborted } from '../../support/scripted-runner.ts';
+import type { ScriptBody } from '../../support/scripted-runner.ts';
+import { ended, TaskWorld, viewWhere } from '../../support/task-world.ts';
+
+const me = 'local';
+let world: TaskWorld;
+beforeEach(() => {
+  world = new TaskWorld();
+});
+afterEach(() => world.dispose());
+
+/** Runs the workflow named in `child` as a child and gives its outcome. */
+const parent: ScriptBody = ({ step, ports, task, signal }) =>
+  step('call', async () => {
+    const { taskId } = await ports.children.start('call', JSON.stringify(task.input['child']).slice(1, -1), {
+      from: task.taskId,
+    });
+    const outcome = await ports.children.outcome(taskId, signal);
+    if (outcome.kind !== 'result' || outcome.failure !== undefined) throw stepFailure('child_failed', outcome.kind);
+    return outcome.output;
+  });
+
+describe('a child workflow', () => {
+  it('is a task of its own, of the same principal, linked to its parent', async () => {
+    world.define('child', ({ task }) => Promise.resolve(task.input));
+    world.define('parent', parent);
+    const { tasks } = await world.started();
+    const { taskId } = await tasks.create({ workflow: 'parent', arguments: { child: 'child' }, principal: 'eve' });
+    expect(await ended(tasks, taskId, 'eve')).toMatchObject({ status: 'completed' });
+    const { tasks: all } = await tasks.list({ principal: 'eve' });
+    const child = all.find(({ workflow }) => workflow === 'child');
+    expect(child).toMatchObject({ parent: { taskId, path: 'call' }, principal: 'eve', status: 'completed' });
+    expect(await tasks.outcome(taskId, 'eve')).toMatchObject({ output: { from: taskId } });
+  });
+
+  it('is found again after a restart, not started twice', async () => {
+    const open = gate();
+    const ran: string[] = [];
+    world.define('child', ({ step }) =>
+      step('a', async () => {
+        ran.push('child');
+        return open.passed;
+      }),
+    );
+    world.define('parent', parent);
+    const first = await world.started();
+    const { taskId } = await first.tasks.create({ workflow: 'parent', arguments: { child: 'child' }, principal: me });
+    await open.turn();
+    first.kill();
+    open.pass('x');
+    const second = await world.started();
+    expect(await ended(second.tasks, taskId)).toMatchObject({ status: 'completed' });
+    expect((await second.tasks.list({ principal: me })).tasks).toHaveLength(2);
+    expect(ran).toEqual(['child', 'child']);
+  });
+
+  it('is cancelled with its parent, all the way down', async () => {
+    world.define('leaf', ({ signal }) => aborted(signal));
+    world.define('middle', ({ ports, signal }) =>
+      ports.children
+        .start('call', 'leaf', {})
+        .then(({ taskId }) => ports.children.outcome(taskId, signal))
+        .then(() => 1),
+    );
+    world.define('parent', parent);
+    const { tasks } = await world.started();
+    const { taskId } = await tasks.create({ workflow: 'parent', arguments: { child: 'middle' }, principal: me });
+    await gate().turn();
+    await tasks.cancel(taskId, me);
+    const { tasks: all } = await tasks.list({ principal: me });
+    expect(all.map(({ status }) => status)).toEqual(['cancelled', 'cancelled', 'cancelled']);
+  });
+
+  it('is cancelled at the next start when its parent ended just before the process died', async () => {
+    world.define('leaf', ({ signal }) => aborted(signal));
+    world.define('parent', parent);
+    const first = await world.started();
+    const { taskId } = await first.tasks.create({ workflow: 'parent', arguments: { child: 'leaf' }, principal: me });
+    await gate().turn();
+    const cancelled = viewWhere(first.tasks, taskId, ({ status }) => status === 'cancelled');
+    first.tasks.subscribe((event) => event.type === 'changed' && event.view.taskId === taskId && first.kill());
+    first.tasks.cancel(taskId, me).catch(() => undefined);
+    await cancelled;
+    const second = await world.started();
+    const { tasks: all } = await second.tasks.list({ principal: me });
+    expect(all.map(({ status }) => status)).toEqual(['cancelled', 'cancelled']);
+  });
+
+  it('fails the step with a code when it cannot start: unknown, wrong arguments, nested too deep', async () => {
+    world.define('strict', () => Promise.resolve(1), { input_schema: { type: 'object', required: ['n'] } });
+    world.define('again', ({ ports, signal }) =>
+      ports.children.start('call', 'again', {}).then(async ({ taskId }) => {
+        const outcome = await ports.children.outcome(taskId, signal);
+        if (outcome.kind === 'result' && outcome.failure) throw stepFailure('child_failed', outcome.failure.message);
+        return 1;
+      }),
+    );
+    world.define('parent', parent);
+    const { tasks } = await world.started();
+    const codes = [];
+    for (const child of ['nothing', 'strict']) {
+      const { taskId } = await tasks.create({ workflow: 'parent', arguments: { child }, principal: me });
+      codes.push((await ended(tasks, taskId)).failure?.code);
+    }
+    expect(codes).toEqual(['tool_not_found', 'invalid_arguments']);
+    const deep = await tasks.create({ workflow: 'again', arguments: {}, principal: me });
+    expect(await ended(tasks, deep.taskId)).toMatchObject({ status: 'failed' });
+    const { tasks: all } = await tasks.list({ principal: me, workflow: 'again', limit: 100 });
+    expect(all).toHaveLength(17);
+  });
+});
+
+describe('resume', () => {
+  it('runs a failed task again from the failed step; finished outputs are kept', async () => {
+    const ran: string[] = [];
+    let luck = false;
+    world.define('w', async ({ step }) => {
+      await step('a', () => ran.push('a'));
+      await step('b', () => {
+        ran.push('b');
+        if (!luck) throw stepFailure('tool_error', 'no luck');
+        return 2;
+      });
+      return step('c', () => ran.push('c'));
+    });
+    const { tasks } = await world.started();
+    const { taskId, ttl } = await tasks.create({ workflow: 'w', arguments: {}, principal: me });
+    await ended(tasks, taskId);
+    await world.clock.advance(1000);
+    luck = true;
+    const { view, warnings } = await tasks.resume(taskId, me);
+    expect(view).toMatchObject({ taskId, status: 'working' });
+    expect(view.ttl).toBe((ttl ?? 0) + 1000);
+    expect(warnings).toEqual([]);
+    expect(await ended(tasks, taskId)).toMatchObject({ status: 'completed' });
+    expect(ran).toEqual(['a', 'b', 'b', 'c']);
+    expect((await tasks.journal(taskId, me)).map(({ type }) => type)).toEqual([
+      'finished',
+      'finished',
+      'settled',
+      'resumed',
+      'finished',
+      'finished',
+      'settled',
+    ]);
+    expect((await tasks.steps(taskId, me)).map(({ path, status }) => [path, status])).toEqual([
+      ['a', 'completed'],
+      ['b', 'completed'],
+      ['c', 'completed'],
+    ]);
+  });
+
+  it('from a chosen step drops what came later and warns of what happens a second time', async () => {
+    const ran: string[] = [];
+    world.define('w', async ({ step }) => {
+      for (const path of ['a', 'b']) await step(path, () => ran.push(path));
+      return step('c', () => {
+        throw stepFailure('tool_error', 'never');
+      });
+    });
+    const { tasks } = await world.started();
+    const { taskId } = await tasks.create({ workflow: 'w', arguments: {}, principal: me });
+    await ended(tasks, taskId);
+    await expect(tasks.resume(taskId, me, { from: 'zzz' })).rejects.toMatchObject({ code: 'not_resumable' });
+    const { warnings } = await tasks.resume(taskId, me, { from: 'b' });
+    expect(warnings).toEqual(["step 'b' had finished and runs again: what it does outside happens a second time"]);
+    await ended(tasks, taskId);
+    expect(ran).toEqual(['a', 'b', 'b']);
+  });
+
+  it('refuses what is open, completed or cancelled', async () => {
+    world.define('w', ({ step, task, signal }) => step('a', () => (task.input['wait'] === true ? aborted(signal) : 1)));
+    const { tasks } = await world.started();
+    const open = await tasks.create({ workflow: 'w', arguments: { wait: true }, principal: me });
+    const done = await tasks.create({ workflow: 'w', arguments: {}, principal: me });
+    await ended(tasks, done.taskId);
+    for (const id of [open.taskId, done.taskId]) {
+      await expect(tasks.resume(id, me)).rejects.toMatchObject({ code: 'not_resumable' });
+    }
+    await tasks.cancel(open.taskId, me);
+    await expect(tasks.resume(open.taskId, me)).rejects.toMatchObject({ code: 'not_resumable' });
+  });
+
+  it('is done once when two ask at the same time', async () => {
+    let luck = false;
+    const ran: string[] = [];
+    world.define('w', ({ step }) =>
+      step('a', () => {
+        ran.push('a');
+        if (!luck) throw stepFailure('tool_error', 'no luck');
+        return 1;
+      }),
+    );
+    const { tasks } = await world.started();
+    const { taskId } = await tasks.create({ workflow: 'w', arguments: {}, principal: me });
+    await ended(tasks, taskId);
+    luck = true;
+    const both = await Promise.allSettled([tasks.resume(taskId, me), tasks.resume(taskId, me)]);
+    expect(both.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
+    await ended(tasks, taskId);
+    expect(ran).toEqual(['a', 'a']);
+  });
+
+  it('runs a failed child again with its parent, its finished steps kept', async () => {
+    let luck = false;
+    const ran: string[] = [];
+    world.define('child', async ({ step }) => {
+      await step('x', () => ran.push('x'));
+      return step('y', () => {
+        ran.push('y');
+        if (!luck) throw stepFailure('tool_error', 'no luck');
+        return 'lucky';
+      });
+    });
+    world.define('parent', parent);
+    const { tasks } = await world.started();
+    const { taskId } = await tasks.create({ workflow: 'parent', arguments: { child: 'child' }, principal: me });
+    expect(await ended(tasks, taskId)).toMatchObject({ status: 'failed' });
+    luck = true;
+    await tasks.resume(taskId, me);
+    expect(await ended(tasks, taskId)).toMatchObject({ status: 'completed' });
+    expect(ran).toEqual(['x', 'y', 'y']);
+    expect((await tasks.list({ principal: me })).tasks).toHaveLength(2);
+  });
+});

@@ -75,7 +75,7 @@ const parse: (source: string) => Parsed = memoByText((source): Parsed => {
     const { timeoutMs: timeout, stack, sequence } = JSONATA_LIMITS;
     const expression = library(source, { timeout, stack, sequence, RegexEngine: NoRegExp as RegExpConstructor });
     // The library looks for this hook after every part; it costs time, so only expressions that can build texts get it.
-    if (BUILDS_TEXT.test(source)) Reflect.apply(expression.assign, expression, [AFTER_EACH, refuseLongText]);
+    if (BUILDS_TEXT.test(source)) expression.assign(AFTER_EACH, refuseLongText);
     const forbidden = findForbidden(expression.ast());
     return forbidden === undefined ? { expression } : { problem: forbidden };
   } catch (error) {
@@ -84,7 +84,8 @@ const parse: (source: string) => Parsed = memoByText((source): Parsed => {
 });
 
 const BUILDS_TEXT = /&|\$(?:join|replace|string)\b/;
-const AFTER_EACH = Symbol.for('jsonata.__evaluate_exit');
+// The library looks this symbol up among the names; its types know texts only.
+const AFTER_EACH = Symbol.for('jsonata.__evaluate_exit') as unknown as string;
 
 /** Texts can double with every step; stopped before anything walks through one. */
 function refuseLongText(_expression: unknown, _input: unknown, _environment: unknown, result: unknown): void {

@@ -2,7 +2,7 @@
 import { isJsonObject, type JsonObject, type JsonValue } from '../../core/json.ts';
 import type { DocumentPath, Finding } from '../finding.ts';
 import type { Outline, StepList, StepPlace } from './outline.ts';
-import { error, findIn, MAX_FINDINGS, suggestion, unknownStep } from './report.ts';
+import { error, findIn, MAX_FINDINGS, shorten, suggestion, unknownStep } from './report.ts';
 
 /** A place that runs a step by its id (rule 7). `from` is the step that has it; none at the top of the document. */
 export interface Target {
@@ -117,9 +117,14 @@ function since(trail: ReadonlySet<string>, id: string): readonly string[] {
   return ids.slice(ids.indexOf(id));
 }
 
+/** A longer circle is cut in the middle. */
+const SHOWN_CIRCLE = 12;
+
 function cycle(ids: readonly string[], place: StepPlace): Finding {
   const path = [...place.at, 'depends_on'];
-  return error('dependency_cycle', path, `the steps depend on each other in a circle: ${ids.join(' → ')}`);
+  const names = ids.map(shorten);
+  const shown = names.length > SHOWN_CIRCLE ? [...names.slice(0, SHOWN_CIRCLE - 2), '…', ...names.slice(-1)] : names;
+  return error('dependency_cycle', path, `the steps depend on each other in a circle: ${shown.join(' → ')}`);
 }
 
 /** The ids in `depends_on`; nothing when it is not a list of texts. */

@@ -51,10 +51,11 @@ async function get(connected: Connected, taskId: string): Promise<WireTask> {
 
 /** Asks until the task has this status; through the public method alone. */
 async function reaches(connected: Connected, taskId: string, status: string): Promise<WireTask> {
-  for (;;) {
+  for (let reads = 0; reads < 2_000; reads += 1) {
     const task = await get(connected, taskId);
     if (task.status === status) return task;
   }
+  throw new Error(`task ${taskId} did not become ${status}`);
 }
 
 describe.each([
@@ -500,6 +501,25 @@ describe.each([
       expect(task).toMatchObject({ taskId, ttl: 3_600_000, pollInterval: 1_000 });
       expect(JSON.stringify(task)).not.toContain(RELATED);
     }
+  });
+
+  test('N1 nothing about a task is sent before the answer that names it, however early it changes', async () => {
+    const { deps, front } = await setUp();
+    deps.publish('busy', async (run) => {
+      for (let turn = 0; turn < 200; turn += 1) {
+        run.report({ percent: turn / 4, message: `turn ${turn}` });
+        await Promise.resolve();
+      }
+      return text('done');
+    });
+    const connected = await front.connect();
+    const { taskId } = await start(connected, 'busy', { _meta: { progressToken: 'p' } });
+    await connected.message(
+      (message) => 'method' in message && JSON.stringify(message.params).includes('"status":"completed"'),
+    );
+    const about = connected.received.filter((message) => JSON.stringify(message).includes(taskId));
+    expect(about[0]).toHaveProperty('result.task.taskId', taskId);
+    expect(about.length).toBeGreaterThan(1);
   });
 
   test('[T25-PROG-1] [T25-REL-1] the progress token works after the task was created, grows, and ends with the task', async () => {

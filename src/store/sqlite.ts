@@ -42,7 +42,7 @@ export class SqliteTable extends KeyvSqlite implements GroupWriter {
    */
   static async open(path: string): Promise<SqliteTable> {
     try {
-      await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+      await makeFolder(dirname(path));
       await (await open(path, 'a', 0o600)).close();
       await chmod(path, 0o600);
     } catch (error) {
@@ -155,6 +155,22 @@ export class SqliteTable extends KeyvSqlite implements GroupWriter {
 
   #all(sql: string, parameters: readonly unknown[] = []): Promise<readonly Readonly<Record<string, unknown>>[]> {
     return rows(this.query(sql, parameters));
+  }
+}
+
+/**
+ * Creates a folder and what is missing above it, for the owner alone. Not node's `recursive`: that one never returns where a file system
+ * refuses with ENOENT, as /proc does.
+ */
+async function makeFolder(path: string, parentsMade = false): Promise<void> {
+  try {
+    await mkdir(path, { mode: 0o700 });
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    if (code === 'EEXIST') return;
+    if (code !== 'ENOENT' || parentsMade || dirname(path) === path) throw error;
+    await makeFolder(dirname(path));
+    await makeFolder(path, true);
   }
 }
 

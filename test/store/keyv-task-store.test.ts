@@ -83,6 +83,15 @@ describe('KeyvTaskStore', () => {
     await store.close();
   });
 
+  it('creates missing parents, and refuses at once where nothing can be created', async () => {
+    const deep = join(folder.path, 'x', 'y', 'z', 'tasks.db');
+    await (await KeyvTaskStore.open(deep)).close();
+    expect((await stat(deep)).isFile()).toBe(true);
+    await expect(KeyvTaskStore.open('/proc/nope/deeper/tasks.db')).rejects.toThrow(StoreError);
+    await writeFile(join(folder.path, 'file'), '');
+    await expect(KeyvTaskStore.open(join(folder.path, 'file', 'tasks.db'))).rejects.toThrow(StoreError);
+  });
+
   it('refuses a file that is not a database, and leaves it as it is', async () => {
     path = join(folder.path, 'not-a.db');
     await writeFile(path, 'this is not a database, but somebody needs it\n'.repeat(50));

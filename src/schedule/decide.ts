@@ -99,10 +99,10 @@ function placed(
         else miss(time, `${MAX_WAITING} occurrences wait already`);
         break;
       case 'skip': {
-        // Whoever asks for all missed ones wants them one after another, not the first of them.
-        const late = now - fire(plan, time) > IN_TIME_MS;
+        // Whoever asks for all missed ones wants them one after another, not the first of them, and what comes meanwhile behind them.
+        const queues = now - fire(plan, time) > IN_TIME_MS || waiting.length > 0;
         if (!busy) starting.push(time);
-        else if (late && plan.schedule.catch_up === 'all' && waiting.length < MAX_WAITING) waiting.push(time);
+        else if (queues && plan.schedule.catch_up === 'all' && waiting.length < MAX_WAITING) waiting.push(time);
         else miss(time, 'an earlier occurrence was still running');
       }
     }

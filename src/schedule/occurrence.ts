@@ -30,7 +30,7 @@ function nextOf(schedule: Schedule): Occurrences['next'] {
   switch (schedule.type) {
     case 'cron': {
       const cron = parseCron(schedule.expression, zone);
-      return (after) => cron.nextRun(new Date(after))?.getTime();
+      return remembered((after) => cron.nextRun(new Date(after))?.getTime());
     }
     case 'interval': {
       // Counted from the epoch, not from the start of a process: a restart does not shift it.
@@ -42,6 +42,18 @@ function nextOf(schedule: Schedule): Occurrences['next'] {
       return (after) => (after < at ? at : undefined);
     }
   }
+}
+
+/** Answers again for the span it has answered for last: a scheduler asks many times about the same one. */
+function remembered(compute: Occurrences['next']): Occurrences['next'] {
+  let from = Number.POSITIVE_INFINITY;
+  let found: number | undefined;
+  return (after) => {
+    if (after >= from && found !== undefined && after < found) return found;
+    found = compute(after);
+    from = after;
+    return found;
+  };
 }
 
 function triggerOf(schedule: Schedule): string {
@@ -58,15 +70,26 @@ function triggerOf(schedule: Schedule): string {
 }
 
 const FIRST_SPAN_MS = 60_000;
+/** What is tried from the beginning of the span first: mostly one or two have come. */
+const FEW = 8;
 
 function latest(next: Occurrences['next'], after: number, upTo: number, limit: number): readonly number[] {
+  const few = collect(next, after, upTo, FEW);
+  if (few.length < FEW) return few.slice(-limit);
   // Looks back over longer and longer spans until one holds enough, so that years without a look cost no more than a minute.
   for (let span = FIRST_SPAN_MS; ; span *= 4) {
     const from = Math.max(after, upTo - span);
-    const found: number[] = [];
-    for (let time = next(from); time !== undefined && time <= upTo; time = next(time)) found.push(time);
+    const found = collect(next, from, upTo, Number.POSITIVE_INFINITY);
     if (found.length >= limit || from <= after) return found.slice(-limit);
   }
+}
+
+function collect(next: Occurrences['next'], after: number, upTo: number, most: number): number[] {
+  const found: number[] = [];
+  for (let time = next(after); time !== undefined && time <= upTo && found.length < most; time = next(time)) {
+    found.push(time);
+  }
+  return found;
 }
 
 /**

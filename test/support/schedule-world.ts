@@ -72,7 +72,10 @@ export class ScheduledTasks {
   refuse: ((request: CreateTask) => Error | undefined) | undefined;
   /** Called when the task is made and before anybody hears of it. */
   afterCreate: (() => void) | undefined;
+  /** Whether the end of a task is told at once, as by the process that runs it, or only seen by who looks. */
+  announces = false;
   readonly #byKey = new Map<string, Begun>();
+  readonly #byId = new Map<string, Begun>();
   readonly #listeners = new Set<(event: TaskEvent) => void>();
   readonly #clock: ManualClock;
 
@@ -98,18 +101,22 @@ export class ScheduledTasks {
       cancelled: false,
     };
     this.begun.push(task);
+    this.#byId.set(task.taskId, task);
     if (key !== undefined) this.#byKey.set(key, task);
     this.afterCreate?.();
+    if (this.announces) {
+      void this.#clock.sleep(task.endsAt - this.#clock.monotonic()).then(() => this.finish(task));
+    }
     return this.#view(task);
   }
 
   async get(taskId: string): Promise<TaskView | undefined> {
-    const task = this.begun.find((known) => known.taskId === taskId);
+    const task = this.#byId.get(taskId);
     return task === undefined ? undefined : this.#view(task);
   }
 
   async cancel(taskId: string): Promise<TaskView> {
-    const task = this.begun.find((known) => known.taskId === taskId);
+    const task = this.#byId.get(taskId);
     if (task === undefined) throw new TaskError('not_found', 'no such task');
     if (task.endsAt <= this.#clock.monotonic()) throw new TaskError('already_terminal', 'it has ended');
     task.cancelled = true;

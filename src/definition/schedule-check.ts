@@ -5,6 +5,12 @@ import { DEFAULT_TIME_ZONE, parseCron, parseInstant, requireTimeZone } from './s
 /** Seconds; a shorter interval is a loop, not a schedule. */
 export const MIN_INTERVAL_SECONDS = 1;
 
+const CODES: ReadonlyMap<string, string> = new Map([
+  ['timezone', 'invalid_timezone'],
+  ['expression', 'invalid_cron'],
+  ['at', 'invalid_time'],
+]);
+
 /** What is wrong with a schedule beside its schema: expressions, times and zones that cannot be read, or that never come. Pure. */
 export function checkSchedule(schedule: Schedule, path: readonly (string | number)[]): Finding[] {
   const findings: Finding[] = [];
@@ -13,16 +19,22 @@ export function checkSchedule(schedule: Schedule, path: readonly (string | numbe
     try {
       parse();
     } catch (error) {
-      findings.push({ severity: 'error', code: 'invalid_schedule', message: text(error), path: [...path, key] });
+      findings.push({
+        severity: 'error',
+        code: CODES.get(key) ?? 'invalid_schedule',
+        message: text(error),
+        path: [...path, key],
+      });
     }
   };
   read('timezone', () => requireTimeZone(zone));
-  if (findings.length > 0) return findings;
+  // With an unknown zone the rest is still worth checking.
+  const usable = findings.length > 0 ? DEFAULT_TIME_ZONE : zone;
   switch (schedule.type) {
     case 'cron':
       read('expression', () => {
         // From a fixed point, so that the same text always gives the same answer.
-        if (parseCron(schedule.expression, zone).nextRun(new Date(0)) !== null) return;
+        if (parseCron(schedule.expression, usable).nextRun(new Date(0)) !== null) return;
         findings.push({
           severity: 'warning',
           code: 'schedule_never_runs',
@@ -32,7 +44,7 @@ export function checkSchedule(schedule: Schedule, path: readonly (string | numbe
       });
       break;
     case 'once':
-      read('at', () => parseInstant(schedule.at, zone));
+      read('at', () => parseInstant(schedule.at, usable));
       break;
     case 'interval':
       read('seconds', () => {

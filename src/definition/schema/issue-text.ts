@@ -24,16 +24,17 @@ export function describeIssue(issue: z.core.$ZodRawIssue): string | undefined {
     case 'too_small':
       return issue.origin === 'number'
         ? `expected ${issue.inclusive === false ? 'more than' : 'at least'} ${issue.minimum}`
-        : `expected at least ${issue.minimum} ${sizeWord(issue.origin)}`;
+        : `expected at least ${issue.minimum} ${sizeWord(issue.origin, issue.minimum)}`;
     case 'too_big':
-      return issue.origin === 'number' ? `expected at most ${issue.maximum}` : undefined;
+      return `expected at most ${issue.maximum}${issue.origin === 'number' ? '' : ` ${sizeWord(issue.origin, issue.maximum)}`}`;
     default:
       return undefined;
   }
 }
 
-function sizeWord(origin: string): string {
-  return origin === 'string' ? 'character' : 'entry';
+function sizeWord(origin: string, count: number | bigint): string {
+  if (origin === 'string') return Number(count) === 1 ? 'character' : 'characters';
+  return Number(count) === 1 ? 'entry' : 'entries';
 }
 
 /** The name of a JSON type for people. */

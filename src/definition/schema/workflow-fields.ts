@@ -34,7 +34,7 @@ const schedule = z
   .discriminatedUnion('type', [
     z.strictObject({
       type: z.literal('cron'),
-      expression: z.string().min(1).describe('Cron expression, e.g. `0 9 * * *`.'),
+      expression: z.string().min(1).max(500).describe('Cron expression, e.g. `0 9 * * *`.'),
       ...scheduleCommon,
     }),
     z.strictObject({

@@ -1,55 +1,25 @@
 /** Checks of the workflow's own keys: schedule, schemas. */
-import { Cron } from 'croner';
 import { messageOf } from '../../core/failure.ts';
-import { isJsonObject, type JsonObject } from '../../core/json.ts';
+import { isJsonObject, type JsonObject, type JsonValue } from '../../core/json.ts';
 import type { Finding } from '../finding.ts';
+import type { Schedule } from '../model.ts';
+import { checkSchedule } from '../schedule-check.ts';
 import { compileSchema } from '../schema-validator.ts';
 import { error, warning } from './report.ts';
 
 export function checkWorkflow(document: JsonObject): Finding[] {
-  return [...checkSchedule(document['schedule']), ...checkSchemas(document), ...checkDefaults(document)];
+  const schedule = document['schedule'];
+  const scheduled = isSchedule(schedule) ? checkSchedule(schedule, ['schedule']) : [];
+  return [...scheduled, ...checkSchemas(document), ...checkDefaults(document)];
 }
 
-function checkSchedule(schedule: unknown): Finding[] {
-  if (!isJsonObject(schedule)) return [];
-  const { type, expression, timezone, at } = schedule;
-  const findings: Finding[] = [];
-  if (typeof timezone === 'string' && !isTimeZone(timezone)) {
-    const hint = 'IANA names look like Europe/Berlin';
-    findings.push(error('invalid_timezone', ['schedule', 'timezone'], `the time zone '${timezone}' is unknown`, hint));
-  }
-  if (type === 'cron' && typeof expression === 'string') {
-    const problem = cronProblem(expression);
-    if (problem !== undefined) {
-      const hint = 'five fields: minute hour day-of-month month day-of-week, e.g. 0 9 * * *';
-      findings.push(error('invalid_cron', ['schedule', 'expression'], problem, hint));
-    }
-  }
-  if (type === 'once' && typeof at === 'string' && Number.isNaN(Date.parse(at))) {
-    findings.push(
-      error('invalid_time', ['schedule', 'at'], `'${at}' is not a time`, 'ISO 8601, e.g. 2026-02-04T14:30:00Z'),
-    );
-  }
-  return findings;
-}
-
-/** Made paused and never started: only its parser is wanted. */
-function cronProblem(expression: string): string | undefined {
-  try {
-    new Cron(expression, { paused: true }).stop();
-    return undefined;
-  } catch (cause) {
-    return `the cron expression cannot be read: ${messageOf(cause).replace(/^CronPattern: /, '')}`;
-  }
-}
-
-function isTimeZone(timezone: string): boolean {
-  try {
-    new Intl.DateTimeFormat('en', { timeZone: timezone }).format(0);
-    return true;
-  } catch {
-    return false;
-  }
+/** What the schema has refused already is passed over. */
+function isSchedule(value: JsonValue | undefined): value is JsonObject & Schedule {
+  if (!isJsonObject(value)) return false;
+  const { type, expression, seconds, at, timezone } = value;
+  if (timezone !== undefined && typeof timezone !== 'string') return false;
+  if (type === 'cron') return typeof expression === 'string';
+  return type === 'interval' ? typeof seconds === 'number' : type === 'once' && typeof at === 'string';
 }
 
 function checkSchemas(document: JsonObject): Finding[] {

@@ -255,7 +255,10 @@ describe('keys of the workflow', () => {
       ),
     ).toEqual(['error invalid_cron /schedule/expression', 'error invalid_timezone /schedule/timezone']);
     expect(issues(`schedule: {type: once, at: tomorrow}\n${step}`)).toEqual([
-      "error invalid_time /schedule/at 'tomorrow' is not a time (ISO 8601, e.g. 2026-02-04T14:30:00Z)",
+      "error invalid_time /schedule/at 'tomorrow' is not a time; ISO 8601 such as 2026-02-04T14:30:00Z is expected",
+    ]);
+    expect(issues(`schedule: {type: cron, expression: "0 0 31 2 *"}\n${step}`)).toEqual([
+      "warning schedule_never_runs /schedule/expression '0 0 31 2 *' never comes",
     ]);
     expect(issues(`schedule: {type: cron, expression: "0 9 * * MON-FRI", timezone: Europe/Berlin}\n${step}`)).toEqual(
       [],

@@ -20,7 +20,8 @@ type MessageEvent = Extract<TaskEvent, { type: 'message' }>;
  * Everything a connection is told without having asked: task status, progress, log messages, changed lists and resources. All
  * of it is news only: what cannot be delivered is dropped, and a client that polls sees the same.
  *
- * N1 nothing about a task is sent before the answer that names it. N2 nothing is sent after the connection has closed.
+ * N1 nothing about a task is sent before the answer that names it was handed to the transport (over HTTP the two travel on
+ * different streams and may arrive in either order). N2 nothing is sent after the connection has closed.
  * N3 a connection hears only of tasks it has named or created.
  */
 export class Notifier {

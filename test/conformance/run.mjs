@@ -84,18 +84,12 @@ async function start(folder) {
   const files = createRequire(import.meta.url).resolve('@modelcontextprotocol/server-filesystem/dist/index.js');
   const servers = { definitions: { command: process.execPath, args: [files, definitions] } };
   await writeFile(join(folder, 'servers.json'), JSON.stringify({ mcpServers: servers }));
-  const child = spawn(
-    process.execPath,
-    [
-      join(root, 'dist', 'cli.js'),
-      'serve',
-      ...['--http', '127.0.0.1:0'],
-      ...['--definitions', definitions],
-      ...['--servers', join(folder, 'servers.json')],
-      ...['--data', join(folder, 'data')],
-    ],
-    { cwd: folder, stdio: ['ignore', 'ignore', 'pipe'] },
-  );
+  const where = { http: '127.0.0.1:0', definitions, servers: join(folder, 'servers.json'), data: join(folder, 'data') };
+  const flags = Object.entries(where).flatMap(([name, value]) => [`--${name}`, value]);
+  const child = spawn(process.execPath, [join(root, 'dist', 'cli.js'), 'serve', ...flags], {
+    cwd: folder,
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
   let log = '';
   const url = await new Promise((resolve, reject) => {
     child.stderr.setEncoding('utf8').on('data', (text) => {

@@ -1,10 +1,9 @@
-import { chmod, open } from 'node:fs/promises';
+import { chmod, mkdir, open } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { KeyvSqlite } from '@keyv/sqlite';
 import { messageOf } from '../core/failure.ts';
 import { StoreError } from '../tasks/task-store.ts';
 import type { Guard, GroupWriter, Row } from './group-commit.ts';
-import { makeFolder } from './make-folder.ts';
 import { MARK_LENGTH } from './value-codec.ts';
 
 const TABLE = 'tasks';

@@ -80,5 +80,4 @@ const SINGLE_FILES: ReadonlySet<string> = new Set(['config', 'settings', 'compos
  */
 export const OWN_CLOCK: Readonly<Record<string, string>> = {
   'core/clock.ts': 'it is the clock',
-  'definition/schema-pattern.ts': 'measures how long a pattern of a schema takes, to refuse a hostile one',
 };

@@ -34,7 +34,7 @@ test('docs/definition-language.md explains every code that validate can give', (
   const internal = new Set(['custom', 'invalid_union']);
   const codes = sources
     .flatMap((source) => [
-      ...source.matchAll(/(?:code: |error\(|warning\(|finding\(|fileIssue\(\w+(?:\.\w+)?, )'(?<code>[a-z_]+)'/g),
+      ...source.matchAll(/(?:code: |(?:error|warning|finding)\(\s*|fileIssue\(\w+(?:\.\w+)?, )'(?<code>[a-z_]+)'/g),
     ])
     .map((match) => match.groups?.['code'] ?? '')
     .filter((code) => !internal.has(code));

@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import { ConfigError } from '../config.ts';
 import { messageOf } from '../core/failure.ts';
+import { StoreError } from '../tasks/task-store.ts';
 import { TaskError } from '../tasks/task.ts';
 import type { TaskErrorCode } from '../tasks/task.ts';
 import type { CliContext } from './context.ts';
@@ -56,6 +57,14 @@ export function explainError(error: unknown): { readonly text: string; readonly 
   if (error instanceof CommandError) return { text: error.message, exitCode: error.exitCode };
   if (error instanceof ConfigError) return { text: error.message, exitCode: EXIT.usage };
   if (error instanceof TaskError) return { text: error.message, exitCode: TASK_ERROR_EXITS[error.code] };
+  if (error instanceof StoreError) {
+    // Full or busy passes by itself; anything else while opening is the folder that was chosen.
+    const passing = error.kind !== 'io';
+    return {
+      text: `the data folder cannot be used: ${error.message}${passing ? '' : ' (--data names another)'}`,
+      exitCode: passing ? EXIT.failed : EXIT.usage,
+    };
+  }
   return { text: `failed: ${messageOf(error)}`, exitCode: EXIT.failed };
 }
 

@@ -186,8 +186,10 @@ describe('beside a server', () => {
   });
 });
 
-test('a data folder or a definitions folder that cannot be: exit 2 with the path', async () => {
-  const finished = await run('list', '--definitions', 'nowhere');
-  expect(finished.code).toBe(2);
-  expect(finished.stderr).toContain('nowhere');
+test.each(['--definitions', '--data'])('a folder that cannot be (%s): exit 2 with its path', async (flag) => {
+  // A file stands where a folder is wanted.
+  const finished = await run('list', flag, 'servers.json');
+  expect([finished.code, finished.stdout]).toEqual([2, '']);
+  expect(finished.stderr).toContain('servers.json');
+  expect(finished.stderr).toContain(flag);
 });

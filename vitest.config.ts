@@ -8,6 +8,7 @@ export default defineConfig({
           name: 'unit',
           include: ['test/{unit,steps,property,store,architecture,protocol}/**/*.test.ts'],
           testTimeout: 20_000,
+          sequence: { groupOrder: 0 },
         },
       },
       {
@@ -17,6 +18,8 @@ export default defineConfig({
           testTimeout: 120_000,
           hookTimeout: 120_000,
           maxWorkers: 2,
+          // After the unit tests: real processes need the machine to themselves.
+          sequence: { groupOrder: 1 },
         },
       },
     ],

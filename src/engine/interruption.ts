@@ -9,10 +9,14 @@ import type { Downstream, InputGate, Repeatability } from './ports.ts';
 export type Resolution =
   { readonly next: 'again' } | { readonly next: 'skip' } | { readonly next: 'fail'; readonly failure: Failure };
 
-/** What is known about repeating a step: its own word first, then what its kind knows. */
+/**
+ * What is known about repeating a step. Only kinds that act on the outside world without a checkpoint of their own have the
+ * question at all; for them the step's own word comes first, then what the kind knows.
+ */
 export function repeatabilityOf(node: BoundNode, downstream: Downstream): Repeatability {
+  if (node.bound.repeatability === undefined) return 'idempotent';
   if (node.step.idempotent !== undefined) return node.step.idempotent ? 'idempotent' : 'unknown';
-  return node.bound.repeatability === undefined ? 'idempotent' : node.bound.repeatability(downstream);
+  return node.bound.repeatability(downstream);
 }
 
 /**

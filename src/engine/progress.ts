@@ -73,6 +73,17 @@ export class ProgressTracker {
     if (this.#done !== before) this.#say(`step ${this.#position} of ${this.#top.length}: ${node.id}, ${status}`);
   }
 
+  /** The workflow came to its end: phases whose steps were not needed are skipped. */
+  completed(at: number): void {
+    for (const [index, open] of this.#open.entries()) {
+      if (open.size === 0) continue;
+      open.clear();
+      const status = this.#phases[index]?.status;
+      this.#set(index, status === 'pending' ? 'skipped' : status === 'failed' ? 'failed' : 'completed', at);
+    }
+    this.#say('done');
+  }
+
   /** The phases as they are now. */
   get phases(): readonly Phase[] {
     return this.#phases;
@@ -97,30 +108,29 @@ export class ProgressTracker {
 
   #close(node: BoundNode, status: StepStatus, at: number): void {
     const index = this.#phaseOf.get(node.id);
-    const open = index === undefined ? undefined : this.#open[index];
-    if (index === undefined || open === undefined) return;
-    open.delete(node.id);
-    const phase = this.#phases[index];
-    if (status === 'failed') this.#set(index, 'failed', at);
-    else if (open.size > 0) this.#set(index, 'working', at);
-    else if (phase?.status === 'working' || phase?.status === 'pending') {
-      this.#set(index, phase.status === 'pending' && status === 'skipped' ? 'skipped' : 'completed', at);
-    }
+    if (index === undefined) return;
+    this.#open[index]?.delete(node.id);
+    const now = this.#phases[index]?.status;
+    const over = this.#open[index]?.size === 0;
+    if (now === 'failed' || status === 'failed') this.#set(index, 'failed', at);
+    else if (!over) this.#set(index, 'working', at);
+    else this.#set(index, now !== 'working' && status === 'skipped' ? 'skipped' : 'completed', at);
   }
 
+  /** A phase that is over stays as it is; it is over when none of its steps is open any more. */
   #set(index: number, status: Phase['status'], at: number): void {
     const phase = this.#phases[index];
-    if (phase === undefined || phase.status === status) return;
-    const ended = status !== 'working' && status !== 'pending';
-    if (phase.endedAt !== undefined) return;
-    const closing = ended && (this.#open[index]?.size ?? 0) === 0;
+    if (phase === undefined || phase.endedAt !== undefined) return;
+    if (phase.status === 'failed' && status === 'working') return;
+    const over = status !== 'working' && this.#open[index]?.size === 0;
+    if (phase.status === status && !over) return;
     this.#phases = this.#phases.with(index, {
       ...phase,
       status,
       startedAt: phase.startedAt ?? at,
-      ...(closing ? { endedAt: at } : {}),
+      ...(over ? { endedAt: at } : {}),
     });
-    if (closing) this.#done += 1;
+    if (over) this.#done += 1;
   }
 
   #where(node: BoundNode, path: string, attempt: number): string {

@@ -82,7 +82,9 @@ async function runWorkflow(run: Run, signal: AbortSignal): Promise<RunEnd> {
   else if (late !== undefined) run.warn('finally', `finally: ${describeFailure(late)}`);
   if (!('failure' in end)) {
     try {
-      return { outcome: await successOutcome(run, end.output), warnings: run.warnings };
+      const outcome = await successOutcome(run, end.output);
+      run.progress.completed(run.ports.clock.now());
+      return { outcome, warnings: run.warnings };
     } catch (error) {
       end = { failure: failureOf(error) };
     }
@@ -175,6 +177,7 @@ async function failed(run: Run, interpreter: Interpreter, first: Failure, signal
 /** `timeout_seconds` and `budget.seconds` count from the task's creation, downtime included. */
 function startDeadline(run: Run, signal: AbortSignal): { readonly signal: AbortSignal; release(): void } {
   const { timeout_seconds: timeout, budget } = run.bound.definition;
+  if (timeout === undefined && budget?.seconds === undefined) return { signal, release: () => undefined };
   const controller = linkedController(signal);
   const timers = linkedController(signal);
   const arm = (seconds: number, failure: StepFailure): void => {

@@ -177,34 +177,52 @@ export class StepRunner {
   /** Executes under `timeout_seconds`. A leaf is given up as soon as its signal aborts; a block settles what it started first (E5). */
   async #timed(execution: Execution, attempt: number): Promise<StepOutput> {
     const { node, path, place } = execution;
-    const controller = linkedController(place.signal);
-    const timer = linkedController(place.signal);
     const leaf = node.kind.blocks(node.step).length === 0;
     const seconds = node.kind.ownTimeout === true ? undefined : node.step.timeout_seconds;
-    const late = stepFailure('timeout', `no result after ${humanDuration((seconds ?? 0) * 1000)}`, { step: node.id });
-    if (seconds !== undefined) {
-      const ms = leaf ? seconds * 1000 : this.#blockTimeLeft(attemptPath(path, attempt), seconds * 1000);
-      this.#run.ports.clock.sleep(ms, timer.signal).then(
-        () => {
-          controller.abort(late);
-        },
-        () => undefined,
-      );
-    }
+    const deadline =
+      seconds === undefined ? undefined : this.#startDeadline(node, path, attempt, place.signal, leaf, seconds);
+    const signal = deadline?.signal ?? place.signal;
     try {
-      const context = attemptContext(this.#run, this.#lists, execution, attempt, idempotencyKey, controller.signal);
+      const context = attemptContext(this.#run, this.#lists, execution, attempt, idempotencyKey, signal);
       const work = node.bound.execute(context);
-      return await (leaf ? orAbort(controller.signal, work) : work);
+      return await (leaf ? orAbort(signal, work) : work);
     } catch (error) {
       place.signal.throwIfAborted();
-      if (controller.signal.aborted) return { output: null, failure: late.failure };
+      if (deadline?.signal.aborted === true) return { output: null, failure: deadline.late.failure };
       if (error instanceof StepFailure) return { output: null, failure: error.failure };
       throw error;
     } finally {
-      timer.abort(late);
-      timer.release();
-      controller.release();
+      deadline?.end();
     }
+  }
+
+  #startDeadline(
+    node: BoundNode,
+    path: string,
+    attempt: number,
+    parent: AbortSignal,
+    leaf: boolean,
+    seconds: number,
+  ): { readonly signal: AbortSignal; readonly late: StepFailure; end(): void } {
+    const controller = linkedController(parent);
+    const timer = linkedController(parent);
+    const late = stepFailure('timeout', `no result after ${humanDuration(seconds * 1000)}`, { step: node.id });
+    const ms = leaf ? seconds * 1000 : this.#blockTimeLeft(attemptPath(path, attempt), seconds * 1000);
+    this.#run.ports.clock.sleep(ms, timer.signal).then(
+      () => {
+        controller.abort(late);
+      },
+      () => undefined,
+    );
+    return {
+      signal: controller.signal,
+      late,
+      end: () => {
+        timer.abort(late);
+        timer.release();
+        controller.release();
+      },
+    };
   }
 
   /** A block's deadline is fixed when its attempt begins, so that a restart does not give it more time. */

@@ -77,7 +77,7 @@ describe('loop', () => {
     expect(world.ledger).toEqual(['poll[0]/check failed', 'poll failed']);
   });
 
-  it('waits only for the rest of a delay after a restart, and keeps past decisions though what they read has changed', async () => {
+  it('waits only for the rest of a delay after a restart', async () => {
     const world = new EngineWorld({ auto: false });
     const definition = definitionOf([
       {
@@ -104,6 +104,27 @@ describe('loop', () => {
     await second;
     expect(world.called).toHaveLength(2);
     expect(world.result('l')).toMatchObject({ view: { iterations: 2 } });
+  });
+
+  it('does not take back at a restart that it went on, though what it read has changed since', async () => {
+    const definition = definitionOf([
+      {
+        id: 'l',
+        type: 'loop',
+        max_iterations: 5,
+        until: "{{variables.global.phase}} == 'b'",
+        steps: [
+          { id: 'get', action: 'phase', save_output_to: 'variables.global.phase' },
+          { id: 'x', action: 'x' },
+        ],
+      },
+    ]);
+    const make = (): EngineWorld => {
+      const world = new EngineWorld();
+      world.downstream.tools['phase'] = () => text(world.journal.finished('l[0]/get') === undefined ? 'a' : 'b');
+      return world;
+    };
+    expect(await crashEverywhere(make, definition)).toBe(10);
   });
 
   it('goes on from any crash', async () => {

@@ -235,6 +235,28 @@ describe('progress', () => {
     ]);
   });
 
+  it('is at 100 with every phase ended when the workflow has completed, whatever was skipped or failed safely', async () => {
+    const world = new EngineWorld();
+    world.downstream.tools['bad'] = () => toolError('no');
+    await world.run(
+      definitionOf([
+        { id: 'a', action: 'bad', phase: 'one', can_fail_safely: true },
+        { id: 'b', action: 'b', phase: 'one' },
+        { id: 'c', action: 'c', phase: 'two', when: 'false' },
+        { id: 'd', action: 'd', on_error: 'e' },
+        { id: 'e', action: 'e', phase: 'three' },
+      ]),
+    );
+    const last = world.progress.at(-1);
+    expect(last?.percent).toBe(100);
+    expect(last?.phases.map((phase) => [phase.name, phase.status])).toEqual([
+      ['one', 'failed'],
+      ['two', 'skipped'],
+      ['three', 'skipped'],
+    ]);
+    expect(last?.phases.every((phase) => phase.endedAt !== undefined)).toBe(true);
+  });
+
   it('has the phases that the steps name, in order of appearance', async () => {
     const world = new EngineWorld();
     world.downstream.tools['bad'] = () => toolError('no');

@@ -72,6 +72,8 @@ export class TaskInputs implements InputGate {
 
   async #wait(path: string, key: string, expiresAt: number | undefined): Promise<JsonValue | undefined> {
     const { clock, signal, state } = this.#deps;
+    // The run may have been stopped while the request was written; an event that is over never comes again.
+    signal.throwIfAborted();
     const timer = new AbortController();
     try {
       return await new Promise<JsonValue | undefined>((resolve, reject) => {

@@ -138,4 +138,14 @@ describe('an input request', () => {
     await tasks.respond(taskId, me, 'in-2', answer(2));
     expect(await ended(tasks, taskId)).toMatchObject({ status: 'completed' });
   });
+
+  it('lets a run go whenever it is stopped, also while the request is being written', async () => {
+    for (let ticks = 0; ticks < 60; ticks += 1) {
+      const { tasks } = await world.started({ claims: 'own' });
+      await tasks.create({ workflow: 'ask', arguments: {}, principal: me });
+      for (let tick = 0; tick < ticks; tick += 1) await Promise.resolve();
+      await tasks.close();
+      expect(tasks.health().running).toBe(0);
+    }
+  });
 });

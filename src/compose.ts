@@ -23,6 +23,8 @@ import type { ServerCatalog } from './downstream/server-config.ts';
 import { createWorkflowRunner } from './engine/runner.ts';
 import { DEFAULT_PROTOCOL_SETTINGS } from './protocol/deps.ts';
 import type { Health, ProtocolDeps, ToolFacts } from './protocol/deps.ts';
+import { Scheduler } from './schedule/scheduler.ts';
+import { scheduleObject, Schedules } from './schedule/schedules.ts';
 import { stepKinds, stepSyntaxes } from './steps/index.ts';
 import { KeyvTaskStore } from './store/keyv-task-store.ts';
 import { sharedSecret } from './store/shared-secret.ts';
@@ -47,6 +49,8 @@ export interface Engine {
   readonly tasks: TaskManager;
   readonly downstream: DownstreamPool;
   readonly store: TaskStore;
+  /** Looks at schedules and steers them. They run in processes that claim `all`. */
+  readonly schedules: Schedules;
   schema(): JsonSchema;
   /** Serves Streamable HTTP; rejects when the address cannot be used. Port 0 = any. */
   serveHttp(host: string, port: number): Promise<{ readonly url: string; close(): Promise<void> }>;
@@ -96,10 +100,13 @@ export async function openEngine(config: Config, options: EngineOptions): Promis
     throw error;
   }
   if (options.watch === true) definitions.watch();
+  const schedules = new Schedules({ store, tasks, definitions, clock: systemClock });
+  const scheduler = new Scheduler({ store, tasks, definitions, clock: systemClock, logger });
+  if (options.claims === 'all') scheduler.start();
   const deps = async (): Promise<ProtocolDeps> =>
     protocolDeps(
       config,
-      { definitions, tasks, downstream, store, metrics, logger },
+      { definitions, tasks, downstream, store, schedules, metrics, logger },
       await sharedSecret(store, 'request-state'),
     );
   return {
@@ -107,6 +114,7 @@ export async function openEngine(config: Config, options: EngineOptions): Promis
     tasks,
     downstream,
     store,
+    schedules,
     schema: () => definitionJsonSchema(stepSyntaxes),
     serveHttp: async (host, port) => {
       // The transports bring both SDKs; a command that serves nothing starts without them.
@@ -127,6 +135,7 @@ export async function openEngine(config: Config, options: EngineOptions): Promis
     },
     close: async () => {
       metrics.close();
+      await scheduler.close();
       definitions.close();
       await tasks.close();
       await downstream.close();
@@ -140,18 +149,20 @@ interface Parts {
   readonly tasks: TaskManager;
   readonly downstream: DownstreamPool;
   readonly store: TaskStore;
+  readonly schedules: Schedules;
   readonly metrics: TaskMetrics;
   readonly logger: Logger;
 }
 
 function protocolDeps(config: Config, parts: Parts, requestStateKey: Uint8Array): ProtocolDeps {
-  const { definitions, tasks, downstream, store, metrics, logger } = parts;
+  const { definitions, tasks, downstream, store, schedules, metrics, logger } = parts;
   return {
     tasks,
     definitions,
     facts: (server, tool) => trustedFacts(downstream, server, tool),
     syntaxes: stepSyntaxes,
     schema: () => definitionJsonSchema(stepSyntaxes),
+    schedules: async () => (await schedules.list()).map(scheduleObject),
     logger,
     clock: systemClock,
     ids: randomUUID,

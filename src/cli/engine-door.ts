@@ -1,6 +1,7 @@
 import type { Config } from '../config.ts';
 import type { Logger } from '../core/logger.ts';
 import type { Issue, JsonSchema, LoadedDefinition } from '../definition/model.ts';
+import type { Schedules } from '../schedule/schedules.ts';
 import type { TaskService } from '../tasks/task.ts';
 
 /** The part of an open engine that the commands use; `compose.ts` builds it. */
@@ -11,6 +12,7 @@ export interface EngineDoor {
     issues(): readonly Issue[];
   };
   readonly tasks: TaskService;
+  readonly schedules: Pick<Schedules, 'list' | 'pause' | 'resume' | 'runNow'>;
   schema(): JsonSchema;
   serveHttp(host: string, port: number): Promise<{ readonly url: string; close(): Promise<void> }>;
   serveStdio(): Promise<{ readonly closed: Promise<void>; close(): Promise<void> }>;

@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import { ConfigError } from '../config.ts';
 import { messageOf } from '../core/failure.ts';
+import { UnknownScheduleError } from '../schedule/schedules.ts';
 import { StoreError } from '../tasks/task-store.ts';
 import { TaskError } from '../tasks/task.ts';
 import type { TaskErrorCode } from '../tasks/task.ts';
@@ -9,6 +10,7 @@ import { CommandError, EXIT } from './exit.ts';
 import type { ExitCode } from './exit.ts';
 import { addList } from './list.ts';
 import { addRun } from './run.ts';
+import { addSchedule } from './schedule.ts';
 import { addSchema } from './schema.ts';
 import { addServe } from './serve.ts';
 import { addTasks } from './tasks.ts';
@@ -48,6 +50,7 @@ export function buildProgram(version: string, context: CliContext): Command {
   addValidate(program, context);
   addList(program, context);
   addTasks(program, context);
+  addSchedule(program, context);
   addSchema(program, context);
   return program;
 }
@@ -56,6 +59,7 @@ export function buildProgram(version: string, context: CliContext): Command {
 export function explainError(error: unknown): { readonly text: string; readonly exitCode: ExitCode } {
   if (error instanceof CommandError) return { text: error.message, exitCode: error.exitCode };
   if (error instanceof ConfigError) return { text: error.message, exitCode: EXIT.usage };
+  if (error instanceof UnknownScheduleError) return { text: error.message, exitCode: EXIT.usage };
   if (error instanceof TaskError) return { text: error.message, exitCode: TASK_ERROR_EXITS[error.code] };
   if (error instanceof StoreError) {
     // Full or busy passes by itself; anything else while opening is the folder that was chosen.

@@ -15,6 +15,7 @@ import { InputRelay, type Asker } from './input-relay.ts';
 import { keepBeating, ProgressReporter, type ProgressTick } from './progress.ts';
 import { deferredResult, errorResult } from './results.ts';
 import { exposed, findWorkflow } from './tools.ts';
+import { SCHEDULE_TOOLS } from './schedule-tools.ts';
 import { TASK_TOOLS } from './task-tool-descriptors.ts';
 
 /** A tool call without the words of any generation. */
@@ -60,7 +61,9 @@ export type CallAnswer =
   | { readonly kind: 'tool'; readonly result: ToolResult };
 
 const OWN_TOOLS: ReadonlySet<string> = new Set(
-  [...TASK_TOOLS, ...COMPACT_TOOLS].map((tool) => tool.name).filter((name) => name !== 'workflow_run'),
+  [...TASK_TOOLS, ...SCHEDULE_TOOLS, ...COMPACT_TOOLS]
+    .map((tool) => tool.name)
+    .filter((name) => name !== 'workflow_run'),
 );
 
 /** Finds what a call is about. Throws `invalidParams` for a tool that is not published. */

@@ -1,5 +1,6 @@
 import type { Clock } from '../core/clock.ts';
 import type { Logger } from '../core/logger.ts';
+import type { JsonObject } from '../core/json.ts';
 import type { JsonSchema, LoadedDefinition } from '../definition/model.ts';
 import type { StepSyntaxTable } from '../definition/step-syntax.ts';
 import type { TaskService } from '../tasks/task.ts';
@@ -60,6 +61,8 @@ export interface ProtocolDeps {
   readonly syntaxes: StepSyntaxTable;
   /** The JSON Schema of a definition, for `workflow://schema`. */
   readonly schema: () => JsonSchema;
+  /** The schedules of all workflows, by name, in `last` the `taskId` of a task of `local`. Absent = this process knows none. */
+  readonly schedules?: () => Promise<readonly (JsonObject & { readonly workflow: string })[]>;
   readonly logger: Logger;
   readonly clock: Clock;
   /** Unguessable ids: session ids, correlation ids, event ids. */

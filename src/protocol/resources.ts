@@ -7,9 +7,10 @@ import type { Caller } from './caller.ts';
 import type { ProtocolDeps } from './deps.ts';
 import { invalidParams, ResourceNotFound, WireError } from './errors.ts';
 import { parseUri, URI, type ResourceRef } from './resource-uris.ts';
+import { listSchedules } from './schedules.ts';
 import { isTerminal, stepObject, taskObject } from './task-object.ts';
 import { listKnown } from './known-tasks.ts';
-import { exposed, findWorkflow } from './tools.ts';
+import { exposed, findWorkflow, isScheduled } from './tools.ts';
 
 const JSON_TYPE = 'application/json';
 const PAGE = 50;
@@ -63,6 +64,13 @@ async function taskPage(
   });
 }
 
+const SCHEDULES: JsonObject = {
+  uri: URI.schedules,
+  name: 'schedules',
+  description: 'The workflows that run by themselves: when next, when last, what was missed.',
+  mimeType: JSON_TYPE,
+};
+
 function fixedResources(deps: ProtocolDeps): readonly JsonObject[] {
   return [
     {
@@ -71,6 +79,7 @@ function fixedResources(deps: ProtocolDeps): readonly JsonObject[] {
       description: 'The JSON Schema of a workflow definition.',
       mimeType: 'application/schema+json',
     },
+    ...(isScheduled(deps) ? [SCHEDULES] : []),
     ...exposed(deps).map(({ definition }) => ({
       uri: URI.definition(definition.name),
       name: definition.name,
@@ -104,7 +113,7 @@ export async function readResource(uri: string, caller: Caller, deps: ProtocolDe
 export async function assertReadable(uri: string, caller: Caller, deps: ProtocolDeps): Promise<void> {
   const ref = parseUri(uri);
   if (ref === undefined) throw new ResourceNotFound(uri);
-  if (ref.kind === 'schema') return;
+  if (ref.kind === 'schema' || ref.kind === 'schedules') return;
   if (ref.kind === 'definition') {
     if (findWorkflow(ref.name, deps) === undefined) throw new ResourceNotFound(uri);
     return;
@@ -116,6 +125,8 @@ async function read(ref: ResourceRef, uri: string, caller: Caller, deps: Protoco
   switch (ref.kind) {
     case 'schema':
       return deps.schema();
+    case 'schedules':
+      return listSchedules(caller, deps);
     case 'definition': {
       const loaded = findWorkflow(ref.name, deps);
       if (loaded === undefined) throw new ResourceNotFound(uri);

@@ -10,6 +10,7 @@ import { waitAtMost } from './follow.ts';
 import { listKnown } from './known-tasks.ts';
 import { limitResult } from './result-limit.ts';
 import { errorResult, jsonResult, nextStep } from './results.ts';
+import { listSchedules } from './schedules.ts';
 import { isTerminal, taskObject } from './task-object.ts';
 import { MAX_WAIT_SECONDS } from './task-tool-descriptors.ts';
 import { exposed } from './tools.ts';
@@ -39,6 +40,7 @@ const HANDLERS: { readonly [tool: string]: OwnTool } = {
   tasks_result: result,
   tasks_cancel: cancel,
   tasks_update: update,
+  schedules_list: schedules,
   workflow_search: (args, { deps }) => searchWorkflows(optionalText(args, 'query') ?? '', exposed(deps)),
 };
 
@@ -100,6 +102,10 @@ async function list(args: JsonObject, { caller, deps }: Context): Promise<ToolRe
     tasks: page.tasks.map(taskObject),
     ...(page.nextCursor === undefined ? {} : { nextCursor: page.nextCursor }),
   });
+}
+
+async function schedules(args: JsonObject, { caller, deps }: Context): Promise<ToolResult> {
+  return jsonResult(await listSchedules(caller, deps, optionalText(args, 'workflow')));
 }
 
 async function result(args: JsonObject, { caller, signal, deps }: Context): Promise<ToolResult> {

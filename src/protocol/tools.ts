@@ -3,6 +3,7 @@ import { deriveAnnotations } from './annotations.ts';
 import { COMPACT_TOOLS } from './compact.ts';
 import type { ProtocolDeps } from './deps.ts';
 import { withHandle } from './output-schema.ts';
+import { SCHEDULE_TOOLS } from './schedule-tools.ts';
 import { TASK_TOOLS } from './task-tool-descriptors.ts';
 import type { ToolDescriptor } from './tool-descriptor.ts';
 
@@ -18,11 +19,15 @@ export interface ListOptions {
 }
 
 /**
- * Every tool the server publishes, in an order that depends on names alone: workflows (or the compact pair), then the five task
- * tools. A workflow that takes one of our own names is left out; `validate` reports it.
+ * Every tool the server publishes, in an order that depends on names alone: workflows (or the compact pair), the list of
+ * schedules where there are any, then the five task tools. A workflow that takes one of our own names is left out; `validate` reports it.
  */
 export function listTools(deps: CatalogDeps, options: ListOptions = {}): readonly ToolDescriptor[] {
-  const own = deps.settings.compact ? [...COMPACT_TOOLS, ...TASK_TOOLS] : TASK_TOOLS;
+  const own = [
+    ...(deps.settings.compact ? COMPACT_TOOLS : []),
+    ...(isScheduled(deps) ? SCHEDULE_TOOLS : []),
+    ...TASK_TOOLS,
+  ];
   const workflows = deps.settings.compact
     ? []
     : exposed(deps).map((loaded) => describeWorkflow(loaded.definition, deps, options));
@@ -37,6 +42,11 @@ export function exposed(deps: Pick<ProtocolDeps, 'definitions' | 'settings'>): r
     .sort((a, b) => (a.definition.name < b.definition.name ? -1 : 1));
 }
 
+/** Whether a published workflow runs by itself. */
+export function isScheduled(deps: Pick<ProtocolDeps, 'definitions' | 'settings'>): boolean {
+  return exposed(deps).some(({ definition }) => definition.schedule !== undefined);
+}
+
 /** The workflow behind a tool name; `undefined` when there is none or it is not published. */
 export function findWorkflow(
   name: string,
@@ -46,7 +56,9 @@ export function findWorkflow(
   return loaded !== undefined && isExposed(loaded.definition, deps.settings) ? loaded : undefined;
 }
 
-const OWN_NAMES: ReadonlySet<string> = new Set([...COMPACT_TOOLS, ...TASK_TOOLS].map((tool) => tool.name));
+const OWN_NAMES: ReadonlySet<string> = new Set(
+  [...COMPACT_TOOLS, ...SCHEDULE_TOOLS, ...TASK_TOOLS].map((tool) => tool.name),
+);
 
 function isExposed(definition: Definition, settings: ProtocolDeps['settings']): boolean {
   if (OWN_NAMES.has(definition.name)) return false;

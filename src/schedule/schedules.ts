@@ -175,7 +175,7 @@ function stateOf(row: ScheduleRow | undefined, other: boolean, next: number | un
 }
 
 /** A schedule as JSON, the same for the command line, the tool and the resource. Times are ISO 8601. */
-export function scheduleObject(view: ScheduleView): JsonObject {
+export function scheduleObject(view: ScheduleView): JsonObject & { readonly workflow: string } {
   const { schedule, next, last, missed } = view;
   return {
     workflow: view.workflow,

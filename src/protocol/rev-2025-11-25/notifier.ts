@@ -6,6 +6,7 @@ import type { ProtocolDeps } from '../deps.ts';
 import { RPC, WireError } from '../errors.ts';
 import { keepBeating, ProgressReporter } from '../progress.ts';
 import { parseUri } from '../resource-uris.ts';
+import { watchSchedules } from '../schedules.ts';
 import { isTerminal, META, progressObject } from '../task-object.ts';
 import { codec2025 } from './codec.ts';
 
@@ -137,6 +138,11 @@ export class Notifier {
     const ref = parseUri(uri);
     if (ref === undefined || ref.kind === 'schema') {
       this.#resources.set(uri, () => undefined);
+    } else if (ref.kind === 'schedules') {
+      this.#resources.set(
+        uri,
+        watchSchedules(() => this.#resourceUpdated(uri), this.#deps),
+      );
     } else if (ref.kind === 'definition') {
       this.#resources.set(
         uri,

@@ -1,5 +1,6 @@
 import type { ProtocolDeps } from '../deps.ts';
 import { parseUri } from '../resource-uris.ts';
+import { watchSchedules } from '../schedules.ts';
 import { findWorkflow } from '../tools.ts';
 
 /**
@@ -14,6 +15,7 @@ export async function watchResource(
 ): Promise<(() => void) | undefined> {
   const ref = parseUri(uri);
   if (ref === undefined || ref.kind === 'schema') return undefined;
+  if (ref.kind === 'schedules') return watchSchedules(changed, deps);
   if (ref.kind === 'definition') return watchDefinition(ref.name, changed, deps);
   if ((await deps.tasks.get(ref.taskId, principal)) === undefined) return undefined;
   return deps.tasks.subscribe((event) => {

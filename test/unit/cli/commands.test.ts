@@ -4,6 +4,8 @@ import type { EngineDoor, OpenOptions } from '../../../src/cli/engine-door.ts';
 import type { Config, Environment } from '../../../src/config.ts';
 import { systemClock } from '../../../src/core/clock.ts';
 import type { JsonValue } from '../../../src/core/json.ts';
+import { Schedules } from '../../../src/schedule/schedules.ts';
+import { MemoryTaskStore } from '../../../src/store/memory-task-store.ts';
 import { TaskError } from '../../../src/tasks/task.ts';
 import { FakeTaskService } from '../../support/fake-task-service.ts';
 import { FakeTerminal } from '../../support/fake-terminal.ts';
@@ -47,13 +49,15 @@ function engine(): EngineDoor {
     digest: 'd'.repeat(64),
     file: `${name}.yaml`,
   }));
+  const definitions = {
+    list: () => loaded,
+    get: (name: string) => loaded.find((entry) => entry.definition.name === name),
+    issues: () => [],
+  };
   return {
-    definitions: {
-      list: () => loaded,
-      get: (name) => loaded.find((entry) => entry.definition.name === name),
-      issues: () => [],
-    },
+    definitions,
     tasks,
+    schedules: new Schedules({ store: new MemoryTaskStore(), tasks, definitions, clock: systemClock }),
     schema: () => ({}),
     serveHttp: () =>
       listenError === undefined

@@ -74,6 +74,18 @@ export class DownstreamPool implements Downstream {
     return this.trusts(server) && facts !== undefined ? repeatabilityOf(facts) : 'unknown';
   }
 
+  async learnRepeatability(server: string, tool: string, signal: AbortSignal): Promise<Repeatability> {
+    if (this.trusts(server) && this.toolFacts(server, tool) === undefined) {
+      try {
+        await this.connect(server, signal);
+      } catch {
+        // Why it cannot be reached is the call's to say.
+        signal.throwIfAborted();
+      }
+    }
+    return this.repeatability(server, tool);
+  }
+
   /** Whether the operator believes the tool annotations of a server. */
   trusts(server: string): boolean {
     return this.catalog.servers.get(server)?.trusted === true;

@@ -13,10 +13,14 @@ export type Resolution =
  * What is known about repeating a step. Only kinds that act on the outside world without a checkpoint of their own have the
  * question at all; for them the step's own word comes first, then what the kind knows.
  */
-export function repeatabilityOf(node: BoundNode, downstream: Downstream): Repeatability {
+export function repeatabilityOf(
+  node: BoundNode,
+  downstream: Downstream,
+  signal: AbortSignal,
+): Repeatability | Promise<Repeatability> {
   if (node.bound.repeatability === undefined) return 'idempotent';
   if (node.step.idempotent !== undefined) return node.step.idempotent ? 'idempotent' : 'unknown';
-  return node.bound.repeatability(downstream);
+  return node.bound.repeatability(downstream, signal);
 }
 
 /**
@@ -31,7 +35,7 @@ export async function resolveInterruption(
   gate: InputGate,
   signal: AbortSignal,
 ): Promise<Resolution> {
-  const safe = repeatabilityOf(node, downstream) !== 'unknown';
+  const safe = (await repeatabilityOf(node, downstream, signal)) !== 'unknown';
   const policy = node.step.on_interrupt ?? (safe ? 'retry' : gate.canAsk?.() === true ? 'ask' : 'fail');
   switch (policy) {
     case 'retry':

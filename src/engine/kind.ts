@@ -119,7 +119,7 @@ export interface RunOptions {
 export interface BoundStep {
   execute(context: StepContext): Promise<StepOutput>;
   /** What is known about making an attempt twice. Absent: repeating is harmless, or the kind's own checkpoints see to it. */
-  repeatability?(downstream: Downstream): Repeatability;
+  repeatability?(downstream: Downstream, signal: AbortSignal): Repeatability | Promise<Repeatability>;
   /** What the step is about, for a question to a person: `server.tool`. */
   readonly about?: string;
   /** The step to run next because of how this one completed (an `elicit` step's `on_decline`). A function of the result alone. */

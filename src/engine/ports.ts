@@ -43,6 +43,11 @@ export interface Downstream {
   ): Promise<{ readonly description?: string; readonly messages: readonly JsonObject[] }>;
   /** From the tool's annotations when the operator trusts the server, else `unknown`. Never starts a server. */
   repeatability(server: string, tool: string): Repeatability;
+  /**
+   * The same after asking a trusted server that was not connected yet: it is about to be called anyway, and after a crash its word
+   * decides whether an interrupted call may be made again. Never rejects but on abort; a server that cannot be reached is `unknown`.
+   */
+  learnRepeatability(server: string, tool: string, signal: AbortSignal): Promise<Repeatability>;
 }
 
 /** Asks a person or the client's model. The request belongs to the task record: any connection may answer it, also after a restart. */

@@ -158,7 +158,7 @@ export class StepRunner {
     }
     this.#run.progress.attempt(node, path, attempt, ports.clock.now());
     const reattach = ports.journal.handle(path)?.attempt === attempt;
-    if (!reattach && repeatabilityOf(node, ports.downstream) === 'unknown') {
+    if (!reattach && (await repeatabilityOf(node, ports.downstream, place.signal)) === 'unknown') {
       await this.#run.append({ type: 'started', path, step: node.id, attempt });
     }
     const output = await this.#timed(execution, attempt);

@@ -33,7 +33,10 @@ arguments:
   derived: { content: contentOf, text: (result) => textBlocks(contentOf(result)), json: jsonOf, is_error: isError },
   bind: (spec) => ({
     about: `${spec.server}.${spec.action}`,
-    repeatability: (downstream) => downstream.repeatability(spec.server, spec.action),
+    repeatability: (downstream, signal) => {
+      const known = downstream.repeatability(spec.server, spec.action);
+      return known === 'unknown' ? downstream.learnRepeatability(spec.server, spec.action, signal) : known;
+    },
     execute: async (context) => {
       const args = argumentsObject(await context.render(spec.arguments ?? {}));
       context.charge('tool_calls', 1);

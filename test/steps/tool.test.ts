@@ -172,6 +172,14 @@ describe('a tool call that is not known to be safe to repeat', () => {
     expect(seen).toMatchObject({ type: 'started', attempt: 1 });
   });
 
+  it('that was in flight at a crash is made again when its server, asked at the restart, says that this is safe', async () => {
+    const world = unsafe();
+    await expect(world.run(definition, { crash: { at: 2, when: 'before' } })).rejects.toThrow('died');
+    world.downstream.learnable['pay'] = 'idempotent';
+    expect((await world.run(definition)).outcome).toMatchObject({ kind: 'result' });
+    expect(world.called).toEqual(['pay', 'pay', 'after']);
+  });
+
   it('that was in flight at a crash fails as interrupted where nobody can be asked', async () => {
     const world = unsafe();
     await expect(world.run(definition, { crash: { at: 2, when: 'before' } })).rejects.toThrow('died');

@@ -52,6 +52,8 @@ export class FakeDownstream implements Downstream {
   readonly resources: { [uri: string]: readonly JsonObject[] } = {};
   readonly prompts: { [name: string]: (args: JsonObject) => readonly JsonObject[] } = {};
   readonly repeatable: { [tool: string]: Repeatability } = {};
+  /** What a server says once it is asked; until then the tool is as `repeatable` has it. */
+  readonly learnable: { [tool: string]: Repeatability } = {};
 
   async callTool(tool: string, args: JsonObject, context: CallContext): Promise<ToolResult> {
     this.calls.push({
@@ -80,6 +82,10 @@ export class FakeDownstream implements Downstream {
 
   repeatability(_server: string, tool: string): Repeatability {
     return this.repeatable[tool] ?? 'idempotent';
+  }
+
+  learnRepeatability(server: string, tool: string): Promise<Repeatability> {
+    return Promise.resolve(this.learnable[tool] ?? this.repeatability(server, tool));
   }
 }
 

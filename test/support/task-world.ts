@@ -36,6 +36,7 @@ const noDownstream: Downstream = {
   readResource: () => Promise.reject(new Error('no downstream here')),
   getPrompt: () => Promise.reject(new Error('no downstream here')),
   repeatability: () => 'unknown',
+  learnRepeatability: () => Promise.resolve('unknown'),
 };
 
 export interface ProcessOptions {

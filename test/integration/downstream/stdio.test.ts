@@ -98,6 +98,17 @@ describe('a server over stdio', () => {
     });
   });
 
+  test('a trusted server that was not connected yet is asked about its tools, any other is not even started', async () => {
+    const never = new AbortController().signal;
+    open({ trusted: true });
+    expect(pool.repeatability('s', 'read_only')).toBe('unknown');
+    expect(await pool.learnRepeatability('s', 'read_only', never)).toBe('read_only');
+    await pool.close();
+    open();
+    expect(await pool.learnRepeatability('s', 'read_only', never)).toBe('unknown');
+    expect(pool.toolFacts('s', 'read_only')).toBeUndefined();
+  });
+
   test('annotations are believed of a trusted server only', async () => {
     open({ trusted: true });
     await pool.connect('s');

@@ -1,0 +1,158 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { KeyvTaskStore } from '../../../src/store/keyv-task-store.ts';
+import { under } from '../../../src/tasks/keys.ts';
+import { isJsonObject } from '../../../src/core/json.ts';
+import { runCli, startCli, writeWorkspace } from '../../support/cli-process.ts';
+import type { Running } from '../../support/cli-process.ts';
+import { tempDir } from '../../support/temp-dir.ts';
+import { waitUntil } from '../../support/wait-until.ts';
+
+const DEFINITIONS = {
+  tick: `
+schedule: { type: interval, seconds: 1, overlap: allow, catch_up: all }
+steps:
+  - { id: note, type: set, values: { at: '{{schedule.time}}' } }
+output: { at: '{{note.output.at}}' }
+`,
+  slow: `
+schedule: { type: cron, expression: '* * * * * *', overlap: skip }
+steps:
+  - { id: nap, type: wait, seconds: 2.5 }
+`,
+  past: `
+schedule: { type: once, at: '2020-02-04T14:30:00Z', catch_up: all }
+steps:
+  - { id: note, type: set, values: { a: 1 } }
+`,
+};
+
+let folder: Awaited<ReturnType<typeof tempDir>>;
+let store: KeyvTaskStore | undefined;
+let servers: Running[] = [];
+
+beforeEach(async () => {
+  folder = await tempDir();
+  await writeWorkspace(folder.path, DEFINITIONS);
+});
+
+afterEach(async () => {
+  for (const { child } of servers) child.kill('SIGKILL');
+  await Promise.all(servers.map((server) => server.finished));
+  servers = [];
+  await store?.close();
+  store = undefined;
+  await folder.remove();
+});
+
+async function serve(): Promise<Running> {
+  const server = startCli(['serve', '--http', '0'], folder.path);
+  servers.push(server);
+  await waitUntil('it serves', () => server.stderr().includes('"serving"'));
+  return server;
+}
+
+async function kill(server: Running): Promise<void> {
+  server.child.kill('SIGKILL');
+  await server.finished;
+}
+
+interface Occurrence {
+  readonly time: number;
+  readonly createdAt: number;
+}
+
+/** The tasks of a workflow as they are in the data folder, by occurrence. */
+async function occurrences(workflow: string): Promise<Occurrence[]> {
+  store ??= await KeyvTaskStore.open(join(folder.path, 'data/tasks.sqlite'));
+  const { items, damaged } = await store.range({ ...under('task:'), limit: 100_000 });
+  expect(damaged).toEqual([]);
+  return items
+    .flatMap(({ value }) => (isJsonObject(value) && value['workflow'] === workflow ? [value] : []))
+    .map((record) => ({ time: Date.parse(String(record['scheduleTime'])), createdAt: Number(record['createdAt']) }))
+    .sort((a, b) => a.time - b.time);
+}
+
+async function newOnes(workflow: string, count: number): Promise<void> {
+  const before = (await occurrences(workflow)).length;
+  await waitUntil(
+    `${count} more of ${workflow}`,
+    async () => (await occurrences(workflow)).length >= before + count,
+    60_000,
+  );
+}
+
+async function schedule(...args: readonly string[]): Promise<unknown> {
+  const { code, stdout, stderr } = await runCli(['schedule', ...args], folder.path);
+  expect(stderr).toBe('');
+  expect(code).toBe(0);
+  return JSON.parse(stdout);
+}
+
+describe('schedules of the built server', () => {
+  test('servers are killed and started again, alone and in pairs: every second becomes one task, none is early', async () => {
+    let server = await serve();
+    await newOnes('tick', 2);
+    for (let kills = 0; kills < 4; kills += 1) {
+      await kill(server);
+      server = await serve();
+      await newOnes('tick', 2);
+    }
+    const second = await serve();
+    await newOnes('tick', 3);
+    await kill(server);
+    await newOnes('tick', 2);
+    await kill(second);
+
+    const ticks = await occurrences('tick');
+    const first = ticks[0]?.time ?? 0;
+    expect(ticks.map(({ time }) => time)).toEqual(ticks.map((_tick, index) => first + index * 1000));
+    expect(ticks.length).toBeGreaterThan(12);
+    expect(ticks.filter(({ time, createdAt }) => createdAt < time)).toEqual([]);
+
+    const naps = await occurrences('slow');
+    expect(new Set(naps.map(({ time }) => time)).size).toBe(naps.length);
+    const tooClose = naps.filter(({ time }, index) => index > 0 && time - (naps[index - 1]?.time ?? 0) < 2500);
+    expect(tooClose).toEqual([]);
+    expect(naps.length).toBeGreaterThan(2);
+    expect(await occurrences('past')).toEqual([]);
+  });
+
+  test('the command looks and steers beside a running server', async () => {
+    await serve();
+    await newOnes('tick', 1);
+    expect(await schedule('list')).toMatchObject({
+      schedules: [
+        { workflow: 'past', state: 'ended', next: null },
+        { workflow: 'slow', when: '* * * * * * (UTC)', state: 'active' },
+        { workflow: 'tick', when: 'every 1 s', state: 'active', overlap: 'allow', catchUp: 'all' },
+      ],
+    });
+    expect(await schedule('pause', 'tick')).toMatchObject({ state: 'paused' });
+    const paused = (await occurrences('tick')).at(-1)?.time ?? 0;
+    // What had been decided at the moment of the pause may still begin.
+    await newOnes('slow', 1);
+    expect((await occurrences('tick')).at(-1)?.time).toBeLessThanOrEqual(paused + 1000);
+
+    expect(await schedule('run-now', 'tick')).toMatchObject({
+      status: 'completed',
+      output: { at: expect.any(String) },
+    });
+    expect(await schedule('resume', 'tick')).toMatchObject({ state: 'active' });
+    const resumed = Date.now();
+    await newOnes('tick', 2);
+    const after = (await occurrences('tick')).filter(({ time }) => time % 1000 === 0 && time > paused + 1000);
+    // What came meanwhile is passed over.
+    expect(after.every(({ time }) => time > resumed - 10_000)).toBe(true);
+  });
+
+  test('a schedule that cannot be read is an error of validate, with its place', async () => {
+    const schedules = "schedule: { type: cron, expression: '0 25 * * *', timezone: Europe/Berlin }";
+    const steps = 'steps:\n  - { id: note, type: set, values: { a: 1 } }';
+    await writeFile(join(folder.path, 'definitions/broken.yaml'), `name: broken\n${schedules}\n${steps}\n`);
+    const { code, stdout } = await runCli(['validate', '--json'], folder.path);
+    expect(code).toBe(1);
+    expect(JSON.parse(stdout)).toMatchObject({ issues: [{ line: 2, code: 'invalid_schedule' }] });
+  });
+});

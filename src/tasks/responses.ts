@@ -6,7 +6,7 @@ import type { PendingInput } from './task.ts';
 
 /**
  * Checks an answer against the request it answers: an elicitation's content against the requested schema, a model's turn and a list of roots
- * against the shape MCP gives them. Throws `TaskError('invalid_input_response')`.
+ * against the shape MCP gives them. A model's turn or roots may also be refused: `{error: {code, message}}`. Throws `TaskError('invalid_input_response')`.
  */
 export function checkResponse(input: PendingInput, response: JsonValue): void {
   if (!isJsonObject(response)) throw invalid('the answer must be an object');
@@ -15,15 +15,22 @@ export function checkResponse(input: PendingInput, response: JsonValue): void {
       checkElicitation(input.request.params, response);
       return;
     case 'sampling/createMessage':
+      if (isRefusal(response)) return;
       if (response['role'] !== 'assistant' && response['role'] !== 'user')
         throw invalid("role: must be 'assistant' or 'user'");
       if (response['content'] === undefined) throw invalid('content: is missing');
       return;
     case 'roots/list':
+      if (isRefusal(response)) return;
       if (!Array.isArray(response['roots'])) throw invalid('roots: must be a list');
       return;
     default:
   }
+}
+
+/** The client said no in the only way it has for these: a JSON-RPC error. The step fails with it. */
+function isRefusal({ error }: JsonObject): boolean {
+  return isJsonObject(error) && Number.isInteger(error['code']) && typeof error['message'] === 'string';
 }
 
 function checkElicitation(params: JsonObject, response: JsonObject): void {

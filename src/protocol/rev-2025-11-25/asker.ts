@@ -1,4 +1,4 @@
-import { ResultSchema } from '@modelcontextprotocol/sdk/types.js';
+import { ErrorCode, McpError, ResultSchema } from '@modelcontextprotocol/sdk/types.js';
 import { isJsonObject, type JsonObject, type JsonValue } from '../../core/json.ts';
 import type { InputRequest } from '../../engine/journal.ts';
 import type { Asker } from '../input-relay.ts';
@@ -17,14 +17,36 @@ export function asker2025(session: Session, extra: Extra, taskId: string | undef
     can: (request) => canAsk(session, request),
     async ask(input, signal) {
       const { method, params } = input.request;
-      const answer: unknown = await session.server.request(
-        { method, params: taskId === undefined ? params : tagged(params, taskId) },
-        ResultSchema,
-        { relatedRequestId: extra.requestId, signal, timeout: NO_TIMEOUT_MS },
-      );
-      return answer as JsonValue; // it was parsed from JSON
+      try {
+        const answer: unknown = await session.server.request(
+          { method, params: taskId === undefined ? params : tagged(params, taskId) },
+          ResultSchema,
+          { relatedRequestId: extra.requestId, signal, timeout: NO_TIMEOUT_MS },
+        );
+        return answer as JsonValue; // it was parsed from JSON
+      } catch (error) {
+        const refused = signal.aborted ? undefined : refusalOf(method, error);
+        if (refused === undefined) throw error;
+        return refused;
+      }
     },
   };
+}
+
+/** These come from the SDK, or say that the client knows no such request: nobody has decided anything. */
+const NO_ANSWER: ReadonlySet<number> = new Set([
+  ErrorCode.ConnectionClosed,
+  ErrorCode.RequestTimeout,
+  ErrorCode.MethodNotFound,
+]);
+
+/**
+ * An error that answers a request for a model's turn or for roots: the client has no other way to say no. A form has
+ * `decline`, so an error there means that nothing was shown.
+ */
+function refusalOf(method: string, error: unknown): JsonObject | undefined {
+  if (method === 'elicitation/create' || !(error instanceof McpError) || NO_ANSWER.has(error.code)) return undefined;
+  return { error: { code: error.code, message: error.message.replace(/^MCP error -?\d+: /u, '') } };
 }
 
 function tagged(params: JsonObject, taskId: string): JsonObject {

@@ -49,6 +49,28 @@ describe('an input request', () => {
     expect(await tasks.respond(taskId, me, 'in-9', answer(4))).toBe('ignored');
   });
 
+  it('for a model or for roots may be refused with an error, a form may not', async () => {
+    const refusal = { error: { code: -1, message: 'User rejected sampling request' } };
+    for (const method of ['sampling/createMessage', 'roots/list']) {
+      world.define('turn', ({ step, ports }) =>
+        step('a', async () => (await ports.input.ask('a', { method, params: {} })) ?? 'nothing'),
+      );
+      const process = await world.started();
+      const taskId = await asked(process, 'turn');
+      for (const bad of [{}, { error: 'no' }, { error: { code: 1 } }]) {
+        await expect(process.tasks.respond(taskId, me, 'in-1', bad)).rejects.toMatchObject({
+          code: 'invalid_input_response',
+        });
+      }
+      expect(await process.tasks.respond(taskId, me, 'in-1', refusal)).toBe('accepted');
+      await ended(process.tasks, taskId);
+      expect(await process.tasks.outcome(taskId, me)).toMatchObject({ output: refusal });
+      const form = await asked(process);
+      await expect(process.tasks.respond(form, me, 'in-1', refusal)).rejects.toThrow();
+      await process.tasks.close();
+    }
+  });
+
   it('is asked once: a restart finds it under the same key, and an answer given meanwhile counts', async () => {
     const first = await world.started();
     const taskId = await asked(first);

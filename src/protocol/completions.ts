@@ -58,7 +58,7 @@ function enumOf(schema: JsonValue | undefined): readonly string[] {
 }
 
 async function taskIds(caller: Caller, deps: ProtocolDeps): Promise<readonly string[]> {
-  const page = caller.identified
+  const page = caller.listsAll
     ? await deps.tasks.list({ principal: caller.principal, limit: 200 })
     : await listKnown(caller, deps, { limit: 200 });
   return page.tasks.map((view) => view.taskId);

@@ -56,7 +56,7 @@ async function taskPage(
   caller: Caller,
   deps: ProtocolDeps,
 ): ReturnType<ProtocolDeps['tasks']['list']> {
-  if (!caller.identified) return listKnown(caller, deps, { limit: PAGE, cursor });
+  if (!caller.listsAll) return listKnown(caller, deps, { limit: PAGE, cursor });
   return deps.tasks.list({
     principal: caller.principal,
     limit: PAGE,

@@ -90,7 +90,7 @@ async function list(args: JsonObject, { caller, deps }: Context): Promise<ToolRe
   };
   const limit = number(args, 'limit', 1, 200) ?? 50;
   const cursor = optionalText(args, 'cursor');
-  const page = caller.identified
+  const page = caller.listsAll
     ? await deps.tasks.list({
         principal: caller.principal,
         limit,

@@ -47,6 +47,10 @@ export interface HttpFrontOptions {
   readonly maxSessions?: number;
   /** 30 minutes. */
   readonly sessionIdleMs?: number;
+  /** A request whose headers are not here after this long is ended: 10 s. */
+  readonly headersTimeoutMs?: number;
+  /** The same for a whole request: 30 s. An answer may take as long as it likes. */
+  readonly requestTimeoutMs?: number;
   /** How long `close` waits for requests that are being answered: 2 000 ms. */
   readonly drainMs?: number;
   readonly createEvents?: (sessionId: string) => SessionEvents;
@@ -64,7 +68,14 @@ export class HttpConfigError extends Error {
   override readonly name = 'HttpConfigError';
 }
 
-const DEFAULTS = { maxBodyBytes: 4 * 1024 * 1024, maxSessions: 1_000, sessionIdleMs: 30 * 60_000, drainMs: 2_000 };
+const DEFAULTS = {
+  maxBodyBytes: 4 * 1024 * 1024,
+  maxSessions: 1_000,
+  sessionIdleMs: 30 * 60_000,
+  drainMs: 2_000,
+  headersTimeoutMs: 10_000,
+  requestTimeoutMs: 30_000,
+};
 
 /**
  * Serves MCP over Streamable HTTP, with `/healthz`, `/readyz`, `/metrics`. Resolves when the port is open; rejects with
@@ -88,6 +99,8 @@ class Front {
   readonly #options: Required<Pick<HttpFrontOptions, keyof typeof DEFAULTS>> & HttpFrontOptions;
   readonly #tokens: BearerTokens;
   readonly #rules: HostRules;
+  /** Nobody but the programs of this machine: no other address, and no sign of a proxy that brings other people in. */
+  readonly #onlyThisMachine: boolean;
   readonly #hurry = new AbortController();
   readonly #generations: GenerationTable;
   readonly #sessions: HttpSessions;
@@ -101,6 +114,8 @@ class Front {
     this.#options = { ...DEFAULTS, ...options };
     this.#tokens = tokens;
     this.#rules = hostRules(options.host, options.allowedHosts, options.allowedOrigins);
+    this.#onlyThisMachine =
+      isLoopback(options.host) && options.allowInsecure !== true && (options.allowedHosts ?? []).length === 0;
     this.#generations = createGenerations(deps, this.#hurry.signal);
     this.#sessions = new HttpSessions({
       createServer: (principal) =>
@@ -112,9 +127,15 @@ class Front {
       idleMs: this.#options.sessionIdleMs,
       ...(options.createEvents === undefined ? {} : { createEvents: options.createEvents }),
     });
+    const { headersTimeoutMs: headersTimeout, requestTimeoutMs: requestTimeout } = this.#options;
     // Slow headers, slow bodies and endless headers end here; an answer may take as long as it likes.
     this.#server = createServer(
-      { headersTimeout: 10_000, requestTimeout: 30_000, connectionsCheckingInterval: 5_000, maxHeaderSize: 16_384 },
+      {
+        headersTimeout,
+        requestTimeout,
+        connectionsCheckingInterval: Math.min(5_000, headersTimeout),
+        maxHeaderSize: 16_384,
+      },
       (request, response) => void this.#serve(request, response),
     );
     this.#server.maxConnections = this.#options.maxSessions * 4;
@@ -160,7 +181,8 @@ class Front {
   }
 
   #caller(principal: Principal): Caller {
-    return { principal, identified: this.#tokens.required, known: new KnownTasks() };
+    const identified = this.#tokens.required;
+    return { principal, identified, listsAll: identified || this.#onlyThisMachine, known: new KnownTasks() };
   }
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {

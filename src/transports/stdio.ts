@@ -27,7 +27,7 @@ export function serveOnStdio(
 ): Promise<StdioFront> {
   const hurry = new AbortController();
   const context: ConnectionContext = {
-    caller: { principal: LOCAL_PRINCIPAL, identified: true, known: new KnownTasks() },
+    caller: { principal: LOCAL_PRINCIPAL, identified: true, listsAll: true, known: new KnownTasks() },
     hurry: hurry.signal,
   };
   const generations = createGenerations(deps, hurry.signal);

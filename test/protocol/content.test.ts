@@ -10,7 +10,7 @@ import { listResources, readResource } from '../../src/protocol/resources.ts';
 import { limitResult } from '../../src/protocol/result-limit.ts';
 import { protocolDeps } from '../support/protocol-deps.ts';
 
-const local: Caller = { principal: 'local', identified: true, known: new KnownTasks() };
+const local: Caller = { principal: 'local', identified: true, listsAll: true, known: new KnownTasks() };
 
 function setUp(): ReturnType<typeof protocolDeps> {
   const deps = protocolDeps();

@@ -9,8 +9,8 @@ import { protocolDeps } from '../support/protocol-deps.ts';
 
 const never = new AbortController().signal;
 
-function caller(identified = true): Caller {
-  return { principal: 'local', identified, known: new KnownTasks() };
+function caller(listsAll = true): Caller {
+  return { principal: 'local', identified: listsAll, listsAll, known: new KnownTasks() };
 }
 
 function setUp(more: Parameters<typeof protocolDeps>[0] = {}): ReturnType<typeof protocolDeps> & {

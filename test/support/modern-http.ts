@@ -68,6 +68,7 @@ export async function serveModern(deps: ProtocolDeps): Promise<ModernHttp> {
       await stateless.handle(request, response, body, {
         principal: typeof principal === 'string' ? principal : 'local',
         identified: false,
+        listsAll: true,
         known: new KnownTasks(),
       });
     })();

@@ -247,20 +247,65 @@ describe('sessions of 2025-11-25 over HTTP', () => {
     expect((await two.client.experimental.tasks.getTask(task.taskId)).taskId).toBe(task.taskId);
   });
 
-  test('without authentication there is no tasks.list, and tasks_list shows what the session itself has named', async () => {
+  test('without authentication there is no tasks.list; tasks_list shows all on a machine of its own, else what the session has named', async () => {
     const deps = protocolDeps();
     deps.publish('greet', async () => ({ content: [] }));
     const front = await serve(deps);
+    const proxied = await serve(deps, { allowedHosts: ['workflows.example'] });
     const one = await connect(front);
     expect(one.client.getServerCapabilities()?.tasks).toEqual({ cancel: {}, requests: { tools: { call: {} } } });
     await expect(one.client.experimental.tasks.listTasks()).rejects.toMatchObject({ code: -32601 });
     await one.client.callTool({ name: 'greet', arguments: {} });
-    const two = await connect(front);
     const count = async (client: Client): Promise<unknown> =>
       ((await client.callTool({ name: 'tasks_list', arguments: {} })).structuredContent as { tasks: unknown[] }).tasks
         .length;
     expect(await count(one.client)).toBe(1);
-    expect(await count(two.client)).toBe(0);
+    expect(await count((await connect(front)).client)).toBe(1);
+    const behindProxy = await connect(proxied);
+    expect(await count(behindProxy.client)).toBe(0);
+    await behindProxy.client.callTool({ name: 'greet', arguments: {} });
+    expect(await count(behindProxy.client)).toBe(1);
+  });
+});
+
+describe('a client that is too slow', () => {
+  const limits = { headersTimeoutMs: 150, requestTimeoutMs: 300 };
+  const head = 'POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n';
+
+  /** What the server writes until it ends the connection. */
+  function answerTo(front: HttpFront, text: string): Promise<string> {
+    const { hostname, port } = new URL(front.url);
+    return new Promise((resolve, reject) => {
+      let received = '';
+      const socket = connectSocket(Number(port), hostname, () => socket.write(text));
+      socket.on('data', (chunk: Buffer) => (received += chunk.toString()));
+      socket.on('end', () => socket.end());
+      socket.on('close', () => resolve(received));
+      socket.on('error', reject);
+    });
+  }
+
+  test('with its headers is told 408 and let go', async () => {
+    const front = await serve(protocolDeps(), limits);
+    expect(await answerTo(front, head)).toMatch(/^HTTP\/1\.1 408 /u);
+  });
+
+  test('with its body is let go, and others are served meanwhile', async () => {
+    const front = await serve(protocolDeps(), limits);
+    const slow = answerTo(front, `${head}Content-Length: 100\r\n\r\n{"a`);
+    expect((await send(`${front.url}/healthz`, { method: 'GET' })).status).toBe(200);
+    expect(await slow).not.toContain('200 OK');
+  });
+
+  test('an answer may take longer than any of these', async () => {
+    const deps = protocolDeps();
+    const clock = new Promise((resolve) => setTimeout(resolve, 700));
+    deps.publish('slow', async () => {
+      await clock;
+      return { content: [] };
+    });
+    const { client } = await connect(await serve(deps, limits));
+    expect(await client.callTool({ name: 'slow', arguments: {} })).toEqual({ content: [] });
   });
 });
 

@@ -14,6 +14,7 @@ import { follow } from './follow.ts';
 import { InputRelay, type Asker } from './input-relay.ts';
 import { keepBeating, ProgressReporter, type ProgressTick } from './progress.ts';
 import { deferredResult, errorResult } from './results.ts';
+import type { SharedQuestions } from './shared-questions.ts';
 import { exposed, findWorkflow } from './tools.ts';
 import { SCHEDULE_TOOLS } from './schedule-tools.ts';
 import { TASK_TOOLS } from './task-tool-descriptors.ts';
@@ -37,12 +38,16 @@ export interface WaitChannel {
   readonly hurry: AbortSignal;
   /** Puts questions to the client on this request; absent where a connection cannot. */
   readonly asker?: Asker;
+  /** Those of the connection. */
+  readonly questions: SharedQuestions;
 }
 
 /** The same for a call that can also report while it runs. */
 export interface CallChannel extends WaitChannel {
   readonly progress?: (tick: ProgressTick) => void;
   readonly message?: (event: MessageEvent) => void;
+  /** The task is durable; `said` is what it has said already. Subscribe in the same turn, and nothing is missed. */
+  readonly created?: (view: TaskView, said: readonly MessageEvent[]) => void;
   /** False when the connection is gone and the client did not withdraw the request. The run then goes on. */
   readonly withdrawn: () => boolean;
 }
@@ -104,7 +109,7 @@ export async function callWorkflow(
   channel: CallChannel,
   deps: ProtocolDeps,
 ): Promise<CallAnswer> {
-  const early = request.wantsTask ? undefined : new EarlyMessages(deps.tasks);
+  const early = new EarlyMessages(deps.tasks);
   try {
     const view = await deps.tasks.create({
       workflow: target.definition.name,
@@ -114,7 +119,10 @@ export async function callWorkflow(
       ...(request.key === undefined ? {} : { idempotencyKey: request.key }),
     });
     caller.known.add(view.taskId);
-    if (early === undefined) return { kind: 'created', view };
+    if (request.wantsTask) {
+      channel.created?.(view, early.handOver(view.taskId));
+      return { kind: 'created', view };
+    }
     const started = { view, early };
     return await waitInline(started, target.definition, request, caller, channel, deps);
   } catch (error) {
@@ -124,7 +132,7 @@ export async function callWorkflow(
     }
     throw error;
   } finally {
-    early?.close();
+    early.close();
   }
 }
 
@@ -234,6 +242,8 @@ function startRelay(
     clock: deps.clock,
     logger,
     instantDeclineMs: deps.settings.instantDeclineMs,
+    questions: channel.questions,
+    taskId,
     onStuck,
   });
 }

@@ -4,6 +4,7 @@ import { isJsonObject, type JsonValue } from '../core/json.ts';
 import type { Logger } from '../core/logger.ts';
 import type { InputRequest } from '../engine/journal.ts';
 import { TaskError, type PendingInput, type TaskView } from '../tasks/task.ts';
+import type { SharedQuestions, Verdict } from './shared-questions.ts';
 
 /** How often an answer that does not fit the requested schema is asked for again on one connection. */
 const MAX_ASKS = 3;
@@ -22,6 +23,9 @@ export interface RelayPorts {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly instantDeclineMs: number;
+  /** The questions that the connection is being asked, so that each is shown once however many requests wait. */
+  readonly questions: SharedQuestions;
+  readonly taskId: string;
   /** Called when every open question was tried and none can be answered on this connection. */
   readonly onStuck: () => void;
 }
@@ -30,7 +34,8 @@ export interface RelayPorts {
  * Puts the open questions of one task to one client. The questions belong to the task, not to the relay: an answer from
  * anywhere withdraws the question here, and closing the relay leaves it open for the next connection.
  *
- * I1 each question is asked at most once per relay, again only after an answer that did not fit. I2 an instant decline is a
+ * I1 each question is asked at most once per relay, and by one relay of a connection at a time, again only after an answer that
+ * did not fit. I2 an instant decline is a
  * host that showed nothing: it is not passed on.
  */
 export class InputRelay {
@@ -67,6 +72,15 @@ export class InputRelay {
   }
 
   async #ask(input: PendingInput, signal: AbortSignal): Promise<void> {
+    const id = `${this.#ports.taskId} ${input.key}`;
+    const verdict = await this.#ports.questions.ask(id, signal, () => this.#put(input, signal));
+    if (verdict !== 'unanswerable') return;
+    this.#unanswerable.add(input.key);
+    this.#reportStuck();
+  }
+
+  /** Never rejects. */
+  async #put(input: PendingInput, signal: AbortSignal): Promise<Verdict> {
     try {
       for (let attempt = 1; attempt <= MAX_ASKS; attempt += 1) {
         const shownAt = this.#ports.clock.monotonic();
@@ -78,14 +92,13 @@ export class InputRelay {
           );
           break;
         }
-        if (await this.#passOn(input, response)) return;
+        if (await this.#passOn(input, response)) return 'answered';
       }
     } catch (error) {
-      if (signal.aborted) return;
+      if (signal.aborted) return 'withdrawn';
       this.#ports.logger.info({ key: input.key, cause: messageOf(error) }, 'the client could not be asked');
     }
-    this.#unanswerable.add(input.key);
-    this.#reportStuck();
+    return 'unanswerable';
   }
 
   /** False when the answer does not fit and may be asked for again. */

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { JsonValue } from '../../src/core/json.ts';
 import { silentLogger } from '../../src/core/logger.ts';
 import { InputRelay, type Asker } from '../../src/protocol/input-relay.ts';
+import { SharedQuestions } from '../../src/protocol/shared-questions.ts';
 import { TaskError, type PendingInput, type TaskView } from '../../src/tasks/task.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 
@@ -14,7 +15,13 @@ function view(...keys: readonly string[]): TaskView {
 }
 
 /** A relay whose client answers when the test says so. */
-function relay(options: { can?: boolean; respond?: (response: JsonValue) => Promise<'accepted' | 'ignored'> } = {}): {
+function relay(
+  options: {
+    can?: boolean;
+    questions?: SharedQuestions;
+    respond?: (response: JsonValue) => Promise<'accepted' | 'ignored'>;
+  } = {},
+): {
   relay: InputRelay;
   clock: ManualClock;
   asked: { key: string; signal: AbortSignal; answer: (value: JsonValue) => void; refuse: (error: Error) => void }[];
@@ -43,6 +50,8 @@ function relay(options: { can?: boolean; respond?: (response: JsonValue) => Prom
       clock,
       logger: silentLogger,
       instantDeclineMs: 200,
+      questions: options.questions ?? new SharedQuestions(),
+      taskId: 'task-1',
       respond: async (key, response) => {
         responses.push([key, response]);
         return options.respond === undefined ? 'accepted' : options.respond(response);
@@ -129,5 +138,42 @@ describe('questions to a client', () => {
     await turn();
     expect(r.stuck()).toBe(1);
     expect(r.responses).toEqual([]);
+  });
+});
+
+describe('I1 two requests of one connection that wait for the same task', () => {
+  test('ask once, and the answer serves both', async () => {
+    const questions = new SharedQuestions();
+    const [one, two] = [relay({ questions }), relay({ questions })];
+    one.relay.offer(view('a'));
+    two.relay.offer(view('a'));
+    await turn();
+    expect([one.asked.length, two.asked.length]).toEqual([1, 0]);
+    one.asked[0]?.answer({ action: 'accept' });
+    await turn();
+    expect([one.responses.length, two.responses.length, two.asked.length]).toEqual([1, 0, 0]);
+  });
+
+  test('the second asks when the first is withdrawn without an answer', async () => {
+    const questions = new SharedQuestions();
+    const [one, two] = [relay({ questions }), relay({ questions })];
+    one.relay.offer(view('a'));
+    two.relay.offer(view('a'));
+    one.relay.close();
+    await turn();
+    expect(two.asked.map(({ key }) => key)).toEqual(['a']);
+    two.asked[0]?.answer({ action: 'accept' });
+    await turn();
+    expect(two.responses).toEqual([['a', { action: 'accept' }]]);
+  });
+
+  test('what the host cannot show is unanswerable for both', async () => {
+    const questions = new SharedQuestions();
+    const [one, two] = [relay({ questions }), relay({ questions })];
+    one.relay.offer(view('a'));
+    two.relay.offer(view('a'));
+    one.asked[0]?.refuse(new Error('no such method'));
+    await turn();
+    expect([one.stuck(), two.stuck(), two.asked.length]).toEqual([1, 1, 0]);
   });
 });

@@ -74,10 +74,10 @@ export class Notifier {
   }
 
   /**
-   * Tells the client of every later change of the task: its status and, with a token, its progress, until it has ended. Starts
-   * after the answer that is being written now.
+   * Tells the client of every later change of the task: its status, its log messages and, with a token, its progress, until it has
+   * ended. Starts after the answer that is being written now, with what the task has `said` before.
    */
-  watch(view: TaskView, progressToken?: string | number): void {
+  watch(view: TaskView, progressToken?: string | number, said: readonly MessageEvent[] = []): void {
     if (this.#closed || isTerminal(view) || this.#watched.has(view.taskId)) return;
     const stopped = new AbortController();
     const reporter = new ProgressReporter((tick) => {
@@ -87,7 +87,7 @@ export class Notifier {
       }
     });
     let answered = false;
-    const held: TaskEvent[] = [];
+    const held: TaskEvent[] = [...said];
     const state = { rev: view.rev, status: view.status, message: view.statusMessage };
     const handle = (event: TaskEvent): void => {
       if (stopped.signal.aborted) return;

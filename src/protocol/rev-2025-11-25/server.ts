@@ -4,6 +4,7 @@ import type { ProtocolDeps } from '../deps.ts';
 import { RPC, toWireError, WireError } from '../errors.ts';
 import { INSTRUCTIONS } from '../instructions.ts';
 import { paramsOf } from '../params.ts';
+import { SharedQuestions } from '../shared-questions.ts';
 import { codec2025 } from './codec.ts';
 import { contentHandlers } from './content.ts';
 import { checkHandshake } from './handshake.ts';
@@ -36,7 +37,7 @@ export function create2025Server(deps: ProtocolDeps, context: ConnectionContext)
   });
   checkHandshake(server);
   const notifier = new Notifier(server, deps);
-  const session: Session = { ...context, server, deps, notifier };
+  const session: Session = { ...context, server, deps, notifier, questions: new SharedQuestions() };
   const table: HandlerTable = { ...toolHandlers, ...taskHandlers(), ...contentHandlers };
   // The SDK handles this one by itself as soon as `logging` is declared, on the wrong stream.
   server.removeRequestHandler('logging/setLevel');

@@ -4,6 +4,7 @@ import type { ServerNotification, ServerRequest } from '@modelcontextprotocol/sd
 import type { JsonObject } from '../../core/json.ts';
 import type { ConnectionContext } from '../connection.ts';
 import type { ProtocolDeps } from '../deps.ts';
+import type { SharedQuestions } from '../shared-questions.ts';
 import type { Notifier } from './notifier.ts';
 
 /** What the 2025 SDK gives a handler beside the request. */
@@ -14,6 +15,7 @@ export interface Session extends ConnectionContext {
   readonly server: Server;
   readonly deps: ProtocolDeps;
   readonly notifier: Notifier;
+  readonly questions: SharedQuestions;
 }
 
 /** One method. Params have been checked to be an object; what it throws goes through `toWireError`. */

@@ -48,6 +48,7 @@ function result(waiters: WaiterLimit): Handler {
           signal: withdrawn.signal,
           hurry: session.hurry,
           asker: asker2025(session, extra, taskId),
+          questions: session.questions,
         },
         session.deps,
       );

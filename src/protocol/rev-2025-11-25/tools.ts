@@ -41,7 +41,7 @@ async function call(params: JsonObject, extra: Extra, session: Session): Promise
   }
   const channel = callChannel(params, extra, session);
   const answer = await callWorkflow(target, request, session.caller, channel, session.deps);
-  return encode(answer, params, session);
+  return encode(answer, session);
 }
 
 function parseCall(params: JsonObject): CallRequest {
@@ -80,6 +80,8 @@ function callChannel(params: JsonObject, extra: Extra, session: Session): CallCh
     signal: extra.signal,
     hurry: session.hurry,
     asker: asker2025(session, extra, undefined),
+    questions: session.questions,
+    created: (view, said) => session.notifier.watch(view, progressToken, said),
     withdrawn: () => session.server.transport !== undefined,
     ...(progressToken === undefined
       ? {}
@@ -95,12 +97,11 @@ function callChannel(params: JsonObject, extra: Extra, session: Session): CallCh
   };
 }
 
-function encode(answer: CallAnswer, params: JsonObject, session: Session): JsonObject {
+function encode(answer: CallAnswer, session: Session): JsonObject {
   switch (answer.kind) {
     case 'tool':
       return { ...answer.result };
     case 'created':
-      session.notifier.watch(answer.view, progressTokenOf(params));
       return codec2025.created(answer.view);
     case 'outcome': {
       if (answer.outcome.kind !== 'result') return codec2025.toolResult(answer.outcome);

@@ -6,12 +6,12 @@ import { exposed } from './tools.ts';
 
 /**
  * The schedules of the published workflows, as the resource and the tool show them. Ids of their tasks are shown to `local` only, whose
- * tasks they are, and only where the transport tells callers apart.
+ * tasks they are, and only where lists show all of its tasks.
  */
 export async function listSchedules(caller: Caller, deps: ProtocolDeps, workflow?: string): Promise<JsonObject> {
   const published = new Set(exposed(deps).map(({ definition }) => definition.name));
   const all = (await deps.schedules?.()) ?? [];
-  const ownsTasks = caller.identified && caller.principal === LOCAL_PRINCIPAL;
+  const ownsTasks = caller.listsAll && caller.principal === LOCAL_PRINCIPAL;
   return {
     schedules: all
       .filter((schedule) => published.has(schedule.workflow))

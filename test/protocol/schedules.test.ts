@@ -28,6 +28,7 @@ function world(expose?: readonly string[]) {
 const caller = (more: Partial<Caller> = {}): Caller => ({
   principal: 'local',
   identified: true,
+  listsAll: true,
   known: new KnownTasks(),
   ...more,
 });
@@ -78,7 +79,7 @@ describe('schedules in the protocol', () => {
 
   it.each([
     ['another principal', { principal: 'ann' }],
-    ['a caller whom the transport does not tell apart', { identified: false }],
+    ['a caller whom the transport does not tell apart', { identified: false, listsAll: false }],
   ])('%s sees no task ids', async (_who, more) => {
     const text = JSON.stringify(await readSchedules(caller(more)));
     expect(text).toContain('nightly');

@@ -103,5 +103,5 @@ function nextStep(view: TaskView): string {
   const id = view.taskId;
   if (view.status === 'input_required') return `task ${id} waits for input: mcp-workflow tasks respond ${id}\n`;
   if (view.status === 'failed') return `task ${id}; run the rest again: mcp-workflow tasks resume ${id}\n`;
-  return view.status === 'working' ? `task ${id} goes on at the next start: mcp-workflow serve\n` : '';
+  return view.status === 'working' ? `task ${id} goes on with a server, or: mcp-workflow tasks resume ${id}\n` : '';
 }

@@ -50,7 +50,7 @@ export function addTasksRespond(tasks: Command, context: CliContext): void {
       if (flags.json === true) printJson(terminal, { taskId, key: pending.key, answer });
       else
         terminal.out.write(
-          `answered ${pending.key}; the task goes on in the server that has this data folder open, or at the next mcp-workflow serve\n`,
+          `answered ${pending.key}; a running server goes on with the task, without one: mcp-workflow tasks resume ${taskId}\n`,
         );
     });
   });

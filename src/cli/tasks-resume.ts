@@ -12,11 +12,11 @@ interface ResumeFlags extends TaskFlags {
   readonly from?: string;
 }
 
-/** `mcp-workflow tasks resume ID`: runs the failed step and what follows again, and waits for the end as `run` does. */
+/** `mcp-workflow tasks resume ID`: takes a failed task, or an open one that nobody runs, to its end, and waits for that as `run` does. */
 export function addTasksResume(tasks: Command, context: CliContext): void {
   const command = tasks
     .command('resume')
-    .description('run a failed task again from the failed step, finished outputs kept')
+    .description('run a failed task again from the failed step, or take up an open one that nobody runs')
     .argument('<ID>', 'the task')
     .option('--from <STEP>', 'from this step instead');
   command.action(async (taskId: string, flags: ResumeFlags) => {

@@ -52,6 +52,7 @@ export async function resumeChange(
   return { apply, warnings: plan.warnings };
 }
 
-function notResumable(reason: string): TaskError {
+/** The refusal of a resume. */
+export function notResumable(reason: string): TaskError {
   return new TaskError('not_resumable', `the task cannot be resumed: ${reason}`);
 }

@@ -18,7 +18,7 @@ import { loadRecord, runnerOf, viewOf } from './record.ts';
 import type { MarkedRecord, TaskRecord } from './record.ts';
 import { RecoverySweep } from './recovery-sweep.ts';
 import { checkResponse } from './responses.ts';
-import { resumeChange } from './resume.ts';
+import { notResumable, resumeChange } from './resume.ts';
 import { loadEntries } from './run-journal.ts';
 import { BEAT_MS, RunnerRegistry } from './runner-registry.ts';
 import { stepTable } from './step-table.ts';
@@ -221,6 +221,8 @@ export class TaskManager implements TaskService {
     options: { readonly from?: string } = {},
   ): Promise<{ readonly view: TaskView; readonly warnings: readonly string[] }> {
     const marked = await this.#get(taskId, principal);
+    if (marked.record.state.kind === 'open')
+      return { view: await this.#adopt(taskId, principal, options), warnings: [] };
     return reading(async () => {
       const change = await resumeChange(this.#context, marked.record, options.from);
       const writer = this.#runs.writerFor(marked);
@@ -232,6 +234,18 @@ export class TaskManager implements TaskService {
 
   subscribe(listener: (event: TaskEvent) => void, taskId?: string): () => void {
     return this.#context.feed.subscribe(listener, taskId);
+  }
+
+  /** Takes up an open task that nobody runs; one that a living process runs is left to it (D6). */
+  async #adopt(taskId: string, principal: string, options: { readonly from?: string }): Promise<TaskView> {
+    if (options.from !== undefined) throw notResumable('it has not failed, so there is no step to choose');
+    if (this.#context.claims === 'none' || this.#runs.get(taskId) !== undefined)
+      throw notResumable('the task has not ended');
+    await reading(() => this.#recovery.takeUp(taskId));
+    const { record } = await this.#get(taskId, principal);
+    const { runnerId } = this.#context;
+    if (record.state.kind === 'open' && runnerOf(record) !== runnerId) throw notResumable('another process runs it');
+    return viewOf(record);
   }
 
   #begin(marked: MarkedRecord): void {
@@ -289,6 +303,8 @@ export class TaskManager implements TaskService {
       createChild: async (request, id) => {
         const { marked, created } = await this.#admission.admit(request, id);
         if (created) this.#begin(marked);
+        // Found again after a restart: it may have lost its process with its parent.
+        else if (marked.record.state.kind === 'open') await reading(() => this.#recovery.takeUp(id));
         return viewOf(marked.record);
       },
       resumeChild: async ({ taskId, principal }) => {

@@ -146,7 +146,10 @@ export interface TaskService {
    * `ignored`, harmlessly. An answer that does not fit the requested schema rejects with `invalid_input_response`.
    */
   respond(taskId: string, principal: Principal, key: string, response: JsonValue): Promise<'accepted' | 'ignored'>;
-  /** Runs a failed task again from the failed step (or `from`), its finished outputs kept. `warnings` name steps with side effects that run again. */
+  /**
+   * Runs a failed task again from the failed step (or `from`), its finished outputs kept. `warnings` name steps with side effects that run
+   * again. An open task that nobody runs is taken up where it stands; one that a living process runs is `not_resumable`.
+   */
   resume(
     taskId: string,
     principal: Principal,

@@ -139,6 +139,28 @@ describe('run, without a server', () => {
   });
 });
 
+describe('after run, without a server', () => {
+  test('an answered question is taken to its end by resume', async () => {
+    const { taskId } = report(await run('run', 'ask'));
+    const answered = await run('tasks', 'respond', taskId, '--set', 'ok=true');
+    expect(answered.stdout).toContain(`mcp-workflow tasks resume ${taskId}`);
+    const resumed = await run('tasks', 'resume', taskId, '--json');
+    expect(resumed.code).toBe(0);
+    expect(report(resumed)).toMatchObject({ taskId, status: 'completed', output: { ok: true } });
+  });
+
+  test('a run that was killed is taken up by resume; one that lives is not', async () => {
+    const running = start('run', 'short_nap');
+    const taskId = await firstTask();
+    const refused = await run('tasks', 'resume', taskId);
+    expect(refused.code).toBe(1);
+    expect(refused.stderr).toContain('another process runs it');
+    running.child.kill('SIGKILL');
+    await running.finished;
+    expect(report(await run('tasks', 'resume', taskId, '--json'))).toMatchObject({ taskId, status: 'completed' });
+  });
+});
+
 describe('beside a server', () => {
   test('a question left by run is answered by respond, and the server finishes the task', async () => {
     const asked = await run('run', 'ask');

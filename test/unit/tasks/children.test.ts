@@ -184,6 +184,35 @@ describe('resume', () => {
     await expect(tasks.resume(open.taskId, me)).rejects.toMatchObject({ code: 'not_resumable' });
   });
 
+  it('takes up an open task that nobody runs, with its child, in a process that runs only its own (D2)', async () => {
+    const ran: string[] = [];
+    world.define('child', async ({ step, ports }) => {
+      await step('x', () => ran.push('x'));
+      const answer = await ports.input.ask('y', { method: 'roots/list', params: {} });
+      return step('y', () => answer ?? null);
+    });
+    world.define('parent', parent);
+    const first = await world.started({ claims: 'own' });
+    const { taskId } = await first.tasks.create({ workflow: 'parent', arguments: { child: 'child' }, principal: me });
+    const second = await world.started({ claims: 'own' });
+    const child = await world.clock.during(
+      (async () => {
+        for (;;) {
+          const { tasks } = await second.tasks.list({ principal: me, workflow: 'child', status: 'input_required' });
+          if (tasks[0] !== undefined) return tasks[0].taskId;
+          await world.clock.sleep(50);
+        }
+      })(),
+    );
+    await expect(second.tasks.resume(taskId, me)).rejects.toMatchObject({ code: 'not_resumable' });
+    first.kill();
+    expect(await second.tasks.respond(child, me, 'in-1', { roots: [] })).toBe('accepted');
+    await expect(second.tasks.resume(taskId, me, { from: 'call' })).rejects.toMatchObject({ code: 'not_resumable' });
+    expect((await second.tasks.resume(taskId, me)).view).toMatchObject({ taskId, status: 'working' });
+    expect(await world.clock.during(ended(second.tasks, taskId))).toMatchObject({ status: 'completed' });
+    expect(ran).toEqual(['x']);
+  });
+
   it('is done once when two ask at the same time', async () => {
     let luck = false;
     const ran: string[] = [];

@@ -2,6 +2,7 @@
 import { messageOf } from '../../core/failure.ts';
 import { isJsonObject, type JsonObject, type JsonValue } from '../../core/json.ts';
 import type { Finding } from '../finding.ts';
+import { inferInputSchema } from '../infer-input.ts';
 import type { Schedule } from '../model.ts';
 import { checkSchedule } from '../schedule-check.ts';
 import { compileSchema } from '../schema-validator.ts';
@@ -10,7 +11,7 @@ import { error, warning } from './report.ts';
 export function checkWorkflow(document: JsonObject): Finding[] {
   const schedule = document['schedule'];
   const scheduled = isSchedule(schedule) ? checkSchedule(schedule, ['schedule']) : [];
-  return [...scheduled, ...checkSchemas(document), ...checkDefaults(document)];
+  return [...scheduled, ...checkScheduleInput(document), ...checkSchemas(document), ...checkDefaults(document)];
 }
 
 /** What the schema has refused already is passed over. */
@@ -20,6 +21,25 @@ function isSchedule(value: JsonValue | undefined): value is JsonObject & Schedul
   if (timezone !== undefined && typeof timezone !== 'string') return false;
   if (type === 'cron') return typeof expression === 'string';
   return type === 'interval' ? typeof seconds === 'number' : type === 'once' && typeof at === 'string';
+}
+
+/** Arguments for which every occurrence would be refused. */
+function checkScheduleInput(document: JsonObject): Finding[] {
+  const { schedule, variables } = document;
+  if (!isJsonObject(schedule)) return [];
+  const given = schedule['input'] ?? {};
+  const defaults = isJsonObject(variables) ? variables['input'] : undefined;
+  const schema = document['input_schema'] ?? inferInputSchema(isJsonObject(defaults) ? defaults : {});
+  if (!isJsonObject(given) || !isJsonObject(schema)) return [];
+  const at = schedule['input'] === undefined ? ['schedule'] : ['schedule', 'input'];
+  try {
+    return compileSchema(schema)(given).map(({ path, message }) =>
+      error('invalid_schedule', at, `no occurrence could begin: ${path}: ${message}`, 'give it in `schedule.input`'),
+    );
+  } catch {
+    // The schema itself is reported below.
+    return [];
+  }
 }
 
 function checkSchemas(document: JsonObject): Finding[] {

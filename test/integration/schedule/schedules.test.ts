@@ -153,6 +153,6 @@ describe('schedules of the built server', () => {
     await writeFile(join(folder.path, 'definitions/broken.yaml'), `name: broken\n${schedules}\n${steps}\n`);
     const { code, stdout } = await runCli(['validate', '--json'], folder.path);
     expect(code).toBe(1);
-    expect(JSON.parse(stdout)).toMatchObject({ issues: [{ line: 2, code: 'invalid_schedule' }] });
+    expect(JSON.parse(stdout)).toMatchObject({ issues: [{ line: 2, code: 'invalid_cron' }] });
   });
 });

@@ -6,7 +6,7 @@ import type { Logger } from '../core/logger.ts';
 import { createLogger } from '../logging/pino.ts';
 import { flagName, flagSyntax, SETTINGS } from '../settings.ts';
 import type { SettingName } from '../settings.ts';
-import type { StartMessage } from './detach.ts';
+import type { StartMessage } from './start-message.ts';
 import type { EngineDoor, OpenEngine } from './engine-door.ts';
 import type { ExitCode } from './exit.ts';
 import type { Terminal } from './terminal.ts';

@@ -2,10 +2,7 @@ import { spawn } from 'node:child_process';
 import type { Command } from 'commander';
 import { settingFlags } from './context.ts';
 import { CommandError, EXIT } from './exit.ts';
-import type { ExitCode } from './exit.ts';
-
-/** What the process in the background tells the one that started it, once. */
-export type StartMessage = { readonly taskId: string } | { readonly problem: string; readonly exitCode: ExitCode };
+import type { StartMessage } from './start-message.ts';
 
 /**
  * Starts this program again in the background to run one task, and resolves with the id of the task once it is durable. The

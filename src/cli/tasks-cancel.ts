@@ -3,7 +3,7 @@ import { withEngine } from './context.ts';
 import type { CliContext } from './context.ts';
 import { printJson, taskFacts } from './present.ts';
 import { taskReport } from './report.ts';
-import type { TaskFlags } from './tasks.ts';
+import type { TaskFlags } from './task-flags.ts';
 
 interface CancelFlags extends TaskFlags {
   readonly reason?: string;

@@ -11,7 +11,7 @@ import { printJson, table, taskFacts, valueText } from './present.ts';
 import type { TaskFacts } from './present.ts';
 import { bar, stepLine } from './progress-view.ts';
 import { exitCodeOf, taskReport } from './report.ts';
-import type { TaskFlags } from './tasks.ts';
+import type { TaskFlags } from './task-flags.ts';
 import { plainLine } from './terminal.ts';
 import type { Terminal } from './terminal.ts';
 

@@ -10,7 +10,7 @@ import type { EngineDoor } from './engine-door.ts';
 import { usageError } from './exit.ts';
 import { printJson, table } from './present.ts';
 import { FrameWriter } from './progress-view.ts';
-import type { TaskFlags } from './tasks.ts';
+import type { TaskFlags } from './task-flags.ts';
 
 interface ListFlags extends TaskFlags {
   readonly workflow?: string;

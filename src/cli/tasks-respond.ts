@@ -9,7 +9,7 @@ import { CommandError, EXIT, usageError } from './exit.ts';
 import { unknownTask } from './follow.ts';
 import { askForm, canAnswer } from './form.ts';
 import { printJson } from './present.ts';
-import type { TaskFlags } from './tasks.ts';
+import type { TaskFlags } from './task-flags.ts';
 import { plainLine } from './terminal.ts';
 
 interface RespondFlags extends TaskFlags {

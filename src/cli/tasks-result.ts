@@ -6,7 +6,7 @@ import { CommandError, EXIT } from './exit.ts';
 import { follow, unknownTask } from './follow.ts';
 import { printJson, printOutcome, taskFacts } from './present.ts';
 import { exitCodeOf } from './report.ts';
-import type { TaskFlags } from './tasks.ts';
+import type { TaskFlags } from './task-flags.ts';
 
 /** `mcp-workflow tasks result ID`: the result of a task that has ended. */
 export function addTasksResult(tasks: Command, context: CliContext): void {

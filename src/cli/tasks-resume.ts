@@ -5,7 +5,7 @@ import { EXIT } from './exit.ts';
 import { follow } from './follow.ts';
 import { printJson, printOutcome, taskFacts } from './present.ts';
 import { exitCodeOf, runReport } from './report.ts';
-import type { TaskFlags } from './tasks.ts';
+import type { TaskFlags } from './task-flags.ts';
 import { plainLine } from './terminal.ts';
 
 interface ResumeFlags extends TaskFlags {

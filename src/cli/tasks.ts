@@ -9,13 +9,6 @@ import { addTasksRespond } from './tasks-respond.ts';
 import { addTasksResult } from './tasks-result.ts';
 import { addTasksResume } from './tasks-resume.ts';
 
-/** Flags that every `tasks` command has. */
-export interface TaskFlags {
-  readonly principal: string;
-  readonly json?: true;
-  readonly watch?: true;
-}
-
 /** `mcp-workflow tasks …`: look at tasks, answer them, end them, take them up again. Works beside a running server. */
 export function addTasks(program: Command, context: CliContext): void {
   const tasks = program.command('tasks').description('look at tasks, answer them, cancel or resume them');

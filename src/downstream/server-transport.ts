@@ -1,5 +1,5 @@
 import type { JSONRPCMessage, Transport } from '@modelcontextprotocol/client';
-import { wrapTaskAnswer } from './remote-task.ts';
+import { wrapTaskAnswer } from './task-handle.ts';
 
 /** A transport that can say why it ended. */
 export interface ServerTransport extends Transport {

@@ -11,7 +11,7 @@ import type { ProtocolChoice, ServerConfig } from './server-config.ts';
 import type { ServerTransport } from './server-transport.ts';
 import { StdioTransport } from './stdio-transport.ts';
 import { inheritedEnvironment, Substitution, type Environment } from './substitution.ts';
-import { TASKS_EXTENSION } from './remote-task.ts';
+import { TASKS_EXTENSION } from './task-handle.ts';
 import { readTool, type ToolFacts, type ToolTable } from './tool-table.ts';
 
 /** How long a server on a pipe may think about the question which generation it speaks. */

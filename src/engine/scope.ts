@@ -1,8 +1,7 @@
 import { ownProperty, type JsonObject, type JsonValue } from '../core/json.ts';
 import type { NameLookup } from '../definition/expression/contract.ts';
-import type { StepKind } from './kind.ts';
 import type { Results } from './results.ts';
-import { NOT_RUN, stepView } from './step-view.ts';
+import { NOT_RUN, stepView, type Derived } from './step-view.ts';
 import type { Variables } from './variables.ts';
 
 /** What all scopes of a run share. */
@@ -10,7 +9,7 @@ export interface World {
   readonly variables: Variables;
   readonly results: Results;
   /** Every step of the definition by id. */
-  readonly steps: ReadonlyMap<string, { readonly kind: StepKind }>;
+  readonly steps: ReadonlyMap<string, { readonly kind: { readonly derived?: Derived } }>;
   /** `task`, `workflow`, `schedule`: fixed for the run. */
   readonly fixed: JsonObject;
 }

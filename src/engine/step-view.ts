@@ -1,7 +1,8 @@
 import type { JsonObject, JsonValue } from '../core/json.ts';
 import type { StepResult } from './journal.ts';
 
-type Derived = { readonly [member: string]: (result: StepResult) => JsonValue };
+/** Members of a result that are computed when read instead of stored. */
+export type Derived = { readonly [member: string]: (result: StepResult) => JsonValue };
 
 const views = new WeakMap<StepResult, JsonObject>();
 

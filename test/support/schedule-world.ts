@@ -6,6 +6,7 @@ import { Schedules } from '../../src/schedule/schedules.ts';
 import { MemoryData, MemoryTaskStore } from '../../src/store/memory-task-store.ts';
 import { TaskError } from '../../src/tasks/task.ts';
 import type { CreateTask, TaskEvent, TaskView } from '../../src/tasks/task.ts';
+import { StoreError } from '../../src/tasks/task-store.ts';
 import type { TaskStore } from '../../src/tasks/task-store.ts';
 import { ManualClock } from './manual-clock.ts';
 
@@ -228,8 +229,16 @@ export class ScheduleWorld {
 export class FailingStore extends MemoryTaskStore {
   /** Thrown by every commit. */
   failure: Error | undefined;
+  /** The process dies at this commit (1 = the next), before it is made or after. */
+  diesAt: { readonly commit: number; readonly made: boolean } | undefined;
+  commits = 0;
 
-  override commit(batch: Parameters<TaskStore['commit']>[0]): ReturnType<TaskStore['commit']> {
-    return this.failure === undefined ? super.commit(batch) : Promise.reject(this.failure);
+  override async commit(batch: Parameters<TaskStore['commit']>[0]): ReturnType<TaskStore['commit']> {
+    if (this.failure !== undefined) throw this.failure;
+    this.commits += 1;
+    if (this.commits !== this.diesAt?.commit) return super.commit(batch);
+    this.failure = new StoreError('io', 'the process is dead');
+    if (this.diesAt.made) await super.commit(batch);
+    throw this.failure;
   }
 }

@@ -429,6 +429,35 @@ describe('crashes, failures and other servers (S3, S5)', () => {
     expect(world.tasks.times('report')).toEqual(['2026-01-01T01:00Z']);
   });
 
+  describe.each(['skip', 'queue', 'allow', 'cancel_previous'] as const)(
+    'a crash at any write, overlap %s',
+    (overlap) => {
+      const deaths = Array.from({ length: 9 }, (_, index) =>
+        [false, true].map((made) => ({ commit: index + 1, made })),
+      );
+      it.each(deaths.flat())('write $commit, made: $made', async (diesAt) => {
+        const store = new FailingStore(world.data);
+        store.diesAt = diesAt;
+        world.definitions.set('report', hourly({ overlap, catch_up: 'all' }));
+        const first = await world.serve({ store });
+        await world.until('2026-01-01T04:30Z');
+        // Dead since the crash: what it would have done meanwhile was done by nobody.
+        expect(store.failure).toBeDefined();
+        const born = [...world.data.keys].some((key) => key.startsWith('sched:'));
+        await world.down(first, '2026-01-01T04:31Z');
+        await world.serve();
+        await world.until('2026-01-01T06:30Z');
+        const times = world.tasks.times('report');
+        const missable = overlap === 'cancel_previous' || !born;
+        const hours = [1, 2, 3, 4, 5, 6].map((hour) => `2026-01-01T0${hour}:00Z`);
+        expect(new Set(times).size).toBe(times.length);
+        expect(hours.filter((hour) => times.includes(hour))).toEqual(times);
+        if (!missable) expect(times).toEqual(hours);
+        else expect(times.slice(-2)).toEqual(hours.slice(-2));
+      });
+    },
+  );
+
   it('two servers on one data folder: every occurrence becomes one task, also when one of them dies', async () => {
     world.definitions.set('skip', hourly());
     world.definitions.set('queue', hourly({ overlap: 'queue' }));

@@ -30,6 +30,7 @@ const scriptFile = process.env.STANDIN_SCRIPT;
 const script = scriptFile === undefined ? {} : JSON.parse(readFileSync(scriptFile, 'utf8'));
 /** @type {{ name: string, args: any }[]} */
 const ownCalls = [];
+let ownName = '';
 
 export const textResult = (/** @type {string} */ text, more = {}) => ({ content: [{ type: 'text', text }], ...more });
 
@@ -38,6 +39,7 @@ export async function serve(standIn) {
   const { tools, resources, prompts } = standIn;
   const capabilities = { tools: {}, ...(resources ? { resources: {} } : {}), ...(prompts ? { prompts: {} } : {}) };
   const server = new Server({ name: standIn.name, version: '1.0.0' }, { capabilities });
+  ownName = standIn.name;
   server.setRequestHandler(ListToolsRequestSchema, () => ({ tools }));
   server.setRequestHandler(CallToolRequestSchema, async ({ params }, { signal }) => {
     const { name, arguments: args = {} } = params;
@@ -88,6 +90,7 @@ async function answerOf(
     (entry) => entry.method === method && entry.name === name,
   );
   const entry = {
+    server: ownName,
     method,
     name,
     tool: method === 'tools/call' ? name : undefined,

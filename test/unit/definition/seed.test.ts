@@ -2,31 +2,10 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { parseDefinition } from '../../../src/definition/parse.ts';
 import { stepSyntaxes } from '../../../src/steps/index.ts';
-import { seedFixture, seedTexts, type SeedText } from '../../support/seed-texts.ts';
+import { seedDefinition } from '../../support/seed-definitions.ts';
+import { seedFixture, seedTexts } from '../../support/seed-texts.ts';
 
 const pieces = seedTexts();
-
-/** The least that makes a definition of a fragment: a name, and for what it refers to, a step. */
-const WRAPPED: { readonly [name: string]: (text: string) => string } = {
-  // A step: into `steps`, with the fallback it names.
-  retry: (text) => `{"name": "wrapped", "steps": [${text}, {"id": "fallback_step", "server": "s", "action": "a"}]}`,
-  // Two steps with a comma between them: into `steps`.
-  fallback: (text) => `{"name": "wrapped", "steps": [${text}]}`,
-  // Members of a definition: beside `name` and `steps`.
-  'error-callback': (text) => withMembers(text, '{"id": "send_alert", "server": "s", "action": "a"}'),
-  cron: (text) => withMembers(text),
-  interval: (text) => withMembers(text),
-  once: (text) => withMembers(text),
-};
-
-function withMembers(text: string, ...steps: readonly string[]): string {
-  const all = ['{"id": "work", "server": "s", "action": "a"}', ...steps];
-  return `{"name": "wrapped", "steps": [${all.join(', ')}], ${text.slice(text.indexOf('{') + 1)}`;
-}
-
-function definitionText(piece: SeedText): string {
-  return piece.kind === 'document' ? piece.text : (WRAPPED[piece.name]?.(piece.text) ?? '');
-}
 
 describe('the documents and fragments of seed 001', () => {
   it('are seven documents and six fragments', () => {
@@ -42,7 +21,7 @@ describe('the documents and fragments of seed 001', () => {
 
   it.each(pieces)('$name loads unchanged, as JSON and as YAML, without an error', (piece) => {
     for (const file of ['seed.json', 'seed.yaml']) {
-      const { loaded, issues } = parseDefinition(definitionText(piece), file, stepSyntaxes);
+      const { loaded, issues } = parseDefinition(seedDefinition(piece), file, stepSyntaxes);
       expect(issues.filter((issue) => issue.severity === 'error')).toEqual([]);
       expect(loaded?.definition.steps.length).toBeGreaterThan(0);
     }

@@ -70,7 +70,7 @@ async function occurrences(workflow: string): Promise<Occurrence[]> {
   expect(damaged).toEqual([]);
   return items
     .flatMap(({ value }) => (isJsonObject(value) && value['workflow'] === workflow ? [value] : []))
-    .map((record) => ({ time: Date.parse(String(record['scheduleTime'])), createdAt: Number(record['createdAt']) }))
+    .map((record) => ({ time: Date.parse(record['scheduleTime'] as string), createdAt: Number(record['createdAt']) }))
     .sort((a, b) => a.time - b.time);
 }
 

@@ -1,17 +1,10 @@
-import {
-  CancelTaskResultV2Schema,
-  CreateTaskResultV2Schema,
-  GetTaskResultV2Schema,
-  InputRequiredCallToolResultV2Schema,
-  TaskStatusNotificationV2Schema,
-  UpdateTaskResultV2Schema,
-} from '@modelcontextprotocol/ext-tasks/core/v2';
 import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { isJsonObject, type JsonObject, type JsonValue } from '../../src/core/json.ts';
 import { KnownTasks } from '../../src/protocol/caller.ts';
 import type { ProtocolDeps } from '../../src/protocol/deps.ts';
 import { createGenerations } from '../../src/protocol/generations.ts';
+import { checkWire } from './wire-schemas.ts';
 
 /** Capabilities of a client that speaks tasks and shows forms. */
 export const TASKS_CLIENT: JsonObject = {
@@ -54,8 +47,8 @@ export interface ModernHttp {
 }
 
 /**
- * The 2026-07-28 generation behind a bare HTTP server on loopback, and a client that writes raw JSON-RPC. Every task message that
- * comes back is checked against the extension's own schemas.
+ * The 2026-07-28 generation behind a bare HTTP server on loopback, and a client that writes raw JSON-RPC. Every message that
+ * comes back is checked against the schemas of the generation.
  */
 export async function serveModern(deps: ProtocolDeps): Promise<ModernHttp> {
   const hurry = new AbortController();
@@ -114,7 +107,8 @@ export async function serveModern(deps: ProtocolDeps): Promise<ModernHttp> {
       const messages = await readMessages(response);
       const last = messages.at(-1);
       if (last === undefined) throw new Error(`no answer, status ${response.status}`);
-      if (isJsonObject(last['result'])) checkTaskMessage(method, last['result']);
+      for (const message of messages) checkWire('2026-07-28', message, method);
+      if (isJsonObject(last['result'])) checkHandle(last['result']);
       return { status: response.status, notifications: messages.slice(0, -1), ...last };
     },
     listen: async (notifications, options = {}) => {
@@ -126,7 +120,7 @@ export async function serveModern(deps: ProtocolDeps): Promise<ModernHttp> {
         next: async () => {
           const { value, done } = await messages.next();
           if (done === true) throw new Error('the stream has ended');
-          if (value['method'] === 'notifications/tasks') TaskStatusNotificationV2Schema.parse(value);
+          checkWire('2026-07-28', value, 'subscriptions/listen');
           return value;
         },
         close: () => abort.abort(),
@@ -147,18 +141,13 @@ export function taskIdOf(reply: Reply): string {
   return taskId;
 }
 
-function checkTaskMessage(method: string, result: JsonObject): void {
-  if (method === 'tools/call' && result['resultType'] === 'task') {
-    CreateTaskResultV2Schema.parse(result);
-    const stray = ['content', 'result', 'error', 'inputRequests', 'requestState', 'task'].filter(
-      (name) => name in result,
-    );
-    if (stray.length > 0) throw new Error(`stray fields in a task handle: ${stray.join(', ')}`);
-  }
-  if (result['resultType'] === 'input_required') InputRequiredCallToolResultV2Schema.parse(result);
-  if (method === 'tasks/get') GetTaskResultV2Schema.parse(result);
-  if (method === 'tasks/update') UpdateTaskResultV2Schema.parse(result);
-  if (method === 'tasks/cancel') CancelTaskResultV2Schema.parse(result);
+/** The schemas let extra members pass; a handle has none of these. */
+function checkHandle(result: JsonObject): void {
+  if (result['resultType'] !== 'task') return;
+  const stray = ['content', 'result', 'error', 'inputRequests', 'requestState', 'task'].filter(
+    (name) => name in result,
+  );
+  if (stray.length > 0) throw new Error(`stray fields in a task handle: ${stray.join(', ')}`);
 }
 
 async function readMessages(response: Response): Promise<JsonObject[]> {

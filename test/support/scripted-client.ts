@@ -11,6 +11,7 @@ import { createHttpFront } from '../../src/transports/http.ts';
 import { serveOnStdio } from '../../src/transports/stdio.ts';
 import { createPipe } from './pipe-client.ts';
 import type { protocolDeps } from './protocol-deps.ts';
+import { checkWire } from './wire-schemas.ts';
 
 type Deps = ReturnType<typeof protocolDeps>;
 
@@ -50,6 +51,7 @@ export async function servePipe(deps: Deps): Promise<Served> {
     },
     close: async () => {
       for (const close of closers.splice(0)) await close();
+      verify();
     },
   };
 }
@@ -71,20 +73,40 @@ export async function serveHttp(deps: Deps): Promise<Served> {
     close: async () => {
       for (const client of clients.splice(0)) await client.close();
       await front.close();
+      verify();
     },
   };
+}
+
+const broken: Error[] = [];
+
+/** Throws what was wrong with the first message that broke the schemas of 2025-11-25. */
+function verify(): void {
+  const [first] = broken.splice(0);
+  if (first !== undefined) throw first;
 }
 
 async function open(transport: Transport, capabilities: ClientCapabilities): Promise<Connected> {
   const received: JSONRPCMessage[] = [];
   const watchers = new Set<() => void>();
   const client = new Client({ name: 'scripted', version: '1' }, { capabilities });
+  const sent = new Map<string | number, string>();
+  const send = transport.send.bind(transport);
+  transport.send = (message, options) => {
+    if ('method' in message && 'id' in message) sent.set(message.id, message.method);
+    return send(message, options);
+  };
   const start = transport.start.bind(transport);
   // The SDK sets onmessage in connect; this sees the messages first.
   transport.start = async () => {
     const deliver = transport.onmessage;
     transport.onmessage = (message: JSONRPCMessage, extra?: object) => {
       received.push(message);
+      try {
+        checkWire('2025-11-25', message, 'id' in message ? sent.get(message.id ?? '') : undefined);
+      } catch (error) {
+        broken.push(error instanceof Error ? error : new Error(String(error)));
+      }
       for (const watcher of watchers) watcher();
       deliver?.(message, extra);
     };

@@ -76,7 +76,10 @@ export function checkContentType(request: IncomingMessage): Refusal | undefined 
   return type === 'application/json' ? undefined : refusal(415, 'Content-Type must be application/json');
 }
 
-/** The parsed body of a request, or why there is none. Reads at most `limit` bytes. Rejects when the connection breaks. */
+/** A client that is still writing sees no answer, so this much more than the limit is read and thrown away first. */
+const DISCARDED = 4;
+
+/** The parsed body of a request, or why there is none. Keeps at most `limit` bytes. Rejects when the connection breaks. */
 export async function readJson(
   request: IncomingMessage,
   limit: number,
@@ -85,21 +88,23 @@ export async function readJson(
     ok: false,
     refusal: refusal(413, `The body is larger than ${limit} bytes`, { connection: 'close' }),
   } as const;
-  if (Number(request.headers['content-length'] ?? 0) > limit) return tooLarge;
+  const most = limit * (1 + DISCARDED);
+  if (Number(request.headers['content-length'] ?? 0) > most) return tooLarge;
   const chunks: Buffer[] = [];
   let size = 0;
   // Not a `for await`: leaving one early destroys the connection before the answer is written.
-  const complete = await new Promise<boolean>((resolve, reject) => {
+  await new Promise<void>((resolve, reject) => {
     request.on('data', (chunk: Buffer) => {
       size += chunk.length;
-      if (size > limit) resolve(false);
+      if (size > most) resolve();
+      else if (size > limit) chunks.length = 0;
       else chunks.push(chunk);
     });
-    request.on('end', () => resolve(true));
+    request.on('end', resolve);
     request.on('error', reject);
     request.on('close', () => reject(new Error('the connection closed before the body was complete')));
   });
-  if (!complete) return tooLarge;
+  if (size > limit) return tooLarge;
   try {
     const body: unknown = JSON.parse(Buffer.concat(chunks).toString('utf8'));
     return { ok: true, body };

@@ -159,9 +159,5 @@ export class HttpSessions {
 }
 
 function opensSession(body: unknown): boolean {
-  const messages: readonly unknown[] = Array.isArray(body) ? body : [body];
-  return messages.some(
-    (message) =>
-      typeof message === 'object' && message !== null && 'method' in message && message.method === 'initialize',
-  );
+  return typeof body === 'object' && body !== null && 'method' in body && body.method === 'initialize';
 }

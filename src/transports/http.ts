@@ -221,6 +221,10 @@ class Front {
     if (request.method !== 'POST') return refusal(405, 'Method not allowed', { allow: 'GET, POST, DELETE' });
     const read = await this.#body(request, response);
     if (!read.ok) return read.refusal;
+    // Only 2025-03-26 had batches; later revisions forbid them, and a pipe has never taken them.
+    if (Array.isArray(read.body)) {
+      return { status: 400, code: RPC.invalidRequest, message: 'Invalid request: batches are not supported' };
+    }
     const { stateless } = this.#generations;
     if (stateless !== undefined && (await stateless.owns(request, read.body))) {
       await stateless.handle(request, response, read.body, this.#caller(principal));

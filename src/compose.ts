@@ -90,6 +90,7 @@ export async function openEngine(config: Config, options: EngineOptions): Promis
     definitions,
     parseSnapshot,
     runner: createWorkflowRunner(stepKinds),
+    kinds: stepKinds,
     downstream,
     claims: options.claims,
     limits: config.limits,

@@ -21,6 +21,8 @@ const task = fc.nat(5);
 const command: fc.Arbitrary<Command> = fc.oneof(
   { weight: 4, arbitrary: fc.record({ do: fc.constant('create' as const), at, kind: fc.nat(3) }) },
   { weight: 6, arbitrary: fc.record({ do: fc.constantFrom('cancel', 'answer', 'read', 'resume'), at, task }) },
+  // Only a task that has failed is run again, and only one that asks is answered, so few of these do anything.
+  { weight: 6, arbitrary: fc.record({ do: fc.constantFrom('answer', 'resume'), at, task }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constantFrom('kill', 'stop'), at }) },
   { weight: 4, arbitrary: fc.record({ do: fc.constant('pass' as const), ms: fc.integer({ min: 1, max: 15_000 }) }) },
 );
@@ -180,7 +182,7 @@ describe('the life of tasks with restarts and two processes on one store', () =>
   it('loses no acknowledged create, cancel or answer, goes never back, and ends every task once', async () => {
     const total = { acked: 0, kills: 0, resumed: 0, answers: 0, cancels: 0 };
     await fc.assert(
-      fc.asyncProperty(fc.array(command, { minLength: 5, maxLength: 40 }), async (commands) => {
+      fc.asyncProperty(fc.array(command, { minLength: 5, maxLength: 40, size: 'max' }), async (commands) => {
         const model = new Model();
         try {
           for (const one of commands) await model.run(one);

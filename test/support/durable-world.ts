@@ -164,6 +164,7 @@ export class DurableWorld {
       definitions: { get: (name) => this.#definitions.get(name) },
       parseSnapshot,
       runner: createWorkflowRunner(stepKinds),
+      kinds: stepKinds,
       downstream: mortal(this.downstream, () => store.dead),
       claims: 'all',
       processes: { self: () => identity, state: (other) => (this.#dead.has(other.pid) ? 'gone' : 'alive') },

@@ -1,4 +1,5 @@
 import type { StoredEntry } from '../engine/journal.ts';
+import { notePath, WAIT_NOTE } from '../engine/paths.ts';
 import { JournalState, stepPath } from './journal-state.ts';
 import type { StepRow } from './task.ts';
 
@@ -47,11 +48,15 @@ function rowAfter(entry: StoredEntry, rows: ReadonlyMap<string, StepRow>): StepR
   }
 }
 
-/** A step that waits shows so. A note beside a checkpoint shows on the step's row, if it has one. */
+/**
+ * A step that waits shows so: a `wait` step by its own timer, which is the first thing it notes. Any other note beside a checkpoint
+ * shows on the step's row, if it has one.
+ */
 function waitingRow(noted: string, at: number, rows: ReadonlyMap<string, StepRow>): StepRow | undefined {
   const path = stepPath(noted);
   const row = rows.get(path);
-  if (row?.endedAt !== undefined || (row === undefined && path !== noted)) return undefined;
+  const isItsOwn = noted === path || noted === notePath(path, WAIT_NOTE);
+  if (row?.endedAt !== undefined || (row === undefined && !isItsOwn)) return undefined;
   return { attempts: 1, startedAt: at, ...row, path, status: 'waiting' };
 }
 

@@ -111,13 +111,14 @@ export class TaskManager implements TaskService {
     this.#loops = loops;
   }
 
-  /** Stops every run and leaves its task open for the next start, or for another process. Resolves when all have let go. */
+  /** Stops every run and leaves its task open for the next start, or for another process. Resolves when all have let go, at the latest after ten seconds. */
   async close(): Promise<void> {
     this.#stop.abort();
     this.#context.health.stop();
     await Promise.all(this.#loops);
-    await this.#runs.close();
-    if (this.#context.claims === 'none') return;
+    const free = await this.#runs.close();
+    // While something of ours may still do something, our row says so; the others take over once the process is gone.
+    if (this.#context.claims === 'none' || !free) return;
     try {
       await this.#registry.release();
     } catch (error) {

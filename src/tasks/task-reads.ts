@@ -52,7 +52,10 @@ export class TaskReads {
 
   async steps(taskId: string, principal: Principal): Promise<readonly StepRow[]> {
     const { record } = await this.get(taskId, principal);
-    return stepTable(await this.journal(taskId, principal), record.state.kind === 'ended');
+    const journal = await this.journal(taskId, principal);
+    if (record.state.kind === 'open') return stepTable(journal, false);
+    const cleaning = await refusing(() => this.#context.store.get(keys.clean(taskId)));
+    return stepTable(journal, true, cleaning !== undefined);
   }
 
   async waitForChange(taskId: string, principal: Principal, afterRev: number, signal: AbortSignal): Promise<TaskView> {

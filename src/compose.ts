@@ -11,6 +11,7 @@ import { ConfigError } from './config.ts';
 import { systemClock } from './core/clock.ts';
 import { messageOf } from './core/failure.ts';
 import { isJsonObject } from './core/json.ts';
+import { silentLogger } from './core/logger.ts';
 import type { Logger } from './core/logger.ts';
 import { DefinitionsFolderError } from './definition/definition-files.ts';
 import { definitionJsonSchema } from './definition/json-schema.ts';
@@ -67,8 +68,10 @@ export interface Engine {
  */
 export async function openEngine(config: Config, options: EngineOptions): Promise<Engine> {
   const { logger } = options;
-  const catalog = await loadCatalog(config, logger);
-  const definitions = await loadDefinitions(config, catalog, logger);
+  // Who only looks at tasks did not ask about definitions; `validate` and `serve` tell.
+  const advice = options.claims === 'none' ? silentLogger : logger;
+  const catalog = await loadCatalog(config, advice);
+  const definitions = await loadDefinitions(config, catalog, advice);
   const store = await KeyvTaskStore.open(join(config.data, DATABASE));
   const downstream = new DownstreamPool({
     catalog,
@@ -87,6 +90,7 @@ export async function openEngine(config: Config, options: EngineOptions): Promis
     definitions,
     parseSnapshot,
     runner: createWorkflowRunner(stepKinds),
+    kinds: stepKinds,
     downstream,
     claims: options.claims,
     limits: config.limits,

@@ -14,6 +14,7 @@ import { addSchedule } from './schedule.ts';
 import { addSchema } from './schema.ts';
 import { addServe } from './serve.ts';
 import { addTasks } from './tasks.ts';
+import { addTest } from './test.ts';
 import { addValidate } from './validate.ts';
 
 /**
@@ -48,6 +49,7 @@ export function buildProgram(version: string, context: CliContext): Command {
   addServe(program, context);
   addRun(program, context);
   addValidate(program, context);
+  addTest(program, context);
   addList(program, context);
   addTasks(program, context);
   addSchedule(program, context);

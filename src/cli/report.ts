@@ -21,6 +21,8 @@ export interface ReportStep {
   readonly startedAt: string | null;
   readonly endedAt: string | null;
   readonly error?: ReportError;
+  /** There when the result was one of an earlier call with the same inputs. */
+  readonly cached?: true;
 }
 
 /** What `run --json` prints. A contract: members are added, never changed. */
@@ -121,6 +123,7 @@ function reportStep(row: StepRow): ReportStep {
     startedAt: time(row.startedAt),
     endedAt: time(row.endedAt),
     ...(row.error === undefined ? {} : { error: failureOf(row.error) }),
+    ...(row.cached === undefined ? {} : { cached: row.cached }),
   };
 }
 

@@ -21,7 +21,7 @@ export function addValidate(program: Command, context: CliContext): void {
       import('../definition/registry.ts'),
     ]);
     const chosen = paths.length === 0 ? [shown(config.definitions, cwd)] : paths;
-    const validation = await validatePaths(chosen, config, cwd);
+    const { loaded: _loaded, ...validation } = await validatePaths(chosen, config, cwd);
     const errors = validation.issues.filter((issue) => issue.severity === 'error').length;
     const warnings = validation.issues.length - errors;
     if (flags.json === true) printJson(context.terminal, { ...validation, errors, warnings });

@@ -4,7 +4,7 @@ import type { Config } from '../config.ts';
 import { messageOf } from '../core/failure.ts';
 import { DefinitionsFolderError, fileIssue, readDefinitionFiles } from '../definition/definition-files.ts';
 import type { DefinitionFile } from '../definition/definition-files.ts';
-import type { Issue } from '../definition/model.ts';
+import type { Issue, LoadedDefinition } from '../definition/model.ts';
 import { parseDefinition } from '../definition/parse.ts';
 import type { ParseOptions } from '../definition/parse.ts';
 import { parseServersFile } from '../downstream/catalog.ts';
@@ -15,6 +15,8 @@ import { usageError } from './exit.ts';
 export interface Validation {
   readonly files: number;
   readonly workflows: readonly string[];
+  /** The definitions without an error, in the order in which they were read. */
+  readonly loaded: readonly LoadedDefinition[];
   readonly issues: readonly Issue[];
 }
 
@@ -26,6 +28,7 @@ export async function validatePaths(paths: readonly string[], config: Config, cw
   const { options, issues } = await serverNames(config, cwd);
   const found: Issue[] = [...issues];
   const owners = new Map<string, string>();
+  const loaded: LoadedDefinition[] = [];
   let files = 0;
   for (const path of paths) {
     const source = await readPath(path, cwd);
@@ -34,8 +37,9 @@ export async function validatePaths(paths: readonly string[], config: Config, cw
       files += 1;
       const result = parseDefinition(text, file, stepSyntaxes, options);
       found.push(...result.issues);
-      const name = result.loaded?.definition.name;
-      if (name === undefined) continue;
+      if (result.loaded === undefined) continue;
+      loaded.push(result.loaded);
+      const { name } = result.loaded.definition;
       const owner = owners.get(name);
       if (owner === undefined) owners.set(name, file);
       else
@@ -49,7 +53,7 @@ export async function validatePaths(paths: readonly string[], config: Config, cw
         );
     }
   }
-  return { files, workflows: [...owners.keys()].sort(), issues: found };
+  return { files, workflows: [...owners.keys()].sort(), loaded, issues: found };
 }
 
 /**

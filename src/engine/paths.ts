@@ -33,6 +33,9 @@ export function notePath(path: string, word: string): string {
   return `${path}!${word}`;
 }
 
+/** The word under which a `wait` step notes its timer. */
+export const WAIT_NOTE = 'wait';
+
 /** The scope in which the step of this path runs: everything up to its innermost iteration, `''` at the top. Clean-up runs in the scope of what it cleans up. */
 export function scopeOf(path: string): string {
   const plain = path.startsWith(`${CLEAN_UP}/`) ? path.slice(CLEAN_UP.length + 1) : path;

@@ -16,6 +16,8 @@ export class ProgressTracker {
   readonly #inside = new Map<string, BoundNode[]>();
   #phases: readonly Phase[] = [];
   #done = 0;
+  /** Of those, the ones that failed: over and not completed, so no part of the percentage until the workflow has completed all the same. */
+  #failed = 0;
   #position = 1;
 
   constructor(bound: BoundWorkflow, sink: ProgressSink) {
@@ -81,6 +83,7 @@ export class ProgressTracker {
       const status = this.#phases[index]?.status;
       this.#set(index, status === 'pending' ? 'skipped' : status === 'failed' ? 'failed' : 'completed', at);
     }
+    this.#failed = 0;
     this.#say('done');
   }
 
@@ -130,7 +133,9 @@ export class ProgressTracker {
       startedAt: phase.startedAt ?? at,
       ...(over ? { endedAt: at } : {}),
     });
-    if (over) this.#done += 1;
+    if (!over) return;
+    this.#done += 1;
+    if (status === 'failed') this.#failed += 1;
   }
 
   #where(node: BoundNode, path: string, attempt: number): string {
@@ -143,7 +148,8 @@ export class ProgressTracker {
   }
 
   #say(message: string, wakeAt?: number): void {
-    const percent = this.#phases.length === 0 ? 0 : Math.floor((this.#done * 100) / this.#phases.length);
+    const percent =
+      this.#phases.length === 0 ? 0 : Math.floor(((this.#done - this.#failed) * 100) / this.#phases.length);
     this.#sink.update({ message, percent, phases: this.#phases, ...(wakeAt === undefined ? {} : { wakeAt }) });
   }
 }

@@ -52,6 +52,22 @@ export function conditionalPlace(name: string, ids: { has(id: string): boolean }
   return ids.has(name) || name === WORKFLOW_PLACE ? `${pathWord(name)}~if` : pathWord(name);
 }
 
+/**
+ * Ids of the steps that run only because of how another one went: targets, and whatever stands in a `catch` or a `finally`, at any depth.
+ */
+export function handlerSteps(definition: Definition, kinds: StepKindTable): ReadonlySet<string> {
+  const handlers = new Set(targetPlaces(definition, kinds).keys());
+  const addAll = (steps: readonly Step[]): void => {
+    for (const { step } of within(steps, kinds)) handlers.add(step.id);
+  };
+  for (const clause of definition.catch ?? []) addAll(clause.steps);
+  addAll(definition.finally ?? []);
+  for (const { step, kind } of allSteps(definition, kinds)) {
+    for (const { at, steps } of kind.blocks(step)) if (at[0] === 'catch' || at[0] === 'finally') addAll(steps);
+  }
+  return handlers;
+}
+
 function targetId(onError: OnError): string {
   return typeof onError === 'string' ? onError : onError.step;
 }

@@ -24,7 +24,7 @@ timeout_seconds: 30
       const answer = await context.input.ask(
         context.attemptPath,
         { method: 'roots/list', params: {} },
-        seconds === undefined ? {} : { timeoutSeconds: seconds },
+        { signal: context.signal, ...(seconds === undefined ? {} : { timeoutSeconds: seconds }) },
       );
       if (answer === undefined) throw stepFailure('timeout', 'the client did not give its roots in time');
       return { output: rootsIn(answer) };

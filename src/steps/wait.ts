@@ -3,6 +3,7 @@ import { stepFailure } from '../core/failure.ts';
 import { isoTime } from '../core/clock.ts';
 import type { JsonValue } from '../core/json.ts';
 import { defineStepKind, type Pause, type StepContext } from '../engine/kind.ts';
+import { WAIT_NOTE } from '../engine/paths.ts';
 
 /** Waits. The time it ends is fixed when it begins, so that a restart waits for the rest only. */
 export const waitKind = defineStepKind({
@@ -29,7 +30,7 @@ seconds: 30
   ],
   bind: (spec) => ({
     execute: async (context) => {
-      await context.pause('wait', await planOf(context, spec.seconds, spec.until));
+      await context.pause(WAIT_NOTE, await planOf(context, spec.seconds, spec.until));
       return { output: null };
     },
   }),

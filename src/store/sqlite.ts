@@ -12,6 +12,8 @@ const SCHEMA_VERSION = 1;
 /** SQLite before this release can corrupt a WAL that two processes write. */
 const OLDEST_SQLITE = [3, 51, 3] as const;
 const BUSY_TIMEOUT_MS = 5000;
+/** How often WAL is asked for again while others open the same new file. */
+const MODE_TRIES = 100;
 
 /** A row of a range read. */
 export interface TextRow {
@@ -63,7 +65,7 @@ export class SqliteTable extends KeyvSqlite implements GroupWriter {
     if (!isRecentEnough(version)) {
       throw new StoreError('io', `SQLite ${version} can damage ${path}; ${OLDEST_SQLITE.join('.')} or newer is needed`);
     }
-    const mode = await this.#scalar('PRAGMA journal_mode=WAL');
+    const mode = await this.#writeAheadLog();
     if (mode !== 'wal')
       throw new StoreError('io', `${path} cannot use a write-ahead log (journal mode ${String(mode)})`);
     await this.#all('PRAGMA synchronous=FULL');
@@ -85,6 +87,20 @@ export class SqliteTable extends KeyvSqlite implements GroupWriter {
     }
     if (schema < SCHEMA_VERSION) await this.#all(`PRAGMA user_version=${SCHEMA_VERSION}`);
     await rows(this.#reader.query('PRAGMA query_only=ON'));
+  }
+
+  /** The journal mode after asking for WAL. SQLite does not wait for another process that is just asking for it too, so we do. */
+  async #writeAheadLog(): Promise<unknown> {
+    for (let left = MODE_TRIES; ; left -= 1) {
+      try {
+        return await this.#scalar('PRAGMA journal_mode=WAL');
+      } catch (error) {
+        if (!(error instanceof StoreError) || error.kind !== 'busy' || left === 0) throw error;
+        // This waits, up to the busy timeout, until the other one has let go of the file.
+        await this.#all('BEGIN IMMEDIATE');
+        await this.#all('COMMIT');
+      }
+    }
   }
 
   async write(puts: readonly Row[], guards: readonly Guard[]): Promise<boolean> {

@@ -7,6 +7,7 @@ import { ANY_RUNNER, hashOf, keys, savedName, under } from './keys.ts';
 import { grantedTtl } from './limits.ts';
 import { asJson, loadRecord, objectOf, RECORD_VERSION, recordOf, recordValue } from './record.ts';
 import type { MarkedRecord, TaskRecord } from './record.ts';
+import { unavailable } from './refusal.ts';
 import { TaskError } from './task.ts';
 import type { CreateTask } from './task.ts';
 import { StoreError } from './task-store.ts';
@@ -211,14 +212,6 @@ export class Admission {
 /** Whether a task is past its ttl: it has ended and nobody may see it any more. */
 export function isOver(record: TaskRecord, now: number): boolean {
   return record.state.kind === 'ended' && record.expiresAt !== null && record.expiresAt <= now;
-}
-
-/** What a caller hears when the store cannot be written (D13). */
-export function unavailable(reason: string | undefined): TaskError {
-  return new TaskError(
-    'store_unavailable',
-    `the store cannot be written now${reason === undefined ? '' : `: ${reason}`}`,
-  );
 }
 
 function argumentsDigest(request: CreateTask): string {

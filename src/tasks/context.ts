@@ -2,6 +2,7 @@ import type { Clock } from '../core/clock.ts';
 import type { JsonValue } from '../core/json.ts';
 import type { Logger } from '../core/logger.ts';
 import type { Definition, LoadedDefinition } from '../definition/model.ts';
+import type { StepKindTable } from '../engine/kind.ts';
 import type { Downstream, Random, WorkflowRunner } from '../engine/ports.ts';
 import type { ChangeFeed } from './change-feed.ts';
 import type { TaskLimits } from './limits.ts';
@@ -27,6 +28,8 @@ export interface TaskManagerDeps {
   readonly definitions: { get(name: string): LoadedDefinition | undefined };
   readonly parseSnapshot: (value: JsonValue) => Definition;
   readonly runner: WorkflowRunner;
+  /** How the steps of a definition are read: what a resume runs again depends on it. */
+  readonly kinds: StepKindTable;
   readonly downstream: Downstream;
   readonly claims: Claims;
   readonly limits?: Partial<TaskLimits>;
@@ -44,6 +47,7 @@ export interface TaskContext {
   readonly definitions: TaskManagerDeps['definitions'];
   readonly snapshots: DefinitionSnapshots;
   readonly runner: WorkflowRunner;
+  readonly kinds: StepKindTable;
   readonly downstream: Downstream;
   readonly claims: Claims;
   readonly limits: TaskLimits;

@@ -2,7 +2,7 @@ import type { Clock } from '../core/clock.ts';
 import type { JsonValue } from '../core/json.ts';
 import type { InputRequest, StoredEntry } from '../engine/journal.ts';
 import type { InputGate } from '../engine/ports.ts';
-import type { JournalState } from './journal-state.ts';
+import type { InputState, JournalState } from './journal-state.ts';
 import type { TaskRecord } from './record.ts';
 import type { PendingInput } from './task.ts';
 import { assertOwned } from './task-writer.ts';
@@ -20,7 +20,8 @@ export interface TaskInputsDeps {
 
 /**
  * The questions of one run. A question belongs to the record: it outlives this process, and the first valid answer to its key wins,
- * whoever takes it (D8). Asked, not answered and no longer pending means: timed out.
+ * whoever takes it (D8). One that nobody wants any more (the `signal` of `ask`: a deadline, a sibling that failed) is withdrawn. Asked, not
+ * answered and no longer pending means: timed out when its time is over, else withdrawn; who comes to it again asks anew, under a new key.
  */
 export class TaskInputs implements InputGate {
   readonly #deps: TaskInputsDeps;
@@ -37,15 +38,24 @@ export class TaskInputs implements InputGate {
   async ask(
     path: string,
     request: InputRequest,
-    options: { readonly timeoutSeconds?: number } = {},
+    options: { readonly timeoutSeconds?: number; readonly signal?: AbortSignal } = {},
   ): Promise<JsonValue | undefined> {
     const { state, signal } = this.#deps;
     signal.throwIfAborted();
-    if (state.input(path) === undefined) await this.#request(path, request, options.timeoutSeconds);
+    options.signal?.throwIfAborted();
+    const known = state.input(path);
+    if (known === undefined || this.#isWithdrawn(known)) await this.#request(path, request, options.timeoutSeconds);
     const input = state.input(path);
     if (input === undefined || input.answer !== undefined) return input?.answer?.response;
-    if (!isPending(this.#deps.writer.record, input.key)) return undefined;
-    return this.#wait(path, input.key, input.expiresAt);
+    if (!isPending(this.#deps.writer.record, input.key) && !this.#isWithdrawn(input)) return undefined;
+    const unwanted = options.signal === undefined || options.signal === signal ? [] : [options.signal];
+    try {
+      return await this.#wait(path, input.key, input.expiresAt, [signal, ...unwanted]);
+    } catch (error) {
+      // The run goes on without this answer. When the run itself was stopped, the question stays for whoever goes on with it.
+      if (options.signal?.aborted === true && !signal.aborted) await this.#close(input.key).catch(() => undefined);
+      throw error;
+    }
   }
 
   /** To be called after every commit of the task: wakes whoever waits for an answer in it. */
@@ -70,22 +80,28 @@ export class TaskInputs implements InputGate {
     });
   }
 
-  async #wait(path: string, key: string, expiresAt: number | undefined): Promise<JsonValue | undefined> {
-    const { clock, signal, state } = this.#deps;
-    // The run may have been stopped while the request was written; an event that is over never comes again.
-    signal.throwIfAborted();
+  async #wait(
+    path: string,
+    key: string,
+    expiresAt: number | undefined,
+    stops: readonly AbortSignal[],
+  ): Promise<JsonValue | undefined> {
+    const { clock, state } = this.#deps;
+    // They may have aborted while the request was written; an event that is over never comes again.
+    for (const stop of stops) stop.throwIfAborted();
     const timer = new AbortController();
     try {
       return await new Promise<JsonValue | undefined>((resolve, reject) => {
         this.#waiting.set(key, resolve);
-        // Aborts the timer too, which rejects.
-        const onAbort = (): void => reject(signal.reason);
-        signal.addEventListener('abort', onAbort, { once: true });
-        timer.signal.addEventListener('abort', () => signal.removeEventListener('abort', onAbort), { once: true });
+        for (const stop of stops) {
+          const onAbort = (): void => reject(stop.reason);
+          stop.addEventListener('abort', onAbort, { once: true });
+          timer.signal.addEventListener('abort', () => stop.removeEventListener('abort', onAbort), { once: true });
+        }
         if (expiresAt === undefined) return;
         clock
           .sleep(Math.max(0, expiresAt - clock.now()), timer.signal)
-          .then(() => this.#expire(key))
+          .then(() => this.#close(key))
           .then(() => resolve(state.input(path)?.answer?.response))
           .catch(reject);
       });
@@ -95,7 +111,15 @@ export class TaskInputs implements InputGate {
     }
   }
 
-  async #expire(key: string): Promise<void> {
+  /** Asked by an earlier run of this path, which did not want the answer any more. */
+  #isWithdrawn({ key, expiresAt, answer }: InputState): boolean {
+    const { writer, clock } = this.#deps;
+    if (answer !== undefined || isPending(writer.record, key)) return false;
+    return expiresAt === undefined || expiresAt > clock.now();
+  }
+
+  /** Takes the question off the record, whether it was timed out or withdrawn. */
+  async #close(key: string): Promise<void> {
     const { writer, runner, epoch } = this.#deps;
     await writer.change({
       patient: true,

@@ -100,6 +100,8 @@ export class JournalState {
         return;
       case 'resumed':
         this.#drop(new Set(entry.dropped));
+        // The end of the task closed every question; whoever comes to one again asks anew.
+        for (const [path, input] of this.#inputs) if (input.answer === undefined) this.#inputs.delete(path);
         return;
       case 'emitted':
       case 'settled':
@@ -125,8 +127,8 @@ export class JournalState {
   }
 }
 
-/** The path of the step that an entry belongs to: notes that a step keeps beside its checkpoint follow a `!`. */
+/** The path of the step that an entry belongs to: notes that a step keeps beside its checkpoint follow a `!`, those of a later attempt a `#n`. */
 export function stepPath(path: string): string {
   const at = path.indexOf('!');
-  return at === -1 ? path : path.slice(0, at);
+  return (at === -1 ? path : path.slice(0, at)).replace(/#\d+$/u, '');
 }

@@ -44,6 +44,7 @@ export const keys = {
   /** Rung by a process that changed a task which another one runs, or (runner `any`) that made one for anybody to run. */
   bell: (runner: string, id: string): string => `bell:${runner}:${id}`,
   bells: (runner: string): string => `bell:${runner}:`,
+  allBells: 'bell:',
   child: (parent: string, id: string): string => `child:${parent}:${id}`,
   children: (parent: string): string => `child:${parent}:`,
   /** How far a workflow's schedule has been decided. */
@@ -53,6 +54,11 @@ export const keys = {
 
 /** The runner part of a bell that anybody who claims tasks may answer. */
 export const ANY_RUNNER = 'any';
+
+/** The runner part of a bell's key. */
+export function bellRunner(key: string): string {
+  return key.slice(keys.allBells.length, key.lastIndexOf(':'));
+}
 
 /** The range of all keys that begin with a prefix ending in `:`. */
 export function under(prefix: string): { readonly from: string; readonly to: string } {

@@ -221,7 +221,7 @@ export class OpenRun {
 
 /** Whether a path is that of the step, of something inside it, or of a note beside it. */
 function belongsTo(path: string, step: string): boolean {
-  return path.startsWith(step) && ['', '/', '[', '!'].includes(path.charAt(step.length));
+  return path.startsWith(step) && ['', '/', '[', '!', '#'].includes(path.charAt(step.length));
 }
 
 function objectIn(row: JsonObject, key: string): JsonObject {

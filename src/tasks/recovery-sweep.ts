@@ -2,7 +2,7 @@ import { messageOf } from '../core/failure.ts';
 import type { TaskContext } from './context.ts';
 import { cleanUpRowOf } from './clean-up.ts';
 import { cancel, failFromOutside, ttlOver } from './ending.ts';
-import { keys, lastPart, under } from './keys.ts';
+import { ANY_RUNNER, bellRunner, keys, lastPart, under } from './keys.ts';
 import { eachOf } from './loop.ts';
 import { loadRecord, objectOf, runnerOf } from './record.ts';
 import type { MarkedRecord } from './record.ts';
@@ -55,8 +55,20 @@ export class RecoverySweep {
     if (complete && taken && cleaned) {
       for (const [id, state] of states) if (state === 'dead') await this.#registry.forget(id);
     }
+    await this.#silence(states);
     this.#known = new Set([...states].filter(([, state]) => state === 'alive').map(([id]) => id));
     this.#lastFull = this.#context.clock.monotonic();
+  }
+
+  /** Removes bells that were rung for runners that are gone: their tasks were looked at just now. */
+  async #silence(states: ReadonlyMap<string, RunnerState>): Promise<void> {
+    const { store, runnerId } = this.#context;
+    const { items } = await store.range({ ...under(keys.allBells), limit: PAGE });
+    for (const { key, mark } of items) {
+      const runner = bellRunner(key);
+      if (runner === ANY_RUNNER || runner === runnerId || states.has(runner)) continue;
+      await store.commit({ guards: [{ key, mark }], puts: [], deletes: [key] });
+    }
   }
 
   /** Takes one task that may have nobody: somebody rang. */

@@ -1,5 +1,7 @@
-import type { Definition, Step } from '../definition/model.ts';
+import type { Definition } from '../definition/model.ts';
 import type { StoredEntry } from '../engine/journal.ts';
+import type { StepKindTable } from '../engine/kind.ts';
+import { handlerSteps } from '../engine/targets.ts';
 import { JournalState } from './journal-state.ts';
 
 /** What running a failed task again means for its journal. */
@@ -16,7 +18,7 @@ const EFFECTFUL: ReadonlySet<string> = new Set(['tool', 'workflow', 'agent', 'co
  * Which checkpoints no longer count when a failed task runs again from `from`, or from the step that failed it.
  *
  * Without `from`, dropped are: the failed step, the blocks around it and what failed or was skipped directly inside those; and of what came
- * later everything that failed or was skipped, and every handler (`on_error`, `catch`, `finally` and other steps outside the main flow).
+ * later everything that failed or was skipped, and every handler (targets, steps of a `catch` or a `finally`, at any depth, and what is inside them).
  * Completed steps of the main flow stay, also those that ran beside the failed one.
  * With `from` dropped are: that step, everything inside it, the blocks around it, and everything that came later.
  * A task whose finished steps were compensated is not resumed: their effects are gone.
@@ -24,6 +26,7 @@ const EFFECTFUL: ReadonlySet<string> = new Set(['tool', 'workflow', 'agent', 'co
 export function resumePlan(
   journal: readonly StoredEntry[],
   definition: Definition,
+  kinds: StepKindTable,
   failedStep: string | undefined,
   from?: string,
 ): ResumePlan {
@@ -37,7 +40,7 @@ export function resumePlan(
     start === undefined
       ? []
       : from === undefined
-        ? afterFailure(finished, start, definition)
+        ? afterFailure(finished, start, definition, handlerSteps(definition, kinds))
         : afterChoice(finished, start);
   return { ok: true, dropped: dropped.map(({ path }) => path), warnings: warningsOf(dropped, definition) };
 }
@@ -52,12 +55,18 @@ function afterChoice(finished: readonly Finished[], start: Finished): readonly F
   );
 }
 
-function afterFailure(finished: readonly Finished[], start: Finished, definition: Definition): readonly Finished[] {
-  const mainFlow = new Set(definition.steps.map(({ id }) => id).filter((id) => !targets(definition).has(id)));
+function afterFailure(
+  finished: readonly Finished[],
+  start: Finished,
+  definition: Definition,
+  handlers: ReadonlySet<string>,
+): readonly Finished[] {
+  const top = new Set(definition.steps.map(({ id }) => id));
   const dropped = new Set(finished.filter(({ path }) => path === start.path || isInside(start.path, path)));
   for (const entry of finished) {
     if (entry.seq <= start.seq) continue;
-    const handler = entry.path.includes('@') || !mainFlow.has(rootOf(entry.path));
+    const ids = entry.path.split('/').map(idOf);
+    const handler = entry.path.includes('@') || !top.has(ids[0] ?? '') || ids.some((id) => handlers.has(id));
     if (handler || entry.result.status !== 'completed') dropped.add(entry);
   }
   // What failed or was skipped inside a block that runs again would fail it again; top-down, blocks finish after their members.
@@ -68,28 +77,14 @@ function afterFailure(finished: readonly Finished[], start: Finished, definition
   return finished.filter((entry) => dropped.has(entry));
 }
 
+/** Children of a block's later attempts stand under `block#n`. */
 function isInside(path: string, block: string): boolean {
-  return path.length > block.length && path.startsWith(block) && '/['.includes(path.charAt(block.length));
+  return path.length > block.length && path.startsWith(block) && '/[#'.includes(path.charAt(block.length));
 }
 
-function rootOf(path: string): string {
-  return /^[^/[@!]*/.exec(path)?.[0] ?? path;
-}
-
-/** Steps that run only when something names them (rule 7 of the language). */
-function targets(definition: Definition): ReadonlySet<string> {
-  const found = new Set<string>();
-  const add = (target: Step['on_error']): void => {
-    if (target !== undefined) found.add(typeof target === 'string' ? target : target.step);
-  };
-  add(definition.on_error);
-  for (const step of definition.steps) {
-    add(step.on_error);
-    add(step.retry?.on_fail);
-  }
-  for (const { if_true, if_false } of definition.conditionals)
-    for (const id of [...if_true, ...if_false]) found.add(id);
-  return found;
+/** The id of the step that a segment of a path belongs to. */
+function idOf(segment: string): string {
+  return /^[^[@!#]*/.exec(segment)?.[0] ?? segment;
 }
 
 function warningsOf(dropped: readonly Finished[], definition: Definition): readonly string[] {

@@ -18,7 +18,7 @@ export async function resumeChange(
   seen: TaskRecord,
   from: string | undefined,
 ): Promise<{ readonly apply: Change['apply']; readonly warnings: readonly string[] }> {
-  const { store, snapshots, claims, runnerId, limits } = context;
+  const { store, snapshots, claims, runnerId, limits, kinds } = context;
   if (seen.state.kind === 'open') throw notResumable('the task has not ended');
   if (seen.state.status !== 'failed')
     throw notResumable(`the task is ${seen.state.status}; only a failed one is resumed`);
@@ -27,7 +27,7 @@ export async function resumeChange(
   if (definition === undefined) throw notResumable('its definition snapshot is missing');
   const { entries, damaged } = await loadEntries(store, seen.id);
   if (damaged.length > 0) throw notResumable('its journal is damaged');
-  const plan = resumePlan(entries, definition, seen.state.failure?.step, from);
+  const plan = resumePlan(entries, definition, kinds, seen.state.failure?.step, from);
   if (!plan.ok) throw notResumable(plan.reason);
   const lastSeq = entries.at(-1)?.seq ?? 0;
   const runner = claims === 'none' ? null : runnerId;

@@ -1,62 +1,117 @@
+import type { Failure } from '../core/failure.ts';
+import { attemptPath, notePath, WAIT_NOTE } from '../engine/paths.ts';
 import type { StoredEntry } from '../engine/journal.ts';
 import { JournalState, stepPath } from './journal-state.ts';
 import type { StepRow } from './task.ts';
 
-/** The step table of a journal: one row per step path, in order of first appearance. `ended`: the task is over, nothing works any more. */
-export function stepTable(journal: readonly StoredEntry[], ended: boolean): readonly StepRow[] {
-  const rows = new Map<string, StepRow>();
-  for (const entry of new JournalState(journal).entries()) {
-    const row = rowAfter(entry, rows);
-    if (row !== undefined) rows.set(row.path, row);
+/**
+ * The step table of a journal: one row per step path, in order of first appearance. A step that was stopped because the block around it came
+ * to its end says so. `ended`: the task is over, nothing works any more, unless it is `cleaning` up.
+ */
+export function stepTable(journal: readonly StoredEntry[], ended: boolean, cleaning = false): readonly StepRow[] {
+  const table = new Table();
+  for (const entry of new JournalState(journal).entries()) table.add(entry);
+  if (ended) table.end(cleaning);
+  return [...table.rows.values()];
+}
+
+class Table {
+  readonly rows = new Map<string, StepRow>();
+  /** Paths of rows that have not ended. */
+  readonly #open = new Set<string>();
+
+  add(entry: StoredEntry): void {
+    switch (entry.type) {
+      case 'started': {
+        const startedAt = this.rows.get(entry.path)?.startedAt ?? entry.at;
+        return this.#put({ path: entry.path, status: 'working', attempts: entry.attempt, startedAt });
+      }
+      case 'attempt_failed': {
+        const { path, attempt, failure } = entry;
+        const startedAt = this.rows.get(path)?.startedAt;
+        this.#put({
+          path,
+          status: 'waiting',
+          attempts: attempt,
+          ...(startedAt !== undefined && { startedAt }),
+          error: failure,
+        });
+        return this.#close(attemptPath(path, attempt), path, entry.at);
+      }
+      case 'finished': {
+        const { path, result, startedAt, at } = entry;
+        const { status, attempts, error, view } = result;
+        this.#put({
+          path,
+          status,
+          attempts,
+          startedAt,
+          endedAt: at,
+          ...(error !== undefined && { error }),
+          ...(view?.['cached'] === true && { cached: true }),
+        });
+        this.#close(path, path, at);
+        return attempts > 1 ? this.#close(attemptPath(path, attempts), path, at) : undefined;
+      }
+      case 'timer':
+      case 'input_requested':
+        return this.#waits(entry.path, entry.at);
+      case 'handle':
+      case 'decision':
+      case 'input_answered':
+      case 'resumed':
+      case 'emitted':
+      case 'settled':
+    }
   }
-  return ended ? [...rows.values()].map(ofEndedTask) : [...rows.values()];
-}
 
-function rowAfter(entry: StoredEntry, rows: ReadonlyMap<string, StepRow>): StepRow | undefined {
-  switch (entry.type) {
-    case 'started': {
-      const startedAt = rows.get(entry.path)?.startedAt ?? entry.at;
-      return { path: entry.path, status: 'working', attempts: entry.attempt, startedAt };
+  /** The task is over. What was in flight has no end of its own. */
+  end(cleaning: boolean): void {
+    for (const path of this.#open) {
+      const row = this.rows.get(path);
+      if (row === undefined || (cleaning && path.startsWith('cleanup/'))) continue;
+      this.rows.set(path, {
+        ...row,
+        status: 'failed',
+        error: row.error ?? cutOff('the task ended before the step did', row),
+      });
     }
-    case 'attempt_failed': {
-      const { path, attempt, failure } = entry;
-      const startedAt = rows.get(path)?.startedAt;
-      return {
-        path,
-        status: 'waiting',
-        attempts: attempt,
-        ...(startedAt !== undefined && { startedAt }),
-        error: failure,
-      };
+  }
+
+  #put(row: StepRow): void {
+    this.rows.set(row.path, row);
+    if (row.endedAt === undefined) this.#open.add(row.path);
+    else this.#open.delete(row.path);
+  }
+
+  /**
+   * A step that waits shows so: a `wait` step by its own timer, which is the first thing it notes. Any other note beside a checkpoint shows on
+   * the step's row, if it has one.
+   */
+  #waits(noted: string, at: number): void {
+    const path = stepPath(noted);
+    const row = this.rows.get(path);
+    const isItsOwn = noted === path || noted === notePath(path, WAIT_NOTE);
+    if (row?.endedAt !== undefined || (row === undefined && !isItsOwn)) return;
+    this.#put({ attempts: 1, startedAt: at, ...row, path, status: 'waiting' });
+  }
+
+  /** An attempt of a block has ended: what still ran inside it was stopped. */
+  #close(prefix: string, block: string, at: number): void {
+    for (const path of this.#open) {
+      if (!path.startsWith(prefix) || !['/', '['].includes(path.charAt(prefix.length))) continue;
+      const row = this.rows.get(path);
+      if (row === undefined) continue;
+      const why = `stopped, because '${block}' around it came to its end`;
+      this.#put({ ...row, status: 'failed', endedAt: at, error: row.error ?? cutOff(why, row) });
     }
-    case 'finished': {
-      const { path, result, startedAt, at } = entry;
-      const { status, attempts, error } = result;
-      return { path, status, attempts, startedAt, endedAt: at, ...(error !== undefined && { error }) };
-    }
-    case 'timer':
-    case 'input_requested':
-      return waitingRow(entry.path, entry.at, rows);
-    case 'handle':
-    case 'decision':
-    case 'input_answered':
-    case 'resumed':
-    case 'emitted':
-    case 'settled':
-      return undefined;
   }
 }
 
-/** A step that waits shows so. A note beside a checkpoint shows on the step's row, if it has one. */
-function waitingRow(noted: string, at: number, rows: ReadonlyMap<string, StepRow>): StepRow | undefined {
-  const path = stepPath(noted);
-  const row = rows.get(path);
-  if (row?.endedAt !== undefined || (row === undefined && path !== noted)) return undefined;
-  return { attempts: 1, startedAt: at, ...row, path, status: 'waiting' };
-}
-
-function ofEndedTask(row: StepRow): StepRow {
-  if (row.endedAt !== undefined) return row;
-  const error = row.error ?? { code: 'interrupted', message: 'the task ended before the step did' };
-  return { ...row, status: 'failed', error };
+/** A row that works has its intent in the journal: the call had begun. */
+function cutOff(why: string, { status }: StepRow): Failure {
+  return {
+    code: 'interrupted',
+    message: status === 'working' ? `${why}; whether its call took effect is unknown` : why,
+  };
 }

@@ -1,33 +1,32 @@
 import type { JsonValue } from '../core/json.ts';
 import type { Outcome } from '../core/outcome.ts';
 import type { StoredEntry } from '../engine/journal.ts';
-import { Admission, isOver, unavailable } from './admission.ts';
-import { ChangeFeed, isNews } from './change-feed.ts';
+import { Admission } from './admission.ts';
+import { ChangeFeed } from './change-feed.ts';
 import { ChildTasks } from './child-tasks.ts';
 import type { ChildOperations } from './child-tasks.ts';
 import type { TaskContext, TaskManagerDeps } from './context.ts';
 import { DefinitionSnapshots } from './definition-snapshots.ts';
 import { bell, cancel } from './ending.ts';
 import { ForeignWatch, POLL_MS } from './foreign-watch.ts';
-import { isTaskId, keys, lastPart, under } from './keys.ts';
+import { keys, lastPart, under } from './keys.ts';
 import { DEFAULT_LIMITS } from './limits.ts';
-import { listTasks } from './listing.ts';
 import { repeat } from './loop.ts';
 import { machineProcesses } from './process-probe.ts';
 import { loadRecord, runnerOf, viewOf } from './record.ts';
 import type { MarkedRecord, TaskRecord } from './record.ts';
 import { RecoverySweep } from './recovery-sweep.ts';
+import { refusing } from './refusal.ts';
 import { checkResponse } from './responses.ts';
 import { notResumable, resumeChange } from './resume.ts';
-import { loadEntries } from './run-journal.ts';
 import { BEAT_MS, RunnerRegistry } from './runner-registry.ts';
-import { stepTable } from './step-table.ts';
 import { StoreHealth } from './store-health.ts';
 import { SWEEP_MS, Sweeper } from './sweeper.ts';
 import { TaskError } from './task.ts';
 import type { CreateTask, ListQuery, StepRow, TaskEvent, TaskService, TaskView } from './task.ts';
+import { TaskReads } from './task-reads.ts';
 import { TaskRuns } from './task-runs.ts';
-import { DamagedValueError, StoreError } from './task-store.ts';
+import { StoreError } from './task-store.ts';
 import type { Applied, Written } from './task-writer.ts';
 import { transition } from './transition.ts';
 
@@ -47,7 +46,6 @@ export interface TaskHealth {
 }
 
 const MAX_DAMAGED = 100;
-const NOT_FOUND = 'task not found';
 
 /**
  * The life of tasks. Several processes may share one store: each task is run by one of them (D6), and all of them answer for every
@@ -55,6 +53,7 @@ const NOT_FOUND = 'task not found';
  */
 export class TaskManager implements TaskService {
   readonly #context: TaskContext;
+  readonly #reads: TaskReads;
   readonly #runs: TaskRuns;
   readonly #admission: Admission;
   readonly #registry: RunnerRegistry;
@@ -78,6 +77,7 @@ export class TaskManager implements TaskService {
       runnerId: deps.ids(),
       reportDamage: (key, message) => this.#reportDamage(key, message),
     };
+    this.#reads = new TaskReads(this.#context);
     this.#runs = new TaskRuns(this.#context, {
       childrenOf: (run) => new ChildTasks(run, this.#childOperations()),
       orphaned: (parent) => this.#cancelChildren(parent, 'its parent has ended'),
@@ -111,13 +111,14 @@ export class TaskManager implements TaskService {
     this.#loops = loops;
   }
 
-  /** Stops every run and leaves its task open for the next start, or for another process. Resolves when all have let go. */
+  /** Stops every run and leaves its task open for the next start, or for another process. Resolves when all have let go, at the latest after ten seconds. */
   async close(): Promise<void> {
     this.#stop.abort();
     this.#context.health.stop();
     await Promise.all(this.#loops);
-    await this.#runs.close();
-    if (this.#context.claims === 'none') return;
+    const free = await this.#runs.close();
+    // While something of ours may still do something, our row says so; the others take over once the process is gone.
+    if (this.#context.claims === 'none' || !free) return;
     try {
       await this.#registry.release();
     } catch (error) {
@@ -142,52 +143,28 @@ export class TaskManager implements TaskService {
     return viewOf(marked.record);
   }
 
-  async get(taskId: string, principal: string): Promise<TaskView | undefined> {
-    const marked = await this.#find(taskId, principal);
-    return marked && viewOf(marked.record);
+  get(taskId: string, principal: string): Promise<TaskView | undefined> {
+    return this.#reads.view(taskId, principal);
   }
 
   list(query: ListQuery): Promise<{ readonly tasks: readonly TaskView[]; readonly nextCursor?: string }> {
-    return reading(() => listTasks(this.#context, query));
+    return this.#reads.list(query);
   }
 
-  async outcome(taskId: string, principal: string): Promise<Outcome | undefined> {
-    const { record } = await this.#get(taskId, principal);
-    if (record.state.kind === 'open') return undefined;
-    return reading(async () => {
-      const stored = await this.#context.store.get(keys.outcome(taskId));
-      if (stored === undefined) throw new TaskError('not_found', NOT_FOUND);
-      // Written by `ending` and unchanged since (checksum).
-      return stored.value as unknown as Outcome;
-    });
+  outcome(taskId: string, principal: string): Promise<Outcome | undefined> {
+    return this.#reads.outcome(taskId, principal);
   }
 
-  async journal(taskId: string, principal: string, afterSeq = 0): Promise<readonly StoredEntry[]> {
-    await this.#get(taskId, principal);
-    return reading(async () => {
-      const { entries, damaged } = await loadEntries(this.#context.store, taskId, afterSeq);
-      for (const key of damaged) this.#reportDamage(key, 'a journal entry is damaged');
-      return entries;
-    });
+  journal(taskId: string, principal: string, afterSeq = 0): Promise<readonly StoredEntry[]> {
+    return this.#reads.journal(taskId, principal, afterSeq);
   }
 
-  async steps(taskId: string, principal: string): Promise<readonly StepRow[]> {
-    const { record } = await this.#get(taskId, principal);
-    return stepTable(await this.journal(taskId, principal), record.state.kind === 'ended');
+  steps(taskId: string, principal: string): Promise<readonly StepRow[]> {
+    return this.#reads.steps(taskId, principal);
   }
 
-  async waitForChange(taskId: string, principal: string, afterRev: number, signal: AbortSignal): Promise<TaskView> {
-    signal.throwIfAborted();
-    // First listen, then look: nothing is missed in between.
-    const stop = new AbortController();
-    const news = this.#context.feed.wait(taskId, afterRev, AbortSignal.any([signal, stop.signal]));
-    news.catch(() => undefined);
-    try {
-      const view = viewOf((await this.#get(taskId, principal)).record);
-      return isNews(view, afterRev) ? view : await news;
-    } finally {
-      stop.abort();
-    }
+  waitForChange(taskId: string, principal: string, afterRev: number, signal: AbortSignal): Promise<TaskView> {
+    return this.#reads.waitForChange(taskId, principal, afterRev, signal);
   }
 
   async cancel(taskId: string, principal: string, reason = 'cancelled on request'): Promise<TaskView> {
@@ -220,10 +197,10 @@ export class TaskManager implements TaskService {
     principal: string,
     options: { readonly from?: string } = {},
   ): Promise<{ readonly view: TaskView; readonly warnings: readonly string[] }> {
-    const marked = await this.#get(taskId, principal);
+    const marked = await this.#reads.get(taskId, principal);
     if (marked.record.state.kind === 'open')
       return { view: await this.#adopt(taskId, principal, options), warnings: [] };
-    return reading(async () => {
+    return refusing(async () => {
       const change = await resumeChange(this.#context, marked.record, options.from);
       const writer = this.#runs.writerFor(marked);
       const { record } = await writer.change({ patient: false, apply: change.apply });
@@ -241,8 +218,8 @@ export class TaskManager implements TaskService {
     if (options.from !== undefined) throw notResumable('it has not failed, so there is no step to choose');
     if (this.#context.claims === 'none' || this.#runs.get(taskId) !== undefined)
       throw notResumable('the task has not ended');
-    await reading(() => this.#recovery.takeUp(taskId));
-    const { record } = await this.#get(taskId, principal);
+    await refusing(() => this.#recovery.takeUp(taskId));
+    const { record } = await this.#reads.get(taskId, principal);
     const { runnerId } = this.#context;
     if (record.state.kind === 'open' && runnerOf(record) !== runnerId) throw notResumable('another process runs it');
     return viewOf(record);
@@ -253,35 +230,15 @@ export class TaskManager implements TaskService {
     if (this.#context.claims !== 'none') this.#runs.startNew(marked);
   }
 
-  async #find(taskId: string, principal: string): Promise<MarkedRecord | undefined> {
-    if (!isTaskId(taskId)) return undefined;
-    const marked = await reading(async () => {
-      try {
-        return await loadRecord(this.#context.store, taskId);
-      } catch (error) {
-        if (error instanceof DamagedValueError) this.#reportDamage(error.key, error.message);
-        throw error;
-      }
-    });
-    if (marked?.record.principal !== principal || isOver(marked.record, this.#context.clock.now())) return undefined;
-    return marked;
-  }
-
-  async #get(taskId: string, principal: string): Promise<MarkedRecord> {
-    const marked = await this.#find(taskId, principal);
-    if (marked === undefined) throw new TaskError('not_found', NOT_FOUND);
-    return marked;
-  }
-
   /** Changes a task from outside its run, wherever it runs. */
   async #change(
     taskId: string,
     principal: string,
     apply: (record: TaskRecord, now: number) => Applied,
   ): Promise<Written> {
-    const marked = await this.#get(taskId, principal);
+    const marked = await this.#reads.get(taskId, principal);
     const run = this.#runs.get(taskId);
-    return reading(async () => {
+    return refusing(async () => {
       const written = await (run?.writer ?? this.#runs.writerFor(marked)).change({
         patient: false,
         apply: (record, now) => {
@@ -304,7 +261,7 @@ export class TaskManager implements TaskService {
         const { marked, created } = await this.#admission.admit(request, id);
         if (created) this.#begin(marked);
         // Found again after a restart: it may have lost its process with its parent.
-        else if (marked.record.state.kind === 'open') await reading(() => this.#recovery.takeUp(id));
+        else if (marked.record.state.kind === 'open') await refusing(() => this.#recovery.takeUp(id));
         return viewOf(marked.record);
       },
       resumeChild: async ({ taskId, principal }) => {
@@ -323,9 +280,9 @@ export class TaskManager implements TaskService {
 
   async #cancelChildren(parent: string, reason: string): Promise<void> {
     const { store } = this.#context;
-    const { items } = await reading(() => store.range({ ...under(keys.children(parent)), limit: 10_000 }));
+    const { items } = await refusing(() => store.range({ ...under(keys.children(parent)), limit: 10_000 }));
     for (const { key } of items) {
-      const child = await reading(() => loadRecord(store, lastPart(key)));
+      const child = await refusing(() => loadRecord(store, lastPart(key)));
       if (child?.record.state.kind !== 'open') continue;
       try {
         await this.cancel(child.record.id, child.record.principal, reason);
@@ -353,17 +310,5 @@ export class TaskManager implements TaskService {
     if (this.#damaged.has(key) || this.#damaged.size >= MAX_DAMAGED) return;
     this.#damaged.add(key);
     this.#context.logger.error({ key, damage: message }, 'a stored value is damaged; it is left where it is');
-  }
-}
-
-/** Turns what the store throws into what a caller understands. */
-async function reading<T>(act: () => Promise<T>): Promise<T> {
-  try {
-    return await act();
-  } catch (error) {
-    if (error instanceof StoreError) throw unavailable(error.message);
-    if (error instanceof DamagedValueError)
-      throw new TaskError('store_unavailable', 'stored data of this task is damaged');
-    throw error;
   }
 }

@@ -17,6 +17,9 @@ export interface ChildKeeper {
   orphaned(parent: string): Promise<void>;
 }
 
+/** How long a shutdown waits for runs that do not let go. */
+const LET_GO_MS = 10_000;
+
 /** The runs of this process. */
 export class TaskRuns {
   readonly #context: TaskContext;
@@ -81,15 +84,36 @@ export class TaskRuns {
     });
   }
 
-  /** Stops all runs; their tasks stay open for the next start. Resolves when everything has let go. */
-  async close(): Promise<void> {
+  /**
+   * Stops all runs; their tasks stay open for the next start. Resolves when everything has let go: true; or, when something ignores its
+   * abort, after ten seconds: false. What goes on then is fenced, or cut off by the end of the process.
+   */
+  async close(): Promise<boolean> {
     this.#closed = true;
     const runs = [...this.#runs.values()];
     for (const run of runs) run.abort('shutdown');
+    const { clock, logger } = this.#context;
+    const over = new AbortController();
+    const late = clock.sleep(LET_GO_MS, over.signal).then(
+      () => false,
+      () => true,
+    );
+    const inTime = await Promise.race([this.#letGo(runs), late]);
+    over.abort();
+    if (!inTime) {
+      logger.error({ taskIds: [...this.#runs.keys()].slice(0, 10), running: this.open }, 'runs ignore the shutdown');
+    }
+    return inTime;
+  }
+
+  async #letGo(runs: readonly OpenRun[]): Promise<true> {
+    const cleanUps = this.cleanUps.close();
     await Promise.all(runs.map((run) => run.stopped));
     await Promise.all(runs.map((run) => run.writer.idle()));
     while (this.#after.size > 0) await Promise.all(this.#after);
+    await cleanUps;
     await this.cleanUps.close();
+    return true;
   }
 
   #start(marked: MarkedRecord, entries: ConstructorParameters<typeof OpenRun>[2]): void {

@@ -65,7 +65,7 @@ export class TaskWriter {
   #base: MarkedRecord;
   #queue: Pending[] = [];
   #draining: Promise<void> | undefined;
-  /** Applied once to every batch of a task that is still open: progress rides along. Returns its argument when there is nothing. */
+  /** Applied once to every batch of a task that is open before it: progress rides along. Returns its argument when there is nothing. */
   rider: ((record: TaskRecord, now: number) => TaskRecord) | undefined;
 
   constructor(base: MarkedRecord, deps: WriterDeps) {
@@ -146,8 +146,10 @@ export class TaskWriter {
 
   /** Applies the changes to the base; those that throw are rejected and left out. `undefined` = nothing to write. */
   #plan(changes: readonly Pending[]): Planned | undefined {
-    let { record } = this.#base;
-    const now = Math.max(this.#deps.clock.now(), record.updatedAt);
+    const now = Math.max(this.#deps.clock.now(), this.#base.record.updatedAt);
+    // Before the changes, so that a change that ends the task finds what the run last said.
+    const start = this.#base.record.state.kind === 'open' ? this.#ridden(now) : this.#base.record;
+    let record = start;
     const puts: { key: string; value: Batch['puts'][number]['value'] }[] = [];
     const deletes: string[] = [];
     const parts: { pending: Pending; written: Written }[] = [];
@@ -165,9 +167,8 @@ export class TaskWriter {
         pending.reject(error);
       }
     }
-    if (record.state.kind === 'open' && record !== this.#base.record) record = this.rider?.(record, now) ?? record;
-    if (record === this.#base.record && puts.length === 0 && deletes.length === 0) {
-      for (const { pending, written } of parts) pending.resolve(written);
+    if (record === start && puts.length === 0 && deletes.length === 0) {
+      for (const { pending } of parts) pending.resolve({ record: this.#base.record, entries: [] });
       return undefined;
     }
     if (parts.length === 0) return undefined;
@@ -183,6 +184,11 @@ export class TaskWriter {
         deletes: deletes.filter((deleted) => !written.has(deleted)),
       },
     };
+  }
+
+  #ridden(now: number): TaskRecord {
+    const { record } = this.#base;
+    return this.rider?.(record, now) ?? record;
   }
 
   /** False = another process has changed the record. Rejects with `StoreError` when the write was not made. */

@@ -54,6 +54,8 @@ export interface StepRow {
   readonly startedAt?: number;
   readonly endedAt?: number;
   readonly error?: Failure;
+  /** Its result was one of an earlier call with the same inputs (`cache_seconds`). */
+  readonly cached?: true;
 }
 
 export interface CreateTask {

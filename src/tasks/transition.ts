@@ -1,6 +1,6 @@
 import { describeFailure } from '../core/failure.ts';
 import type { Failure } from '../core/failure.ts';
-import type { RunProgress } from '../engine/ports.ts';
+import type { Phase, RunProgress } from '../engine/ports.ts';
 import type { EndedState, OpenState, TaskRecord } from './record.ts';
 import type { PendingInput } from './task.ts';
 
@@ -72,6 +72,7 @@ function openTransition(next: TaskRecord, state: OpenState, event: TaskEventIn):
       return {
         ...next,
         message: `cancelled: ${event.reason}`,
+        phases: closedPhases(next.phases, 'skipped', next.updatedAt),
         state: { kind: 'ended', status: 'cancelled', at: next.updatedAt },
       };
     case 'resumed':
@@ -106,8 +107,23 @@ function settled(next: TaskRecord, event: Extract<TaskEventIn, { type: 'settled'
     ...(event.failure !== undefined && { failure: event.failure }),
   };
   const warnings = [...new Set([...next.warnings, ...event.warnings])];
-  if (event.status === 'completed') return { ...next, message: 'completed', percent: 100, warnings, state };
-  return { ...next, message: event.failure === undefined ? 'failed' : describeFailure(event.failure), warnings, state };
+  const phases = closedPhases(next.phases, event.status, next.updatedAt);
+  if (event.status === 'completed') return { ...next, message: 'completed', percent: 100, phases, warnings, state };
+  const message = event.failure === undefined ? 'failed' : describeFailure(event.failure);
+  return { ...next, message, phases, warnings, state };
+}
+
+/** No phase of a task that has ended is under way: one that was becomes `last`, one that never began is skipped. */
+function closedPhases(
+  phases: readonly Phase[],
+  last: 'completed' | 'failed' | 'skipped',
+  at: number,
+): readonly Phase[] {
+  if (phases.every(({ status }) => status !== 'working' && status !== 'pending')) return phases;
+  return phases.map((phase) => {
+    if (phase.status === 'pending') return { ...phase, status: 'skipped' };
+    return phase.status === 'working' ? { ...phase, status: last, endedAt: at } : phase;
+  });
 }
 
 function resumed(next: TaskRecord, event: Extract<TaskEventIn, { type: 'resumed' }>): TaskRecord {

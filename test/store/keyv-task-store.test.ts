@@ -92,6 +92,15 @@ describe('KeyvTaskStore', () => {
     await expect(KeyvTaskStore.open(join(folder.path, 'file', 'tasks.db'))).rejects.toThrow(StoreError);
   });
 
+  it('lets many open the same new file at the same time', async () => {
+    for (let round = 0; round < 10; round += 1) {
+      const file = join(folder.path, String(round), 'tasks.db');
+      const stores = await Promise.all(Array.from({ length: 4 }, () => KeyvTaskStore.open(file)));
+      await Promise.all(stores.map((store) => store.probe()));
+      await Promise.all(stores.map((store) => store.close()));
+    }
+  });
+
   it('refuses a file that is not a database, and leaves it as it is', async () => {
     path = join(folder.path, 'not-a.db');
     await writeFile(path, 'this is not a database, but somebody needs it\n'.repeat(50));

@@ -7,10 +7,15 @@ import type { ClientCapabilities } from '@modelcontextprotocol/sdk/types.js';
 import { CLI, startCli } from './cli-process.ts';
 import { waitUntil } from './wait-until.ts';
 
+const TOKEN = 'a-token-of-the-tests';
+
 /** How a client reaches the built server. */
 export type Reach = 'stdio' | 'HTTP';
 
-/** The built server on a folder, as processes. Over stdio every client has a process of its own on the shared data. */
+/**
+ * The built server on a folder, as processes. Over stdio every client has a process of its own on the shared data; over HTTP all
+ * clients are sessions of one process and present the same token.
+ */
 export interface ServedEngine {
   /** A new client on a new connection; starts the server when none runs. `prepare` can add handlers before it connects. */
   connect(options?: {
@@ -31,14 +36,16 @@ export function serveEngine(reach: Reach, folder: string, env: Readonly<Record<s
 
   async function overHttp(): Promise<StreamableHTTPClientTransport> {
     if (web === undefined) {
-      const running = startCli(['serve', '--http', '127.0.0.1:0'], folder, env);
+      const token = { MCP_WORKFLOW_TOKENS: `tester=${TOKEN}` };
+      const running = startCli(['serve', '--http', '127.0.0.1:0'], folder, { ...token, ...env });
       const address = await waitUntil(
         'it serves',
         () => /"url":"(?<url>[^"]+)"/.exec(running.stderr())?.groups?.['url'],
       );
       web = { child: running.child, url: new URL(address) };
     }
-    return new StreamableHTTPClientTransport(web.url);
+    const requestInit = { headers: { authorization: `Bearer ${TOKEN}` } };
+    return new StreamableHTTPClientTransport(web.url, { requestInit });
   }
 
   function overStdio(): StdioClientTransport {

@@ -2,7 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { silentLogger } from '../../src/core/logger.ts';
 import type { Definition, LoadedDefinition } from '../../src/definition/model.ts';
 import { digestOf, parseSnapshot } from '../../src/definition/snapshot.ts';
-import type { Downstream } from '../../src/engine/ports.ts';
+import type { Downstream, WorkflowRunner } from '../../src/engine/ports.ts';
+import { stepKinds } from '../../src/steps/index.ts';
 import { MemoryTaskStore } from '../../src/store/memory-task-store.ts';
 import type { Claims } from '../../src/tasks/context.ts';
 import type { TaskLimits } from '../../src/tasks/limits.ts';
@@ -44,6 +45,9 @@ export interface ProcessOptions {
   readonly store?: TaskStore;
   readonly limits?: Partial<TaskLimits>;
   readonly runner?: ScriptedRunner;
+  /** Runs workflows instead of the scripts: the engine itself. */
+  readonly workflows?: WorkflowRunner;
+  readonly downstream?: Downstream;
 }
 
 /** A process of the world: a task manager with its own connection and runner; `kill` lets it vanish without a goodbye. */
@@ -90,8 +94,9 @@ export class TaskWorld {
       logger: silentLogger,
       definitions: { get: (name) => this.definitions.get(name) },
       parseSnapshot,
-      runner,
-      downstream: noDownstream,
+      runner: options.workflows ?? runner,
+      kinds: stepKinds,
+      downstream: options.downstream ?? noDownstream,
       claims: options.claims ?? 'all',
       ...(options.limits && { limits: options.limits }),
       processes: { self: () => identity, state: (other) => (this.dead.has(other.pid) ? 'gone' : 'alive') },

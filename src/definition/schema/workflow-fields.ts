@@ -61,27 +61,54 @@ const conditionals = z
   )
   .describe('Named conditions that run steps.');
 
-const mock = z.strictObject({
+const answer = {
   output: z.unknown().optional().describe('The step completes with this output.'),
-  error: z.unknown().optional().describe('The step fails: `{code, message}` or a message.'),
-  sequence: z.array(values).optional().describe('One mock for each attempt or iteration, in order.'),
-});
+  error: z.unknown().optional().describe('The step fails: `{code, message, data}` or a message.'),
+};
+
+const mock = z
+  .strictObject({
+    ...answer,
+    sequence: z
+      .array(z.strictObject(answer))
+      .min(1)
+      .optional()
+      .describe('One answer for each attempt or iteration, in order; the last one stays.'),
+  })
+  .describe('What the step gives instead of asking a server, a person or a model.');
+
+const expectation = z
+  .strictObject({
+    status: z
+      .enum(['completed', 'failed'])
+      .optional()
+      .describe('How the workflow ends. Default: completed, or failed where `error` is given.'),
+    output: z.unknown().optional().describe('Its result, exactly.'),
+    output_includes: z
+      .unknown()
+      .optional()
+      .describe('A part of its result: members that are not named may be there too.'),
+    called: z.array(z.string()).optional().describe('Steps that must have run.'),
+    not_called: z.array(z.string()).optional().describe('Steps that must not have run.'),
+    order: z.array(z.string()).optional().describe('Steps that must have begun in this order, others in between.'),
+    arguments: z
+      .record(z.string(), z.union([values, z.array(values)]))
+      .optional()
+      .describe('Rendered arguments by step id, as far as they are named; a list has one entry for each call.'),
+    error: z
+      .unknown()
+      .optional()
+      .describe('The failure: its code or a part of its message, or `{code, message, step}`.'),
+  })
+  .describe('What must come out.');
 
 const tests = z
   .array(
     z.strictObject({
       name: z.string().min(1).describe('Name of the test.'),
       input: values.optional().describe('Arguments of the call.'),
-      mocks: z.record(z.string(), mock).optional().describe('What steps do in this test, by step id.'),
-      expect: z
-        .strictObject({
-          status: z.enum(['completed', 'failed']).optional().describe('How the workflow ends.'),
-          output: z.unknown().optional().describe('Its result.'),
-          called: z.array(z.string()).optional().describe('Steps that must have run.'),
-          not_called: z.array(z.string()).optional().describe('Steps that must not have run.'),
-          error: z.unknown().optional().describe('Code of the failure, or a part of its message.'),
-        })
-        .describe('What must come out.'),
+      mocks: z.record(z.string(), mock).optional().describe('What steps give in this test, by step id.'),
+      expect: expectation,
     }),
   )
   .describe('Tests of this definition, run by `mcp-workflow test`.');

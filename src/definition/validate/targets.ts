@@ -144,7 +144,11 @@ export function checkTests(document: JsonObject, outline: Outline): Finding[] {
     const expected = isJsonObject(test['expect']) ? test['expect'] : {};
     const named = [
       ...mocks.map((id) => ({ id, at: [...at, 'mocks', id] })),
-      ...(['called', 'not_called'] as const).flatMap((key) => idList(expected[key], [...at, 'expect', key])),
+      ...(['called', 'not_called', 'order'] as const).flatMap((key) => idList(expected[key], [...at, 'expect', key])),
+      ...(isJsonObject(expected['arguments']) ? Object.keys(expected['arguments']) : []).map((id) => ({
+        id,
+        at: [...at, 'expect', 'arguments', id],
+      })),
     ];
     return named
       .slice(0, MAX_FINDINGS)

@@ -273,9 +273,10 @@ describe('interval', () => {
   it('years of it since the last look cost nothing', () => {
     const { latest } = occurrencesOf({ type: 'interval', seconds: 1 });
     const now = Date.UTC(2026, 0, 1);
+    // A walk over every occurrence would take minutes; this is no measurement.
     const begin = performance.now();
     expect(latest(0, now, 2)).toEqual([now - 1000, now]);
-    expect(performance.now() - begin).toBeLessThan(200);
+    expect(performance.now() - begin).toBeLessThan(5000);
   });
 });
 

@@ -1,5 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { JsonValue } from '../../../src/core/json.ts';
+import { digestOf } from '../../../src/definition/snapshot.ts';
+import { createWorkflowRunner } from '../../../src/engine/runner.ts';
+import { stepKinds } from '../../../src/steps/index.ts';
+import { definitionOf } from '../../support/engine-world.ts';
+import { aborted } from '../../support/scripted-runner.ts';
 import { ended, TaskWorld, viewWhere } from '../../support/task-world.ts';
 
 const me = 'local';
@@ -170,5 +175,81 @@ describe('an input request', () => {
       await tasks.close();
       expect(tasks.health().running).toBe(0);
     }
+  });
+
+  it('that nobody wants any more is withdrawn: the task works again, a late answer is ignored, the key is not reused', async () => {
+    const unwanted: AbortController[] = [];
+    world.define('twice', async ({ step, ports }) => {
+      for (const path of ['a', 'b']) {
+        const stop = new AbortController();
+        unwanted.push(stop);
+        await step(path, async () => {
+          try {
+            return (await ports.input.ask(path, question, { signal: stop.signal })) ?? 'nothing';
+          } catch {
+            return 'gave up';
+          }
+        });
+      }
+      return 'done';
+    });
+    const process = await world.started();
+    const { tasks } = process;
+    const taskId = await asked(process, 'twice');
+    unwanted[0]?.abort(new Error('a sibling failed'));
+    const view = await viewWhere(tasks, taskId, ({ inputs }) => inputs.some(({ key }) => key === 'in-2'));
+    expect(view.inputs).toHaveLength(1);
+    expect(await tasks.respond(taskId, me, 'in-1', answer(1))).toBe('ignored');
+    unwanted[1]?.abort(new Error('a sibling failed'));
+    expect(await ended(tasks, taskId)).toMatchObject({ status: 'completed', inputs: [] });
+  });
+
+  it('withdrawn before a crash is asked anew when the run comes to it again, not taken for timed out', async () => {
+    let crashed = false;
+    world.define('again', async ({ ports, signal }) => {
+      const stop = new AbortController();
+      const answered = ports.input.ask('a', question, { signal: stop.signal });
+      if (crashed) return (await answered) ?? 'timed out';
+      await ports.journal.append({ type: 'decision', path: 'x', value: 1 });
+      stop.abort(new Error('a deadline passed'));
+      await answered.catch(() => undefined);
+      return aborted(signal);
+    });
+    const first = await world.started();
+    const { taskId } = await first.tasks.create({ workflow: 'again', arguments: {}, principal: me });
+    await viewWhere(first.tasks, taskId, ({ status, rev }) => status === 'working' && rev > 3);
+    first.kill();
+    crashed = true;
+    const second = await world.started();
+    const { inputs } = await viewWhere(second.tasks, taskId, ({ status }) => status === 'input_required');
+    expect(inputs.map(({ key }) => key)).toEqual(['in-2']);
+    await second.tasks.respond(taskId, me, 'in-2', answer(2));
+    await ended(second.tasks, taskId);
+    expect(await second.tasks.outcome(taskId, me)).toMatchObject({ output: answer(2) });
+  });
+
+  it('of a branch whose sibling failed is withdrawn while the workflow goes on', async () => {
+    const definition = definitionOf(
+      [
+        {
+          id: 'both',
+          type: 'parallel',
+          can_fail_safely: true,
+          tasks: [
+            { id: 'ask', type: 'elicit', message: 'Sure?' },
+            { id: 'bad', type: 'fail', code: 'nope', message: 'no' },
+          ],
+        },
+        { id: 'next', type: 'elicit', message: 'Next?' },
+      ],
+      { name: 'branches' },
+    );
+    world.definitions.set('branches', { definition, digest: digestOf(definition), file: 'branches.yaml' });
+    const { tasks } = await world.started({ workflows: createWorkflowRunner(stepKinds) });
+    const { taskId } = await tasks.create({ workflow: 'branches', arguments: {}, principal: me });
+    const { inputs } = await viewWhere(tasks, taskId, (view) => view.inputs.some(({ path }) => path === 'next'));
+    expect(inputs.map(({ path }) => path)).toEqual(['next']);
+    const requested = (await tasks.journal(taskId, me)).filter(({ type }) => type === 'input_requested');
+    expect(requested).toMatchObject([{ path: 'both/ask', key: 'in-1' }, { key: 'in-2' }]);
   });
 });

@@ -360,3 +360,19 @@ describe('list', () => {
     }
   });
 });
+
+describe('close', () => {
+  it('does not wait without bound for a run that ignores its abort; its task is taken once the process is gone', async () => {
+    world.define('deaf', () => new Promise(() => undefined));
+    const deaf = await world.started();
+    const { taskId } = await deaf.tasks.create({ workflow: 'deaf', arguments: {}, principal: me });
+    await world.clock.during(deaf.tasks.close());
+    world.scripts.set('deaf', ({ step }) => step('a', () => 'heard'));
+    const next = await world.started();
+    await world.clock.advance(5000);
+    expect(next.runner.begun).toEqual([]);
+    deaf.kill();
+    await world.clock.during(ended(next.tasks, taskId));
+    expect(await next.tasks.outcome(taskId, me)).toMatchObject({ output: 'heard' });
+  });
+});

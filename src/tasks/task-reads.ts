@@ -1,0 +1,96 @@
+import type { Outcome } from '../core/outcome.ts';
+import type { StoredEntry } from '../engine/journal.ts';
+import { isOver } from './admission.ts';
+import { isNews } from './change-feed.ts';
+import type { TaskContext } from './context.ts';
+import { isTaskId, keys } from './keys.ts';
+import { listTasks } from './listing.ts';
+import { loadRecord, viewOf } from './record.ts';
+import type { MarkedRecord } from './record.ts';
+import { notFound, refusing } from './refusal.ts';
+import { loadEntries } from './run-journal.ts';
+import { stepTable } from './step-table.ts';
+import type { ListQuery, Principal, StepRow, TaskView } from './task.ts';
+import { DamagedValueError } from './task-store.ts';
+
+/** The part of `TaskService` that looks and changes nothing. A task is there for its principal alone. */
+export class TaskReads {
+  readonly #context: TaskContext;
+
+  constructor(context: TaskContext) {
+    this.#context = context;
+  }
+
+  async view(taskId: string, principal: Principal): Promise<TaskView | undefined> {
+    const marked = await this.find(taskId, principal);
+    return marked && viewOf(marked.record);
+  }
+
+  list(query: ListQuery): Promise<{ readonly tasks: readonly TaskView[]; readonly nextCursor?: string }> {
+    return refusing(() => listTasks(this.#context, query));
+  }
+
+  async outcome(taskId: string, principal: Principal): Promise<Outcome | undefined> {
+    const { record } = await this.get(taskId, principal);
+    if (record.state.kind === 'open') return undefined;
+    return refusing(async () => {
+      const stored = await this.#context.store.get(keys.outcome(taskId));
+      if (stored === undefined) throw notFound();
+      // Written by `ending` and unchanged since (checksum).
+      return stored.value as unknown as Outcome;
+    });
+  }
+
+  async journal(taskId: string, principal: Principal, afterSeq = 0): Promise<readonly StoredEntry[]> {
+    await this.get(taskId, principal);
+    return refusing(async () => {
+      const { entries, damaged } = await loadEntries(this.#context.store, taskId, afterSeq);
+      for (const key of damaged) this.#context.reportDamage(key, 'a journal entry is damaged');
+      return entries;
+    });
+  }
+
+  async steps(taskId: string, principal: Principal): Promise<readonly StepRow[]> {
+    const { record } = await this.get(taskId, principal);
+    const journal = await this.journal(taskId, principal);
+    if (record.state.kind === 'open') return stepTable(journal, false);
+    const cleaning = await refusing(() => this.#context.store.get(keys.clean(taskId)));
+    return stepTable(journal, true, cleaning !== undefined);
+  }
+
+  async waitForChange(taskId: string, principal: Principal, afterRev: number, signal: AbortSignal): Promise<TaskView> {
+    signal.throwIfAborted();
+    // First listen, then look: nothing is missed in between.
+    const stop = new AbortController();
+    const news = this.#context.feed.wait(taskId, afterRev, AbortSignal.any([signal, stop.signal]));
+    news.catch(() => undefined);
+    try {
+      const view = viewOf((await this.get(taskId, principal)).record);
+      return isNews(view, afterRev) ? view : await news;
+    } finally {
+      stop.abort();
+    }
+  }
+
+  /** `undefined`: no task of this principal. Rejects with `TaskError('store_unavailable')`. */
+  async find(taskId: string, principal: Principal): Promise<MarkedRecord | undefined> {
+    if (!isTaskId(taskId)) return undefined;
+    const marked = await refusing(async () => {
+      try {
+        return await loadRecord(this.#context.store, taskId);
+      } catch (error) {
+        if (error instanceof DamagedValueError) this.#context.reportDamage(error.key, error.message);
+        throw error;
+      }
+    });
+    if (marked?.record.principal !== principal || isOver(marked.record, this.#context.clock.now())) return undefined;
+    return marked;
+  }
+
+  /** As `find`, rejecting with `not_found`. */
+  async get(taskId: string, principal: Principal): Promise<MarkedRecord> {
+    const marked = await this.find(taskId, principal);
+    if (marked === undefined) throw notFound();
+    return marked;
+  }
+}

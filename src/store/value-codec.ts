@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { JsonValue } from '../core/json.ts';
 
 /** First character of every stored value: the version of this layout (D15). */
@@ -18,7 +18,7 @@ export interface Encoded {
 export type Decoded = { readonly mark: string; readonly value: JsonValue } | { readonly damaged: string };
 
 function markOf(json: string): string {
-  return LAYOUT + createHash('sha256').update(json).digest('base64url').slice(0, DIGEST_LENGTH);
+  return LAYOUT + hash('sha256', json, 'base64url').slice(0, DIGEST_LENGTH);
 }
 
 /** Encodes a value. The mark is 132 bits of SHA-256 over the JSON text, so equal marks mean equal bytes. */

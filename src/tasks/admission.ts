@@ -21,10 +21,16 @@ export interface OpenCount {
   openOf(principal: string): number;
 }
 
-/** A task that exists: made just now, or found by its idempotency key or its id. */
+/** What a task starts from, as it was stored. */
+export interface Given {
+  readonly arguments: JsonObject;
+  readonly saved: JsonObject;
+}
+
+/** A task that exists: made just now, then with what it starts from, or found by its idempotency key or its id. */
 export interface Admitted {
   readonly marked: MarkedRecord;
-  readonly created: boolean;
+  readonly given?: Given;
 }
 
 /**
@@ -57,7 +63,7 @@ export class Admission {
     if (!health.state.writable) throw unavailable(health.state.reason);
     try {
       const known = await this.#known(request);
-      if ('created' in known) return known;
+      if ('marked' in known) return known;
       await this.#checkOpen(request);
       await this.#context.snapshots.ensure(loaded);
       return await this.#create(request, { id, depth, digest: loaded.digest, idempotency: known.mark });
@@ -107,7 +113,7 @@ export class Admission {
     const { taskId, digest } = objectOf(row);
     const marked = typeof taskId === 'string' ? await loadRecord(store, taskId) : undefined;
     if (marked === undefined || isOver(marked.record, clock.now())) return { mark: row.mark };
-    if (digest === argumentsDigest(request)) return { marked, created: false };
+    if (digest === argumentsDigest(request)) return { marked };
     throw new TaskError('idempotency_conflict', 'this idempotency key was used with other arguments');
   }
 
@@ -117,13 +123,15 @@ export class Admission {
   ): Promise<Admitted> {
     const record = this.#record(request, made);
     const taskKey = keys.task(record.id);
-    const batch = this.#batch(request, record, made.idempotency, await this.#saved(request));
+    // The caller keeps its arguments and may change them; what runs is what is stored.
+    const given = { arguments: jsonCopy(request.arguments), saved: await this.#saved(request) };
+    const batch = this.#batch({ ...request, arguments: given.arguments }, record, made.idempotency, given.saved);
     const result = await this.#commit(batch, record);
-    if (result.ok) return { marked: { record, mark: result.marks[0] ?? '' }, created: true };
+    if (result.ok) return { marked: { record, mark: result.marks[0] ?? '' }, given };
     if (result.conflict !== taskKey) return this.admit(request, made.id);
     const existing = await loadRecord(this.#context.store, record.id);
     if (existing === undefined) throw new StoreError('io', 'a task vanished while it was made');
-    return { marked: existing, created: false };
+    return { marked: existing };
   }
 
   async #commit(batch: Batch, record: TaskRecord): Promise<CommitResult> {
@@ -212,6 +220,11 @@ export class Admission {
 /** Whether a task is past its ttl: it has ended and nobody may see it any more. */
 export function isOver(record: TaskRecord, now: number): boolean {
   return record.state.kind === 'ended' && record.expiresAt !== null && record.expiresAt <= now;
+}
+
+function jsonCopy(value: JsonObject): JsonObject {
+  // What JSON.parse gives of an object's own JSON text is an object.
+  return JSON.parse(JSON.stringify(value)) as JsonObject;
 }
 
 function argumentsDigest(request: CreateTask): string {

@@ -42,6 +42,7 @@ export class ChildTasks implements Children {
     const { id, principal, depth, resumedAt } = this.#run.writer.record;
     const taskId = childId(id, path);
     const request = { workflow, arguments: input, principal, parent: { taskId: id, path, depth } };
+    this.#run.expectChild();
     const view = await this.#patiently(() => this.#operations.createChild(request, taskId));
     if (view.status === 'failed' && resumedAt !== undefined && (view.endedAt ?? 0) <= resumedAt) {
       await this.#patiently(() => this.#operations.resumeChild(view));

@@ -4,6 +4,7 @@ import { isJsonObject } from '../core/json.ts';
 import type { Definition } from '../definition/model.ts';
 import type { JournalEntry, StoredEntry } from '../engine/journal.ts';
 import type { Children, RunEnd, RunPorts, RunTask } from '../engine/ports.ts';
+import type { Given } from './admission.ts';
 import type { TaskContext } from './context.ts';
 import { failedOutcome, settle } from './ending.ts';
 import { TaskInputs } from './input-gate.ts';
@@ -27,6 +28,15 @@ export type RunStop =
   /** It goes on elsewhere or later: shutdown, or another process has it. */
   | 'left';
 
+/** What a run starts with. */
+export interface RunStart {
+  /** The journal so far. */
+  readonly entries: readonly StoredEntry[];
+  readonly children: (run: OpenRun) => Children;
+  /** The task was made just now: what is stored with it need not be read, and nothing of it has run before. */
+  readonly given?: Given;
+}
+
 /**
  * One run of one task in this process: joins the task's writer, journal, inputs and progress to the engine's ports.
  * Constructed only by whoever has just created or claimed the task; from then on every change made in this process goes through `writer` (T1).
@@ -43,19 +53,18 @@ export class OpenRun {
   readonly #state: JournalState;
   readonly #inputs: TaskInputs;
   readonly #progress: RunProgressSink;
+  #given: Given | undefined;
+  #mayHaveChildren: boolean;
 
-  constructor(
-    context: TaskContext,
-    marked: MarkedRecord,
-    entries: readonly StoredEntry[],
-    children: (run: OpenRun) => Children,
-  ) {
+  constructor(context: TaskContext, marked: MarkedRecord, start: RunStart) {
     const { clock, feed, store, health, runnerId } = context;
     this.#context = context;
     this.id = marked.record.id;
     this.principal = marked.record.principal;
     this.epoch = marked.record.epoch;
-    this.#state = new JournalState(entries);
+    this.#given = start.given;
+    this.#mayHaveChildren = start.given === undefined;
+    this.#state = new JournalState(start.entries);
     this.writer = new TaskWriter(marked, {
       store,
       clock,
@@ -67,11 +76,21 @@ export class OpenRun {
     const shared = { writer, clock, runner: runnerId, epoch, signal: this.#controller.signal };
     this.#inputs = new TaskInputs({ ...shared, state: this.#state });
     this.#progress = new RunProgressSink({ ...shared, feed });
-    this.stopped = this.#run(children(this));
+    this.stopped = this.#run(start.children(this));
   }
 
   get signal(): AbortSignal {
     return this.#controller.signal;
+  }
+
+  /** False only when no run of this task has started a child. */
+  get mayHaveChildren(): boolean {
+    return this.#mayHaveChildren;
+  }
+
+  /** A child is about to be made. */
+  expectChild(): void {
+    this.#mayHaveChildren = true;
   }
 
   /** Stops the run; `stopped` resolves when the engine has let go of it. */
@@ -148,17 +167,24 @@ export class OpenRun {
 
   async #task(): Promise<RunTask> {
     const { id, createdAt, scheduleTime, depth } = this.writer.record;
-    const stored = await this.#patiently(() => this.#context.store.get(keys.args(id)));
-    if (stored === undefined) throw new DamagedValueError(keys.args(id), 'the arguments are missing');
-    const row = objectOf(stored);
+    const given = this.#given ?? (await this.#stored());
+    this.#given = undefined;
     return {
       taskId: id,
       createdAt,
-      input: objectIn(row, 'arguments'),
-      saved: objectIn(row, 'saved'),
+      input: given.arguments,
+      saved: given.saved,
       ...(scheduleTime !== undefined && { scheduleTime }),
       depth,
     };
+  }
+
+  async #stored(): Promise<Given> {
+    const key = keys.args(this.id);
+    const stored = await this.#patiently(() => this.#context.store.get(key));
+    if (stored === undefined) throw new DamagedValueError(key, 'the arguments are missing');
+    const row = objectOf(stored);
+    return { arguments: objectIn(row, 'arguments'), saved: objectIn(row, 'saved') };
   }
 
   /** Reads; while the store fails it waits for it (D13). */

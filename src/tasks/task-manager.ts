@@ -2,6 +2,7 @@ import type { JsonValue } from '../core/json.ts';
 import type { Outcome } from '../core/outcome.ts';
 import type { StoredEntry } from '../engine/journal.ts';
 import { Admission } from './admission.ts';
+import type { Admitted } from './admission.ts';
 import { ChangeFeed } from './change-feed.ts';
 import { ChildTasks } from './child-tasks.ts';
 import type { ChildOperations } from './child-tasks.ts';
@@ -14,7 +15,7 @@ import { DEFAULT_LIMITS } from './limits.ts';
 import { repeat } from './loop.ts';
 import { machineProcesses } from './process-probe.ts';
 import { loadRecord, runnerOf, viewOf } from './record.ts';
-import type { MarkedRecord, TaskRecord } from './record.ts';
+import type { TaskRecord } from './record.ts';
 import { RecoverySweep } from './recovery-sweep.ts';
 import { refusing } from './refusal.ts';
 import { checkResponse } from './responses.ts';
@@ -138,9 +139,7 @@ export class TaskManager implements TaskService {
   }
 
   async create(request: CreateTask): Promise<TaskView> {
-    const { marked, created } = await this.#admission.admit(request);
-    if (created) this.#begin(marked);
-    return viewOf(marked.record);
+    return this.#begin(await this.#admission.admit(request));
   }
 
   get(taskId: string, principal: string): Promise<TaskView | undefined> {
@@ -225,9 +224,13 @@ export class TaskManager implements TaskService {
     return viewOf(record);
   }
 
-  #begin(marked: MarkedRecord): void {
-    this.#context.feed.publish({ type: 'changed', view: viewOf(marked.record) });
-    if (this.#context.claims !== 'none') this.#runs.startNew(marked);
+  /** Runs a task that was made just now; one that was found goes its own way. */
+  #begin({ marked, given }: Admitted): TaskView {
+    const view = viewOf(marked.record);
+    if (given === undefined) return view;
+    this.#context.feed.publish({ type: 'changed', view });
+    if (this.#context.claims !== 'none') this.#runs.startNew(marked, given);
+    return view;
   }
 
   /** Changes a task from outside its run, wherever it runs. */
@@ -258,11 +261,11 @@ export class TaskManager implements TaskService {
     return {
       health: this.#context.health,
       createChild: async (request, id) => {
-        const { marked, created } = await this.#admission.admit(request, id);
-        if (created) this.#begin(marked);
+        const admitted = await this.#admission.admit(request, id);
+        const view = this.#begin(admitted);
         // Found again after a restart: it may have lost its process with its parent.
-        else if (marked.record.state.kind === 'open') await refusing(() => this.#recovery.takeUp(id));
-        return viewOf(marked.record);
+        if (admitted.given === undefined && view.endedAt === undefined) await refusing(() => this.#recovery.takeUp(id));
+        return view;
       },
       resumeChild: async ({ taskId, principal }) => {
         await this.resume(taskId, principal);

@@ -1,5 +1,7 @@
 import { messageOf } from '../core/failure.ts';
+import type { StoredEntry } from '../engine/journal.ts';
 import type { Children } from '../engine/ports.ts';
+import type { Given } from './admission.ts';
 import { CleanUps } from './clean-up.ts';
 import type { TaskContext } from './context.ts';
 import { failFromOutside } from './ending.ts';
@@ -59,9 +61,9 @@ export class TaskRuns {
     });
   }
 
-  /** Runs a task that was just created for this process: its journal is empty. */
-  startNew(marked: MarkedRecord): void {
-    this.#start(marked, []);
+  /** Runs a task that was just created for this process: its journal is empty, and nothing of it need be read. */
+  startNew(marked: MarkedRecord, given: Given): void {
+    this.#start(marked, [], given);
   }
 
   /** Runs a task that this process has claimed, with the journal it has. A damaged journal fails the task, and it alone (D14). */
@@ -116,10 +118,14 @@ export class TaskRuns {
     return true;
   }
 
-  #start(marked: MarkedRecord, entries: ConstructorParameters<typeof OpenRun>[2]): void {
+  #start(marked: MarkedRecord, entries: readonly StoredEntry[], given?: Given): void {
     const { id, principal } = marked.record;
     if (this.#closed || this.#runs.has(id)) return;
-    const run = new OpenRun(this.#context, marked, entries, (started) => this.#keeper.childrenOf(started));
+    const run = new OpenRun(this.#context, marked, {
+      entries,
+      children: (started) => this.#keeper.childrenOf(started),
+      ...(given !== undefined && { given }),
+    });
     this.#runs.set(id, run);
     this.#openOf.set(principal, this.openOf(principal) + 1);
     const after = run.stopped.then((stop) => this.#stopped(run, stop)).finally(() => this.#after.delete(after));
@@ -134,7 +140,7 @@ export class TaskRuns {
     else this.#openOf.delete(principal);
     if (stop === 'left') return;
     try {
-      await this.#keeper.orphaned(id);
+      if (run.mayHaveChildren) await this.#keeper.orphaned(id);
       if (stop === 'cancelled' && !this.#closed) await this.cleanUps.take(id);
     } catch (error) {
       // The next recovery sweep finds what is left: the clean-up row, and children whose parent has ended.

@@ -7,6 +7,8 @@ import { targetPlaces, WORKFLOW_PLACE } from './targets.ts';
 export interface BoundWorkflow {
   readonly definition: Definition;
   readonly main: Sequence;
+  /** The step behind which a run that goes well has nothing left to do but to tell its outcome, at once. */
+  readonly last: BoundNode | undefined;
   readonly catch: readonly { readonly match: readonly FailureMatch[] | undefined; readonly steps: Sequence }[];
   readonly finally: Sequence | undefined;
   /** Every step at any depth. */
@@ -44,6 +46,7 @@ export function bindDefinition(definition: Definition, kinds: StepKindTable): Bo
   return {
     definition,
     main,
+    last: last === undefined ? lastStep(definition, main, state.compensations) : undefined,
     catch: clauses,
     finally: last,
     byId: state.byId,
@@ -51,6 +54,19 @@ export function bindDefinition(definition: Definition, kinds: StepKindTable): Bo
     places,
     compensations: state.compensations,
   };
+}
+
+/** None where something comes behind the list, where its end is open (a graph), or where an expression may take its time over the outcome. */
+function lastStep(
+  definition: Definition,
+  main: Sequence,
+  compensations: ReadonlyMap<string, BoundNode>,
+): BoundNode | undefined {
+  const node = main.nodes.findLast(({ target }) => !target);
+  if (node === undefined || main.graph || compensations.has(node.id)) return undefined;
+  const behind = main.nodes.slice(main.nodes.indexOf(node)).some(({ id }) => (main.after.get(id)?.length ?? 0) > 0);
+  const outcome = JSON.stringify([definition.output ?? null, definition.result ?? null]);
+  return behind || outcome.includes('{%') ? undefined : node;
 }
 
 class Binding {

@@ -47,6 +47,7 @@ export class Run {
   readonly #warned = new Set<string>();
   /** Notes that wait for the next append. */
   #pending: JournalEntry[] = [];
+  #deferred = false;
   #finished = 0;
   #usage = { tool_calls: 0, tokens: 0, bytes: 0 };
 
@@ -84,10 +85,23 @@ export class Run {
   async append(...entries: readonly [JournalEntry, ...JournalEntry[]]): Promise<readonly StoredEntry[]> {
     const noted = this.#pending;
     this.#pending = [];
+    this.#deferred = false;
     return await this.ports.journal.append(...noted, ...entries);
   }
 
-  /** Commits a checkpoint and only then lets anybody see it (E3). */
+  /** Whether a checkpoint waits for the outcome. */
+  get deferred(): boolean {
+    return this.#deferred;
+  }
+
+  /** Makes a checkpoint durable that waits for the outcome. Before anything else happens than the outcome (E3). */
+  async flush(): Promise<void> {
+    if (!this.#deferred) return;
+    this.#deferred = false;
+    await this.ports.journal.append();
+  }
+
+  /** Commits a checkpoint and only then lets anybody see it (E3). That of the last step is committed together with the outcome. */
   async finish(
     node: BoundNode,
     path: string,
@@ -98,7 +112,7 @@ export class Run {
     const stored =
       Object.keys(assign).length === 0 ? result : { ...result, view: { ...result.view, assigned: assign } };
     const saved = this.variables.savedBy(writesOf(node, stored));
-    const entries = await this.append({
+    const checkpoint: JournalEntry = {
       type: 'finished',
       path,
       step: node.id,
@@ -106,7 +120,9 @@ export class Run {
       startedAt,
       result: stored,
       ...(saved === undefined ? {} : { saved }),
-    });
+    };
+    const isLast = node === this.bound.last && path === node.id && result.status === 'completed';
+    const entries = (isLast ? this.#defer(checkpoint) : undefined) ?? (await this.append(checkpoint));
     const entry = entries.at(-1);
     if (entry?.type !== 'finished') throw new Error('the journal gave back another entry than was appended');
     this.#take(entry, node);
@@ -146,6 +162,14 @@ export class Run {
   warn(path: string, text: string): void {
     if (this.#remember(text))
       this.note({ type: 'emitted', path: notePath(path, 'warning'), level: 'warning', message: text });
+  }
+
+  #defer(entry: JournalEntry): readonly StoredEntry[] | undefined {
+    const entries = this.ports.journal.defer?.(...this.#pending, entry);
+    if (entries === undefined) return undefined;
+    this.#pending = [];
+    this.#deferred = true;
+    return entries;
   }
 
   #onMissing(path: string): OnMissing {

@@ -50,6 +50,7 @@ export class StepRunner {
     const done = journal.finished(path) ?? before;
     if (done !== undefined) return done.result;
     place.signal.throwIfAborted();
+    if (this.#run.deferred) await this.#run.flush();
     this.#run.checkStepLimit();
     const execution: Execution = { node, path, place };
     const startedAt = this.#run.ports.clock.now();

@@ -51,6 +51,7 @@ export class OpenRun {
   readonly #context: TaskContext;
   readonly #controller = new AbortController();
   readonly #state: JournalState;
+  readonly #journal: RunJournal;
   readonly #inputs: TaskInputs;
   readonly #progress: RunProgressSink;
   #given: Given | undefined;
@@ -65,6 +66,12 @@ export class OpenRun {
     this.#given = start.given;
     this.#mayHaveChildren = start.given === undefined;
     this.#state = new JournalState(start.entries);
+    this.#journal = new RunJournal(
+      this.#state,
+      (entries) => this.#append(entries),
+      context.limits,
+      () => clock.now(),
+    );
     this.writer = new TaskWriter(marked, {
       store,
       clock,
@@ -193,7 +200,7 @@ export class OpenRun {
   }
 
   #ports(children: Children): RunPorts {
-    const { clock, random, downstream, logger, limits } = this.#context;
+    const { clock, random, downstream, logger } = this.#context;
     return {
       clock,
       random,
@@ -201,7 +208,7 @@ export class OpenRun {
       input: this.#inputs,
       children,
       progress: this.#progress,
-      journal: new RunJournal(this.#state, (entries) => this.#append(entries), limits),
+      journal: this.#journal,
       logger: logger.child({ taskId: this.id }),
     };
   }
@@ -234,12 +241,17 @@ export class OpenRun {
   }
 
   async #settle(end: RunEnd): Promise<void> {
-    const { runnerId, limits } = this.#context;
+    const last = this.#journal.takeDeferred();
     await this.writer.change({
       patient: true,
       apply: (record, now) => {
-        assertOwned(record, runnerId, this.epoch);
-        return settle(record, end, limits, now);
+        const appended = this.#appended(record, last, now);
+        const settled = settle(appended.record, end, this.#context.limits, now);
+        return {
+          ...settled,
+          entries: [...last, ...(settled.entries ?? [])],
+          puts: [...(appended.puts ?? []), ...(settled.puts ?? [])],
+        };
       },
     });
   }

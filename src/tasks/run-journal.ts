@@ -14,11 +14,15 @@ export class RunJournal implements Journal {
   readonly #state: JournalState;
   readonly #append: Append;
   readonly #limits: TaskLimits;
+  readonly #now: (() => number) | undefined;
+  #deferred: readonly JournalEntry[] = [];
 
-  constructor(state: JournalState, append: Append, limits: TaskLimits) {
+  /** @param now the time of deferred entries; without it none are taken, because nobody writes them with an outcome. */
+  constructor(state: JournalState, append: Append, limits: TaskLimits, now?: () => number) {
     this.#state = state;
     this.#append = append;
     this.#limits = limits;
+    this.#now = now;
   }
 
   entries(): Iterable<StoredEntry> {
@@ -51,24 +55,40 @@ export class RunJournal implements Journal {
    * too large (D16); nothing was written then.
    */
   async append(...entries: readonly JournalEntry[]): Promise<readonly StoredEntry[]> {
-    if (entries.length === 0) return [];
-    if (this.#state.lastSeq + entries.length > this.#limits.entries) {
-      throw tooMuch(`the journal holds more than ${this.#limits.entries} entries`);
+    const problem = this.#tooMuch(entries);
+    if (problem !== undefined) throw new StepFailure({ code: 'limit_exceeded', message: problem });
+    const all = [...this.takeDeferred(), ...entries];
+    return all.length === 0 ? [] : this.#append(all);
+  }
+
+  /** What is over a limit is not taken, so that `append` says so. */
+  defer(...entries: readonly JournalEntry[]): readonly StoredEntry[] | undefined {
+    const now = this.#now?.();
+    if (now === undefined || this.#deferred.length > 0 || this.#tooMuch(entries) !== undefined) return undefined;
+    this.#deferred = entries;
+    return entries.map((entry, index) => ({ ...entry, seq: this.#state.lastSeq + 1 + index, at: now }));
+  }
+
+  /** The deferred entries, to be written by the caller. */
+  takeDeferred(): readonly JournalEntry[] {
+    const deferred = this.#deferred;
+    this.#deferred = [];
+    return deferred;
+  }
+
+  #tooMuch(entries: readonly JournalEntry[]): string | undefined {
+    const { entries: most, entryBytes } = this.#limits;
+    if (this.#state.lastSeq + this.#deferred.length + entries.length > most) {
+      return `the journal holds more than ${most} entries`;
     }
     for (const entry of entries) {
-      const bytes = entry.type === 'finished' || entry.type === 'handle' ? Buffer.byteLength(JSON.stringify(entry)) : 0;
-      if (bytes > this.#limits.entryBytes) {
-        throw tooMuch(
-          `a result of ${bytes} bytes is larger than the ${this.#limits.entryBytes} a journal entry may have`,
-        );
-      }
+      if (entry.type !== 'finished' && entry.type !== 'handle') continue;
+      const bytes = Buffer.byteLength(JSON.stringify(entry));
+      if (bytes > entryBytes)
+        return `a result of ${bytes} bytes is larger than the ${entryBytes} a journal entry may have`;
     }
-    return this.#append(entries);
+    return undefined;
   }
-}
-
-function tooMuch(message: string): StepFailure {
-  return new StepFailure({ code: 'limit_exceeded', message });
 }
 
 const PAGE = 500;

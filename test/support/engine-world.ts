@@ -137,12 +137,15 @@ export class EngineWorld {
   ): Promise<RunEnd> {
     const ports = this.ports(options.crash);
     try {
-      return await createWorkflowRunner(stepKinds, this.#limits).run(
+      const end = await createWorkflowRunner(stepKinds, this.#limits).run(
         definition,
         this.task,
         ports,
         options.signal ?? new AbortController().signal,
       );
+      // The tasks room writes the outcome now, and with it what the journal kept for it.
+      await this.journal.append();
+      return end;
     } finally {
       this.entries = this.journal.entries();
     }

@@ -22,9 +22,12 @@ export class MemoryJournal implements Journal {
   readonly #index = new Map<string, StoredEntry>();
   readonly #crash: CrashPlan | undefined;
   readonly #now: () => number;
+  #deferred: readonly JournalEntry[] = [];
   #dead = false;
   /** Appends so far. */
   appends = 0;
+  /** How often entries were left to the next append or to the outcome. */
+  deferrals = 0;
 
   constructor(
     entries: readonly StoredEntry[] = [],
@@ -71,7 +74,19 @@ export class MemoryJournal implements Journal {
     this.#index.set(`${word} ${entry.path}`, entry);
   }
 
-  async append(...entries: readonly JournalEntry[]): Promise<readonly StoredEntry[]> {
+  /** As the tasks' journal: kept for the next append, or for whoever writes the outcome (`append()` of nothing). */
+  defer(...entries: readonly JournalEntry[]): readonly StoredEntry[] | undefined {
+    if (this.#deferred.length > 0) return undefined;
+    this.#deferred = entries;
+    this.deferrals += 1;
+    const first = this.#entries.length + 1;
+    return entries.map((entry, index) => ({ ...structuredClone(entry), seq: first + index, at: this.#now() }));
+  }
+
+  async append(...added: readonly JournalEntry[]): Promise<readonly StoredEntry[]> {
+    const entries = [...this.#deferred, ...added];
+    if (entries.length === 0) return [];
+    this.#deferred = [];
     if (this.#dead) throw new Crash('the process is dead');
     this.appends += 1;
     const dies = this.#crash?.at === this.appends ? this.#crash.when : undefined;

@@ -43,6 +43,41 @@ describe('a task', () => {
     ]);
   });
 
+  it('writes what the run left to its outcome in the same commit as the outcome (T4)', async () => {
+    world.define('w', async ({ step, ports }) => {
+      await step('a', () => 1);
+      const entry = {
+        type: 'finished' as const,
+        path: 'b',
+        step: 'b',
+        kind: 'set',
+        startedAt: 0,
+        result: { status: 'completed' as const, output: 2, attempts: 1 },
+        saved: { kept: 2 },
+      };
+      expect(ports.journal.defer?.(entry)).toMatchObject([{ seq: 2, path: 'b' }]);
+      return 3;
+    });
+    const { tasks } = await world.started();
+    const commits: (readonly string[])[] = [];
+    const setText = world.store.data.setText.bind(world.store.data);
+    let version = -1;
+    world.store.data.setText = (key, value): void => {
+      if (version !== world.store.data.version) commits.push([]);
+      ({ version } = world.store.data);
+      commits.splice(-1, 1, [...(commits.at(-1) ?? []), key.split(':')[0] ?? '']);
+      setText(key, value);
+    };
+    const { taskId } = await tasks.create({ workflow: 'w', arguments: {}, principal: me });
+    await ended(tasks, taskId);
+    expect(commits.at(-1)).toEqual(['task', 'j', 'j', 'saved', 'out', 'open']);
+    expect(await tasks.journal(taskId, me)).toMatchObject([
+      { seq: 1, path: 'a' },
+      { seq: 2, path: 'b' },
+      { seq: 3, type: 'settled' },
+    ]);
+  });
+
   it('fails with the failure of its workflow in view and outcome', async () => {
     world.define('w', ({ step }) =>
       step('a', () => {

@@ -107,12 +107,12 @@ export class Admission {
   /** The task of this idempotency key, or the mark of the key's row: a row whose task is no more is replaced. */
   async #known(request: CreateTask): Promise<Admitted | { readonly mark: string | null }> {
     if (request.idempotencyKey === undefined) return { mark: null };
-    const { store, clock } = this.#context;
+    const { store } = this.#context;
     const row = await store.get(keys.idempotency(request.principal, request.workflow, request.idempotencyKey));
     if (row === undefined) return { mark: null };
     const { taskId, digest } = objectOf(row);
     const marked = typeof taskId === 'string' ? await loadRecord(store, taskId) : undefined;
-    if (marked === undefined || isOver(marked.record, clock.now())) return { mark: row.mark };
+    if (marked === undefined || isOver(marked.record, this.#context.retention.now())) return { mark: row.mark };
     if (digest === argumentsDigest(request)) return { marked };
     throw new TaskError('idempotency_conflict', 'this idempotency key was used with other arguments');
   }

@@ -8,6 +8,7 @@ import type { ChangeFeed } from './change-feed.ts';
 import type { TaskLimits } from './limits.ts';
 import type { ProcessProbe } from './process-probe.ts';
 import type { DefinitionSnapshots } from './definition-snapshots.ts';
+import type { RetentionClock } from './retention-clock.ts';
 import type { StoreHealth } from './store-health.ts';
 import type { TaskStore } from './task-store.ts';
 
@@ -51,6 +52,8 @@ export interface TaskContext {
   readonly downstream: Downstream;
   readonly claims: Claims;
   readonly limits: TaskLimits;
+  /** When a ttl is over. */
+  readonly retention: RetentionClock;
   readonly health: StoreHealth;
   readonly feed: ChangeFeed;
   /** The id of this process among runners. */

@@ -42,7 +42,7 @@ function matches(view: TaskView, { workflow, status }: ListQuery): boolean {
 
 /** Views by id; tasks that are over or damaged (reported) have none. */
 async function viewsOf(context: TaskContext, ids: readonly string[]): Promise<readonly (TaskView | undefined)[]> {
-  const now = context.clock.now();
+  const now = context.retention.now();
   const found = await loadRecords(context.store, ids, context.reportDamage);
   return found.map((marked) =>
     marked === undefined || isOver(marked.record, now) ? undefined : viewOf(marked.record),

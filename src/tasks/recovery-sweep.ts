@@ -119,12 +119,11 @@ export class RecoverySweep {
   }
 
   async #decided(marked: MarkedRecord, states: ReadonlyMap<string, RunnerState>): Promise<void> {
-    const { clock } = this.#context;
     const { record } = marked;
     const runner = runnerOf(record);
     const alive = runner !== null && states.get(runner) === 'alive';
     if (record.state.kind === 'ended' || alive) return;
-    const decision = decide(record, await this.#isKnown(marked), alive, clock.now());
+    const decision = decide(record, await this.#isKnown(marked), alive, this.#context.retention.now());
     switch (decision.action) {
       case 'leave':
         return;

@@ -13,26 +13,22 @@ const PAGE = 200;
 const JOURNAL_PAGE = 500;
 
 /**
- * Removes tasks whose ttl is over (D12). One that is still open is failed first and removed in a later round. Time is the wall
- * clock, but never ahead of what the monotonic clock has measured since the start: a clock that jumps forward removes nothing (D11).
+ * Removes tasks whose ttl is over (D12). One that is still open is failed first and removed in a later round. Time is that of the
+ * retention clock: a wall clock that jumps forward removes nothing (D11).
  */
 export class Sweeper {
   readonly #context: TaskContext;
   readonly #runs: TaskRuns;
-  readonly #startWall: number;
-  readonly #startMonotonic: number;
 
   constructor(context: TaskContext, runs: TaskRuns) {
     this.#context = context;
     this.#runs = runs;
-    this.#startWall = context.clock.now();
-    this.#startMonotonic = context.clock.monotonic();
   }
 
   /** One round over all that has expired, page by page. Rejects with `StoreError`. */
   async round(): Promise<void> {
     const { store, logger, reportDamage } = this.#context;
-    const now = this.#now();
+    const now = this.#context.retention.now();
     let { from } = keys.endsUpTo(now);
     const { to } = keys.endsUpTo(now);
     for (;;) {
@@ -50,11 +46,6 @@ export class Sweeper {
       logger.debug({ rows: rows.length }, 'expired tasks swept');
       from = `${rows.at(-1) ?? from}\0`;
     }
-  }
-
-  #now(): number {
-    const { clock } = this.#context;
-    return Math.min(clock.now(), this.#startWall + (clock.monotonic() - this.#startMonotonic));
   }
 
   async #expired(row: string, now: number): Promise<void> {

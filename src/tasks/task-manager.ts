@@ -20,6 +20,7 @@ import { RecoverySweep } from './recovery-sweep.ts';
 import { refusing } from './refusal.ts';
 import { checkResponse } from './responses.ts';
 import { notResumable, resumeChange } from './resume.ts';
+import { RetentionClock } from './retention-clock.ts';
 import { BEAT_MS, RunnerRegistry } from './runner-registry.ts';
 import { StoreHealth } from './store-health.ts';
 import { SWEEP_MS, Sweeper } from './sweeper.ts';
@@ -73,6 +74,7 @@ export class TaskManager implements TaskService {
       ...deps,
       limits: { ...DEFAULT_LIMITS, ...deps.limits },
       health,
+      retention: new RetentionClock(clock),
       feed: new ChangeFeed(logger),
       snapshots: new DefinitionSnapshots({ store, parse: parseSnapshot, current: (name) => definitions.get(name) }),
       runnerId: deps.ids(),

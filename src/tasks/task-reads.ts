@@ -83,7 +83,8 @@ export class TaskReads {
         throw error;
       }
     });
-    if (marked?.record.principal !== principal || isOver(marked.record, this.#context.clock.now())) return undefined;
+    if (marked?.record.principal !== principal || isOver(marked.record, this.#context.retention.now()))
+      return undefined;
     return marked;
   }
 

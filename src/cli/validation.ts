@@ -1,12 +1,14 @@
 import { readFile, stat } from 'node:fs/promises';
-import { isAbsolute, join, relative, resolve } from 'node:path';
+import { dirname, isAbsolute, join, relative, resolve } from 'node:path';
 import type { Config } from '../config.ts';
 import { messageOf } from '../core/failure.ts';
+import { attachFiles, issuesOf, type ReadDefinition } from '../definition/attachments.ts';
 import { DefinitionsFolderError, fileIssue, readDefinitionFiles } from '../definition/definition-files.ts';
 import type { DefinitionFile } from '../definition/definition-files.ts';
 import type { Issue, LoadedDefinition } from '../definition/model.ts';
 import { parseDefinition } from '../definition/parse.ts';
 import type { ParseOptions } from '../definition/parse.ts';
+import { publishedTwice } from '../definition/published.ts';
 import { parseServersFile } from '../downstream/catalog.ts';
 import { stepSyntaxes } from '../steps/index.ts';
 import { usageError } from './exit.ts';
@@ -31,15 +33,20 @@ export async function validatePaths(paths: readonly string[], config: Config, cw
   const loaded: LoadedDefinition[] = [];
   let files = 0;
   for (const path of paths) {
-    const source = await readPath(path, cwd);
+    const source = await readPath(path, cwd, config.definitions);
     found.push(...source.issues);
+    const read: ReadDefinition[] = [];
     for (const { file, text } of source.files) {
-      files += 1;
-      const result = parseDefinition(text, file, stepSyntaxes, options);
-      found.push(...result.issues);
-      if (result.loaded === undefined) continue;
-      loaded.push(result.loaded);
-      const { name } = result.loaded.definition;
+      const parsed = parseDefinition(text, file, stepSyntaxes, options);
+      const result = await attachFiles(parsed, { folder: source.folder, file: resolve(cwd, file) });
+      read.push({ file, result, ...(result.loaded === undefined ? {} : { good: result.loaded }) });
+    }
+    files += read.length;
+    found.push(...issuesOf(read));
+    for (const { file, good } of read) {
+      if (good === undefined) continue;
+      loaded.push(good);
+      const { name } = good.definition;
       const owner = owners.get(name);
       if (owner === undefined) owners.set(name, file);
       else
@@ -53,6 +60,8 @@ export async function validatePaths(paths: readonly string[], config: Config, cw
         );
     }
   }
+  // Of two with one name the second is not served.
+  found.push(...publishedTwice(loaded.filter(({ definition, file }) => owners.get(definition.name) === file)));
   return { files, workflows: [...owners.keys()].sort(), loaded, issues: found };
 }
 
@@ -76,16 +85,20 @@ async function serverNames(config: Config, cwd: string): Promise<{ options: Pars
 async function readPath(
   path: string,
   cwd: string,
-): Promise<{ readonly files: readonly DefinitionFile[]; readonly issues: readonly Issue[] }> {
+  definitions: string,
+): Promise<{ readonly folder: string; readonly files: readonly DefinitionFile[]; readonly issues: readonly Issue[] }> {
   const full = resolve(cwd, path);
   try {
-    if ((await stat(full)).isFile()) return { files: [{ file: path, text: await readFile(full, 'utf8') }], issues: [] };
+    if ((await stat(full)).isFile()) {
+      const folder = shown(full, definitions) === full ? dirname(full) : definitions;
+      return { folder, files: [{ file: path, text: await readFile(full, 'utf8') }], issues: [] };
+    }
     const read = await readDefinitionFiles(full);
     const named = <T extends { readonly file: string }>(entry: T): T => ({
       ...entry,
       file: join(path, relative(full, entry.file)),
     });
-    return { files: read.files.map(named), issues: read.issues.map(named) };
+    return { folder: full, files: read.files.map(named), issues: read.issues.map(named) };
   } catch (error) {
     if (error instanceof DefinitionsFolderError) throw usageError(error.message);
     throw usageError(`${path}: cannot be read (${messageOf(error)})`);

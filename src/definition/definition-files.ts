@@ -67,19 +67,30 @@ async function filesIn(root: string, relative: string, depth: number): Promise<s
   return found;
 }
 
-async function readOne(root: string, relative: string): Promise<string | { code: string; message: string }> {
-  const full = path.join(root, relative);
+async function readOne(root: string, relative: string): Promise<string | FileProblem> {
+  const read = await readInside(root, path.join(root, relative));
+  return Buffer.isBuffer(read) ? read.toString('utf8') : read;
+}
+
+/** Why a file is not read: the code and message of an issue. */
+export interface FileProblem {
+  readonly code: 'outside_folder' | 'not_a_file' | 'too_large' | 'unreadable';
+  readonly message: string;
+}
+
+/** The bytes of a regular file of at most 1 MiB inside a folder, whose real path `root` is; links are followed as long as they stay in it. */
+export async function readInside(root: string, file: string): Promise<Buffer | FileProblem> {
   try {
-    const real = await realpath(full);
-    if (real !== root && !real.startsWith(root + path.sep)) {
-      return { code: 'outside_folder', message: 'the link leads out of the definitions folder' };
+    const real = await realpath(file);
+    if (real !== root && !real.startsWith(root.endsWith(path.sep) ? root : root + path.sep)) {
+      return { code: 'outside_folder', message: 'it leads out of the definitions folder' };
     }
     const entry = await lstat(real);
     if (!entry.isFile()) return { code: 'not_a_file', message: 'not a regular file' };
     if (entry.size > SOURCE_LIMITS.bytes) {
       return { code: 'too_large', message: `the file is larger than ${SOURCE_LIMITS.bytes} bytes` };
     }
-    return await readFile(real, 'utf8');
+    return await readFile(real);
   } catch (error) {
     return { code: 'unreadable', message: `the file cannot be read: ${why(error)}` };
   }

@@ -94,6 +94,53 @@ export interface Budget {
   readonly tokens?: number;
 }
 
+/** One argument of a prompt; its values are texts, as MCP sends them. */
+export interface PromptArgument {
+  readonly name: string;
+  readonly title?: string;
+  readonly description?: string;
+  readonly required?: boolean;
+  /** Values to complete from; others are accepted too. */
+  readonly values?: readonly string[];
+}
+
+/** One message of a prompt: an MCP content block with templates inside. */
+export interface PromptMessage {
+  readonly role: 'user' | 'assistant';
+  readonly content: JsonObject;
+}
+
+/**
+ * A prompt in the words of the author. Templates read `input` (the arguments), `answer` (what a person entered in the form of `ask`) and
+ * `workflow.name`. Without a `name` it takes the place of the prompt that every workflow has.
+ */
+export interface WorkflowPrompt {
+  readonly name?: string;
+  readonly title?: string;
+  readonly description?: string;
+  /** Absent = the arguments of the workflow. */
+  readonly arguments?: readonly PromptArgument[];
+  /** A form for the person, before the messages are made. `schema` is a flat JSON Schema object, as MCP elicitation allows. */
+  readonly ask?: { readonly message: string; readonly schema: JsonSchema };
+  readonly messages: readonly PromptMessage[];
+}
+
+/**
+ * A resource beside a workflow. Exactly one of `uri` and `uri_template`, and exactly one of `text`, `blob` (base64) and `file` (a path
+ * beside the definition's file). With `uri_template`, text is a template over `input`, the variables of the URI.
+ */
+export interface WorkflowResource {
+  readonly uri?: string;
+  readonly uri_template?: string;
+  readonly name: string;
+  readonly title?: string;
+  readonly description?: string;
+  readonly mime_type?: string;
+  readonly text?: string;
+  readonly blob?: string;
+  readonly file?: string;
+}
+
 /** A test of a definition, run by `mcp-workflow test` with mocked steps. */
 export interface DefinitionTest {
   readonly name: string;
@@ -126,6 +173,8 @@ export interface Definition {
   readonly idempotency_key?: string;
   readonly schedule?: Schedule;
   readonly secrets: readonly string[];
+  readonly prompt?: WorkflowPrompt;
+  readonly resources?: readonly WorkflowResource[];
   readonly steps: readonly Step[];
   readonly conditionals: readonly Conditional[];
   readonly on_error?: OnError;
@@ -134,6 +183,9 @@ export interface Definition {
   readonly tests: readonly DefinitionTest[];
 }
 
+/** The content of a file that a definition names: a text when it is UTF-8, else base64. */
+export type AttachedFile = { readonly text: string } | { readonly blob: string };
+
 /** A definition with what identifies its content. */
 export interface LoadedDefinition {
   readonly definition: Definition;
@@ -141,6 +193,8 @@ export interface LoadedDefinition {
   readonly digest: string;
   /** Path of the file it came from, for messages. */
   readonly file: string;
+  /** The files that `resources` name, by the path as it is written there. Absent = it names none. */
+  readonly files?: { readonly [path: string]: AttachedFile };
 }
 
 /** One thing that is wrong with a definition file. `line` and `column` are 1-based. */

@@ -70,6 +70,7 @@ export function toDefinition(document: JsonObject): Definition {
     conditionals: conditionalList(objectIn(given, 'conditionals')),
     tests: given['tests'] ?? [],
     ...(Array.isArray(given['catch']) ? { catch: given['catch'].map(catchClause) } : {}),
+    ...(given['prompt'] === undefined ? {} : { prompt: promptWithBlocks(objectIn(given, 'prompt')) }),
   };
   // The schemas have checked every member; this is the door between the document and the typed model.
   return normal as unknown as Definition;
@@ -97,6 +98,23 @@ function conditionText(condition: JsonValue | undefined): string {
 function catchClause(clause: JsonValue): JsonValue {
   if (!isJsonObject(clause) || clause['match'] === undefined) return clause;
   return { ...clause, match: asList(clause['match']) };
+}
+
+/** A message that is a text becomes a text block, and what only people read is left out. */
+function promptWithBlocks(prompt: JsonObject): JsonObject {
+  const messages: readonly JsonValue[] = Array.isArray(prompt['messages']) ? prompt['messages'] : [];
+  return { ...withoutExtensions(prompt), messages: messages.map(messageWithBlock) };
+}
+
+function messageWithBlock(message: JsonValue): JsonValue {
+  if (!isJsonObject(message)) return message;
+  const { content } = message;
+  const block = isJsonObject(content) ? withoutExtensions(content) : { type: 'text', text: content ?? '' };
+  return { ...withoutExtensions(message), content: block };
+}
+
+function withoutExtensions(value: JsonObject): JsonObject {
+  return Object.fromEntries(Object.entries(value).filter(([key]) => !isExtensionKey(key)));
 }
 
 function asList(value: JsonValue | undefined): readonly JsonValue[] {

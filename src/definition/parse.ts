@@ -16,9 +16,18 @@ export type ParseOptions = ValidateOptions;
 /** A file gets at most this many issues. */
 const MAX_ISSUES = 500;
 
+/** A file that a definition names, as written there, and where. */
+export interface Attachment {
+  readonly path: string;
+  readonly line: number;
+  readonly column: number;
+}
+
 /** A definition, if the text has no error, and everything there is to say about the text. */
 export interface ParseResult {
   readonly loaded?: LoadedDefinition;
+  /** The files that its resources name, which are still to be read (`attachFiles`). */
+  readonly attachments?: readonly Attachment[];
   /** In the order in which they stand in the file. */
   readonly issues: readonly Issue[];
 }
@@ -47,7 +56,11 @@ export function parseDefinition(
   const issues = inOrder(findings.slice(0, MAX_ISSUES).map((finding) => findingIssue(finding, file, root, positions)));
   if (!isJsonObject(document) || issues.some((issue) => issue.severity === 'error')) return { issues };
   const definition = deepFreeze(toDefinition(document));
-  return { loaded: deepFreeze({ definition, digest: digestOf(definition), file }), issues };
+  const loaded = deepFreeze({ definition, digest: digestOf(definition), file });
+  const attachments = (definition.resources ?? []).flatMap(({ file: path }, index) =>
+    path === undefined ? [] : [{ path, ...positions.at(offsetOf(root, ['resources', index, 'file'])) }],
+  );
+  return { loaded, issues, ...(attachments.length === 0 ? {} : { attachments }) };
 }
 
 function problemIssue(problem: SourceProblem, file: string, positions: Positions): Issue {

@@ -2,10 +2,12 @@
 import type { Clock } from '../core/clock.ts';
 import { messageOf } from '../core/failure.ts';
 import type { Logger } from '../core/logger.ts';
+import { attachFiles, issuesOf, type ReadDefinition } from './attachments.ts';
 import { fileIssue, readDefinitionFiles, type DefinitionFile } from './definition-files.ts';
 import { FolderWatch } from './folder-watch.ts';
 import type { Issue, LoadedDefinition } from './model.ts';
 import { parseDefinition, type ParseResult } from './parse.ts';
+import { publishedTwice } from './published.ts';
 import type { StepSyntaxTable } from './step-syntax.ts';
 
 export interface RegistryOptions {
@@ -24,10 +26,10 @@ export interface RegistryChange {
   readonly removed: readonly string[];
 }
 
-interface ReadFile {
+interface ReadFile extends ReadDefinition {
   readonly text: string;
-  readonly result: ParseResult;
-  readonly good?: LoadedDefinition;
+  /** What the text alone gave. */
+  readonly parsed: ParseResult;
 }
 
 /** Editors write a file in several steps; wait until they are done. */
@@ -144,12 +146,11 @@ export class DefinitionRegistry {
   async #read(): Promise<void> {
     const { files, issues } = await readDefinitionFiles(this.#options.dir);
     const next = new Map<string, ReadFile>();
-    for (const file of files) next.set(file.file, this.#parse(file));
+    for (const file of files) next.set(file.file, await this.#parse(file));
     this.#files = next;
     const definitions = new Map<string, LoadedDefinition>();
-    const found: Issue[] = [...issues];
-    for (const { result, good } of next.values()) {
-      found.push(...result.issues);
+    const found: Issue[] = [...issues, ...issuesOf(next.values())];
+    for (const { good } of next.values()) {
       if (good === undefined) continue;
       const first = definitions.get(good.definition.name);
       if (first === undefined) definitions.set(good.definition.name, good);
@@ -157,17 +158,18 @@ export class DefinitionRegistry {
     }
     this.#definitions = definitions;
     this.#sorted = [...definitions.values()].sort((a, b) => (a.definition.name < b.definition.name ? -1 : 1));
-    this.#report(found);
+    this.#report([...found, ...publishedTwice(this.#sorted)]);
   }
 
-  #parse({ file, text }: DefinitionFile): ReadFile {
+  async #parse({ file, text }: DefinitionFile): Promise<ReadFile> {
     const before = this.#files.get(file);
-    if (before?.text === text) return before;
-    const { syntaxes, servers } = this.#options;
+    const { dir, syntaxes, servers } = this.#options;
     const options = servers === undefined ? {} : { servers, unknownServer: 'warning' as const };
-    const result = parseDefinition(text, file, syntaxes, options);
+    const parsed = before?.text === text ? before.parsed : parseDefinition(text, file, syntaxes, options);
+    // Without a look at the text: the files beside it may have changed.
+    const result = await attachFiles(parsed, { folder: dir, file });
     const good = result.loaded ?? before?.good;
-    return { text, result, ...(good === undefined ? {} : { good }) };
+    return { file, text, parsed, result, ...(good === undefined ? {} : { good }) };
   }
 
   /** Logs what was not there at the last reading. */
@@ -213,7 +215,12 @@ function difference(
   const names = [...after.keys()];
   return {
     added: names.filter((name) => !before.has(name)),
-    changed: names.filter((name) => before.has(name) && before.get(name)?.digest !== after.get(name)?.digest),
+    changed: names.filter((name) => before.has(name) && !isSame(before.get(name), after.get(name))),
     removed: [...before.keys()].filter((name) => !after.has(name)),
   };
+}
+
+function isSame(before: LoadedDefinition | undefined, after: LoadedDefinition | undefined): boolean {
+  if (before?.digest !== after?.digest) return false;
+  return JSON.stringify(before?.files) === JSON.stringify(after?.files);
 }

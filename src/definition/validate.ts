@@ -3,6 +3,7 @@ import type { Finding } from './finding.ts';
 import type { StepSyntaxTable } from './step-syntax.ts';
 import { namesInScope } from './validate/names-in-scope.ts';
 import { outlineOf } from './validate/outline.ts';
+import { checkPublished } from './validate/published.ts';
 import { checkReachability } from './validate/reachability.ts';
 import { checkReferences } from './validate/references.ts';
 import { checkSteps } from './validate/steps.ts';
@@ -36,6 +37,7 @@ export function validateDocument(
   const complete = known.every((finding) => finding.severity !== 'error');
   return [
     ...checkWorkflow(document),
+    ...checkPublished(document),
     ...checkSteps(outline, options.servers, options.unknownServer ?? 'error'),
     ...checkTargets(targets, outline),
     ...checkDependencies(outline),

@@ -1,16 +1,16 @@
-import { isJsonObject, type JsonObject, type JsonValue } from '../core/json.ts';
+import type { JsonObject } from '../core/json.ts';
 import type { Caller } from './caller.ts';
 import type { ProtocolDeps } from './deps.ts';
 import { invalidParams } from './errors.ts';
-import { inputProperties } from './prompts.ts';
+import { argumentValues } from './prompts.ts';
 import { listKnown } from './known-tasks.ts';
-import { exposed, findWorkflow } from './tools.ts';
+import { exposed } from './tools.ts';
 
 /** The specification's limit on one answer. */
 const MAX_VALUES = 100;
 
 /**
- * Values that begin with what has been typed: the enum of a workflow's input for a prompt argument, task ids and workflow names
+ * Values that begin with what has been typed: those of a prompt's argument (by default the enum of the workflow's input), task ids and workflow names
  * for the resource templates. Empty for everything else.
  */
 export async function complete(
@@ -39,22 +39,12 @@ async function candidates(
   deps: ProtocolDeps,
 ): Promise<readonly string[]> {
   if (ref['type'] === 'ref/prompt') {
-    const loaded = typeof ref['name'] === 'string' ? findWorkflow(ref['name'], deps) : undefined;
-    if (loaded === undefined) throw invalidParams(`params/ref/name: unknown prompt`);
-    return enumOf(inputProperties(loaded.definition)[argument]);
+    if (typeof ref['name'] !== 'string') throw invalidParams('params/ref/name: a string is expected');
+    return argumentValues(ref['name'], argument, deps);
   }
   if (ref['type'] !== 'ref/resource') throw invalidParams('params/ref/type: ref/prompt or ref/resource is expected');
   if (argument === 'name') return exposed(deps).map(({ definition }) => definition.name);
   return argument === 'taskId' ? taskIds(caller, deps) : [];
-}
-
-function enumOf(schema: JsonValue | undefined): readonly string[] {
-  if (!isJsonObject(schema)) return [];
-  if (schema['type'] === 'boolean') return ['true', 'false'];
-  const values = schema['enum'];
-  return Array.isArray(values)
-    ? values.map((value) => (typeof value === 'string' ? value : JSON.stringify(value)))
-    : [];
 }
 
 async function taskIds(caller: Caller, deps: ProtocolDeps): Promise<readonly string[]> {

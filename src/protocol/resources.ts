@@ -6,6 +6,7 @@ import { requireTask } from './calls.ts';
 import type { Caller } from './caller.ts';
 import type { ProtocolDeps } from './deps.ts';
 import { invalidParams, ResourceNotFound, WireError } from './errors.ts';
+import { hasOwnResource, listOwnResources, listOwnTemplates, readOwnResource } from './own-resources.ts';
 import { parseUri, URI, type ResourceRef } from './resource-uris.ts';
 import { listSchedules } from './schedules.ts';
 import { isTerminal, stepObject, taskObject } from './task-object.ts';
@@ -17,8 +18,12 @@ const PAGE = 50;
 /** The first page holds the schema, the definitions and the newest tasks; cursors of ours lead to older tasks. */
 const CURSOR_PREFIX = 'tasks:';
 
-/** The templates, for hosts that fill them in. */
-export const RESOURCE_TEMPLATES: readonly JsonObject[] = [
+/** The templates, ours and those of definitions, for hosts that fill them in. */
+export function listTemplates(deps: Pick<ProtocolDeps, 'definitions' | 'settings'>): readonly JsonObject[] {
+  return [...RESOURCE_TEMPLATES, ...listOwnTemplates(deps)];
+}
+
+const RESOURCE_TEMPLATES: readonly JsonObject[] = [
   template('workflow://definitions/{name}', 'definition', 'A workflow as it is defined now.'),
   template(
     'workflow://tasks/{taskId}',
@@ -33,7 +38,7 @@ function template(uriTemplate: string, name: string, description: string): JsonO
   return { uriTemplate, name, description, mimeType: JSON_TYPE };
 }
 
-/** One page of resources: schema and definitions first, then the caller's tasks, newest first. */
+/** One page of resources: schema, definitions and their resources first, then the caller's tasks, newest first. */
 export async function listResources(
   cursor: string | undefined,
   caller: Caller,
@@ -87,6 +92,7 @@ function fixedResources(deps: ProtocolDeps): readonly JsonObject[] {
       ...(definition.description === undefined ? {} : { description: definition.description }),
       mimeType: JSON_TYPE,
     })),
+    ...listOwnResources(deps),
   ];
 }
 
@@ -103,7 +109,11 @@ function taskResource(view: TaskView): JsonObject {
 /** The content of one resource. Throws `ResourceNotFound` for what is not there and for what the caller may not see alike. */
 export async function readResource(uri: string, caller: Caller, deps: ProtocolDeps): Promise<JsonObject> {
   const ref = parseUri(uri);
-  if (ref === undefined) throw new ResourceNotFound(uri);
+  if (ref === undefined) {
+    const own = await readOwnResource(uri, deps);
+    if (own === undefined) throw new ResourceNotFound(uri);
+    return own;
+  }
   const value = await read(ref, uri, caller, deps);
   const mimeType = ref.kind === 'schema' ? 'application/schema+json' : JSON_TYPE;
   return { contents: [{ uri, mimeType, text: JSON.stringify(value, null, 2) }] };
@@ -112,7 +122,10 @@ export async function readResource(uri: string, caller: Caller, deps: ProtocolDe
 /** Throws `ResourceNotFound` unless the caller could read the resource now. For subscriptions. */
 export async function assertReadable(uri: string, caller: Caller, deps: ProtocolDeps): Promise<void> {
   const ref = parseUri(uri);
-  if (ref === undefined) throw new ResourceNotFound(uri);
+  if (ref === undefined) {
+    if (hasOwnResource(uri, deps)) return;
+    throw new ResourceNotFound(uri);
+  }
   if (ref.kind === 'schema' || ref.kind === 'schedules') return;
   if (ref.kind === 'definition') {
     if (findWorkflow(ref.name, deps) === undefined) throw new ResourceNotFound(uri);

@@ -166,6 +166,22 @@ const base: readonly JsonObject[] = [
     on_error: { step: 'a', arguments: {} },
     catch: [{ match: ['timeout', { contains: 'x' }], steps: [{ id: 'c', type: 'emit', message: 'm' }] }],
     finally: [{ id: 'f', type: 'emit', message: 'm' }],
+    prompt: {
+      name: 'p',
+      arguments: [{ name: 'q', required: true, values: ['v'] }],
+      ask: { message: 'm', schema: {} },
+      messages: [
+        { role: 'user', content: 'text' },
+        { role: 'assistant', content: { type: 'image', data: '', mimeType: 'image/png', annotations: {} } },
+        { role: 'user', content: { type: 'resource', resource: { uri: 'docs:x', text: '' } } },
+        { role: 'user', content: { type: 'resource_link', uri: 'docs:x', name: 'n', 'x-note': 1 } },
+      ],
+    },
+    resources: [
+      { uri: 'docs:x', name: 'n', mime_type: 'text/plain', text: '' },
+      { uri: 'docs:b', name: 'n', blob: 'AAEC' },
+      { uri_template: 'docs:{x}', name: 'n', title: 't', description: 'd', file: 'f.md' },
+    ],
     tests: [{ name: 't', mocks: { a: { output: 1 } }, expect: { status: 'completed', called: ['a'] } }],
     steps: [
       { id: 'a', server: 's', action: 't', when: true, retry: { max_attempts: 2, retry_on: ['timeout'] }, 'x-note': 1 },

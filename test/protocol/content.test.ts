@@ -4,7 +4,7 @@ import { KnownTasks, type Caller } from '../../src/protocol/caller.ts';
 import { complete } from '../../src/protocol/completions.ts';
 import { ResourceNotFound } from '../../src/protocol/errors.ts';
 import { assertShallow } from '../../src/protocol/params.ts';
-import { getPrompt, listPrompts } from '../../src/protocol/prompts.ts';
+import { listPrompts, openPrompt } from '../../src/protocol/prompts.ts';
 import { parseUri, URI } from '../../src/protocol/resource-uris.ts';
 import { listResources, readResource } from '../../src/protocol/resources.ts';
 import { limitResult } from '../../src/protocol/result-limit.ts';
@@ -104,16 +104,16 @@ describe('prompts', () => {
     ]);
   });
 
-  test('it tells the tool, the purpose, the input and what to do with a task id', () => {
-    const { messages } = getPrompt('report', { format: 'pdf' }, setUp());
+  test('it tells the tool, the purpose, the input and what to do with a task id', async () => {
+    const { messages } = await (await openPrompt('report', { format: 'pdf' }, setUp())).messages();
     const text = JSON.stringify(messages);
     for (const part of ["'report'", 'Writes a report.', 'pdf', 'tasks_get', 'exactly once'])
       expect(text).toContain(part);
   });
 
-  test('an unknown name and a missing argument are invalid params', () => {
-    expect(() => getPrompt('nothing', {}, setUp())).toThrow(expect.objectContaining({ code: -32602 }) as Error);
-    expect(() => getPrompt('report', {}, setUp())).toThrow('params/arguments/format');
+  test('an unknown name and a missing argument are invalid params', async () => {
+    await expect(openPrompt('nothing', {}, setUp())).rejects.toMatchObject({ code: -32602 });
+    await expect(openPrompt('report', {}, setUp())).rejects.toThrow('params/arguments/format');
   });
 });
 

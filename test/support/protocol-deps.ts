@@ -29,8 +29,9 @@ export class MemoryDefinitions implements DefinitionSource {
   readonly #loaded = new Map<string, LoadedDefinition>();
   readonly #listeners = new Set<() => void>();
 
-  set(definition: Definition): void {
-    this.#loaded.set(definition.name, { definition, digest: 'd'.repeat(64), file: `${definition.name}.yaml` });
+  set(definition: Definition, files?: LoadedDefinition['files']): void {
+    const loaded = { definition, digest: 'd'.repeat(64), file: `${definition.name}.yaml` };
+    this.#loaded.set(definition.name, files === undefined ? loaded : { ...loaded, files });
     for (const listener of this.#listeners) listener();
   }
 

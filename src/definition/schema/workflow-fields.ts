@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { Step } from '../model.ts';
 import { WORKFLOW_NAME } from './names.ts';
+import { prompt, resources } from './published-fields.ts';
 import { condition, failureMatch, onError, stepIds } from './step-fields.ts';
 
 const values = z.record(z.string(), z.unknown());
@@ -169,6 +170,8 @@ export function workflowFields(step: z.ZodType<Step>): z.ZodRawShape {
     idempotency_key: z.string().min(1).optional().describe('Template; calls with equal keys are the same task.'),
     schedule: schedule.optional(),
     secrets: z.array(z.string()).optional().describe('Names of inputs that are never shown or logged.'),
+    prompt: prompt.optional(),
+    resources: resources.optional(),
     steps: steps.min(1).describe('The steps, in order.'),
     conditionals: conditionals.optional(),
     on_error: onError.optional(),

@@ -60,7 +60,8 @@ function* expressionTexts({ document, outline }: ReferenceContext): Iterable<Exp
   }
 }
 
-function* textsIn(value: JsonValue | undefined, at: DocumentPath): Iterable<{ text: string; at: DocumentPath }> {
+/** Every text in a value, with where it stands. */
+export function* textsIn(value: JsonValue | undefined, at: DocumentPath): Iterable<{ text: string; at: DocumentPath }> {
   if (typeof value === 'string') yield { text: value, at };
   else if (Array.isArray(value)) {
     const items: readonly JsonValue[] = value;
@@ -72,11 +73,7 @@ function* textsIn(value: JsonValue | undefined, at: DocumentPath): Iterable<{ te
 
 function checkText(expression: ExpressionText, context: ReferenceContext): Finding[] {
   const { text, at, as } = expression;
-  const source = jsonataSource(text);
-  if (source !== undefined) {
-    const problem = jsonataProblem(source);
-    return problem === undefined ? [] : [error('invalid_expression', at, `the expression cannot run: ${problem}`)];
-  }
+  if (jsonataSource(text) !== undefined) return checkJsonata(text, at);
   if (as === 'condition') {
     const parsed = parseCondition(text);
     if ('problem' in parsed) {
@@ -85,9 +82,25 @@ function checkText(expression: ExpressionText, context: ReferenceContext): Findi
     }
     return conditionReferences(text).flatMap((reference) => checkReference(reference, expression, context));
   }
+  return checkTemplate(text, at, (reference) => checkReference(reference, expression, context));
+}
+
+/** A text that is as a whole `{% … %}`. */
+function checkJsonata(text: string, at: DocumentPath): Finding[] {
+  const problem = jsonataProblem(jsonataSource(text) ?? '');
+  return problem === undefined ? [] : [error('invalid_expression', at, `the expression cannot run: ${problem}`)];
+}
+
+/** The templates of one text, each path looked at by `check`; a text that is as a whole `{% … %}` needs to parse only. */
+export function checkTemplate(
+  text: string,
+  at: DocumentPath,
+  check: (reference: Reference) => readonly Finding[],
+): Finding[] {
+  if (jsonataSource(text) !== undefined) return checkJsonata(text, at);
   const { references, verbatim } = textFindings(text);
   return [
-    ...references.slice(0, MAX_FINDINGS).flatMap((reference) => checkReference(reference, expression, context)),
+    ...references.slice(0, MAX_FINDINGS).flatMap(check),
     ...verbatim
       .slice(0, MAX_FINDINGS)
       .map((found) =>

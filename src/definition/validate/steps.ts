@@ -1,6 +1,6 @@
 /** Checks of single steps: ids, servers, loops, assignments, forms. */
 import { FORBIDDEN_NAMES, isJsonObject } from '../../core/json.ts';
-import type { Finding } from '../finding.ts';
+import type { DocumentPath, Finding } from '../finding.ts';
 import { ASSIGNABLE, RESERVED_NAMES } from '../schema/names.ts';
 import type { Outline, StepPlace } from './outline.ts';
 import { error, findIn, suggestion, warning } from './report.ts';
@@ -74,17 +74,21 @@ function checkAssignments({ step, at }: StepPlace): Finding[] {
   });
 }
 
-/** MCP forbids asking for secrets in a form; a host may refuse it, and the answer is stored. */
 function checkForm({ step, at }: StepPlace): Finding[] {
   const schema: unknown = step['schema'];
-  const properties = step.type === 'elicit' && isJsonObject(schema) ? schema['properties'] : undefined;
+  return step.type === 'elicit' ? secretFields(schema, [...at, 'schema']) : [];
+}
+
+/** MCP forbids asking for secrets in a form; a host may refuse it, and the answer is stored. */
+export function secretFields(schema: unknown, at: DocumentPath): Finding[] {
+  const properties = isJsonObject(schema) ? schema['properties'] : undefined;
   if (!isJsonObject(properties)) return [];
   return Object.entries(properties)
     .filter(([name, field]) => SECRET_FIELD.test(name) || isPassword(field))
     .map(([name]) =>
       warning(
         'secret_in_form',
-        [...at, 'schema', 'properties', name],
+        [...at, 'properties', name],
         `the field '${name}' looks like a secret; forms must not ask for secrets`,
         'send the person to a page of yours with `url`',
       ),

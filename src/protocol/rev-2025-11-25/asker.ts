@@ -18,12 +18,8 @@ export function asker2025(session: Session, extra: Extra, taskId: string | undef
     async ask(input, signal) {
       const { method, params } = input.request;
       try {
-        const answer: unknown = await session.server.request(
-          { method, params: taskId === undefined ? params : tagged(params, taskId) },
-          ResultSchema,
-          { relatedRequestId: extra.requestId, signal, timeout: NO_TIMEOUT_MS },
-        );
-        return answer as JsonValue; // it was parsed from JSON
+        const request = { method, params: taskId === undefined ? params : tagged(params, taskId) };
+        return await askClient(session, extra, request, signal);
       } catch (error) {
         const refused = signal.aborted ? undefined : refusalOf(method, error);
         if (refused === undefined) throw error;
@@ -31,6 +27,21 @@ export function asker2025(session: Session, extra: Extra, taskId: string | undef
       }
     },
   };
+}
+
+/** Puts one request to the client on the stream of the request that it belongs to. Rejects on a JSON-RPC error, on a lost connection and on abort. */
+export async function askClient(
+  session: Session,
+  extra: Extra,
+  request: InputRequest,
+  signal: AbortSignal,
+): Promise<JsonValue> {
+  const answer: unknown = await session.server.request(
+    { method: request.method, params: request.params },
+    ResultSchema,
+    { relatedRequestId: extra.requestId, signal, timeout: NO_TIMEOUT_MS },
+  );
+  return answer as JsonValue; // it was parsed from JSON
 }
 
 /** These come from the SDK, or say that the client knows no such request: nobody has decided anything. */
@@ -54,7 +65,8 @@ function tagged(params: JsonObject, taskId: string): JsonObject {
   return { ...params, _meta: { ...meta, [META.relatedTask]: { taskId } } };
 }
 
-function canAsk(session: Session, request: InputRequest): boolean {
+/** Whether the client declared that it can answer this kind of request. */
+export function canAsk(session: Session, request: InputRequest): boolean {
   const capabilities = session.server.getClientCapabilities();
   switch (request.method) {
     case 'elicitation/create': {

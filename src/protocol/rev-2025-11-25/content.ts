@@ -1,8 +1,9 @@
 import { complete } from '../completions.ts';
 import { invalidParams } from '../errors.ts';
 import { optionalObject, optionalText, requiredText } from '../params.ts';
-import { getPrompt, listPrompts } from '../prompts.ts';
-import { assertReadable, listResources, readResource, RESOURCE_TEMPLATES } from '../resources.ts';
+import { listPrompts, openPrompt } from '../prompts.ts';
+import { assertReadable, listResources, listTemplates, readResource } from '../resources.ts';
+import { askClient, canAsk } from './asker.ts';
 import type { HandlerTable } from './session.ts';
 
 /** Resources, prompts, completions and the logging level. */
@@ -10,7 +11,7 @@ export const contentHandlers: HandlerTable = {
   'resources/list': async (params, _extra, { caller, deps }) => ({
     ...(await listResources(optionalText(params, 'cursor'), caller, deps)),
   }),
-  'resources/templates/list': () => ({ resourceTemplates: RESOURCE_TEMPLATES }),
+  'resources/templates/list': (_params, _extra, { deps }) => ({ resourceTemplates: listTemplates(deps) }),
   'resources/read': (params, _extra, { caller, deps }) => readResource(requiredText(params, 'uri'), caller, deps),
   'resources/subscribe': async (params, _extra, session) => {
     const uri = requiredText(params, 'uri');
@@ -23,8 +24,13 @@ export const contentHandlers: HandlerTable = {
     return {};
   },
   'prompts/list': (_params, _extra, { deps }) => ({ prompts: listPrompts(deps) }),
-  'prompts/get': (params, _extra, { deps }) =>
-    getPrompt(requiredText(params, 'name'), optionalObject(params, 'arguments') ?? {}, deps),
+  'prompts/get': async (params, extra, session) => {
+    const args = optionalObject(params, 'arguments') ?? {};
+    const { question, messages } = await openPrompt(requiredText(params, 'name'), args, session.deps);
+    if (question === undefined) return messages();
+    if (!canAsk(session, question)) throw invalidParams('This prompt asks a person, and this client shows no forms');
+    return messages(await askClient(session, extra, question, extra.signal));
+  },
   'completion/complete': (params, _extra, { caller, deps }) => {
     const ref = optionalObject(params, 'ref');
     const argument = optionalObject(params, 'argument');

@@ -5,6 +5,7 @@ import type { TaskEvent, TaskView } from '../../tasks/task.ts';
 import type { ProtocolDeps } from '../deps.ts';
 import { RPC, WireError } from '../errors.ts';
 import { keepBeating, ProgressReporter } from '../progress.ts';
+import { watchOwnResource } from '../own-resources.ts';
 import { parseUri } from '../resource-uris.ts';
 import { watchSchedules } from '../schedules.ts';
 import { isTerminal, META, progressObject } from '../task-object.ts';
@@ -136,7 +137,10 @@ export class Notifier {
       throw new WireError(RPC.limitExceeded, `At most ${MAX_WATCHED} resources can be subscribed to`);
     }
     const ref = parseUri(uri);
-    if (ref === undefined || ref.kind === 'schema') {
+    if (ref === undefined) {
+      const stop = watchOwnResource(uri, () => this.#resourceUpdated(uri), this.#deps);
+      this.#resources.set(uri, stop ?? (() => undefined));
+    } else if (ref.kind === 'schema') {
       this.#resources.set(uri, () => undefined);
     } else if (ref.kind === 'schedules') {
       this.#resources.set(

@@ -1,20 +1,32 @@
 import { complete } from '../completions.ts';
 import { invalidParams } from '../errors.ts';
 import { optionalObject, optionalText, requiredText } from '../params.ts';
-import { getPrompt, listPrompts } from '../prompts.ts';
-import { listResources, readResource, RESOURCE_TEMPLATES } from '../resources.ts';
+import { listPrompts, openPrompt } from '../prompts.ts';
+import { listResources, listTemplates, readResource } from '../resources.ts';
+import { missingCapabilities } from './capability-error.ts';
+import { abilitiesOf, canMeet, requiredCapabilities, wireRequest } from './codec.ts';
 import type { HandlerTable } from './request.ts';
+
+/** The name of a prompt's question in `inputRequests`: the word by which its messages read the answer. */
+const QUESTION = 'answer';
 
 /** Resources, prompts and completions. */
 export const contentHandlers: HandlerTable = {
   'resources/list': async (params, { caller, deps }) => ({
     ...(await listResources(optionalText(params, 'cursor'), caller, deps)),
   }),
-  'resources/templates/list': () => ({ resourceTemplates: RESOURCE_TEMPLATES }),
+  'resources/templates/list': (_params, { deps }) => ({ resourceTemplates: listTemplates(deps) }),
   'resources/read': (params, { caller, deps }) => readResource(requiredText(params, 'uri'), caller, deps),
   'prompts/list': (_params, { deps }) => ({ prompts: listPrompts(deps) }),
-  'prompts/get': (params, { deps }) =>
-    getPrompt(requiredText(params, 'name'), optionalObject(params, 'arguments') ?? {}, deps),
+  'prompts/get': async (params, { deps, capabilities, inputResponses }) => {
+    const args = optionalObject(params, 'arguments') ?? {};
+    const { question, messages } = await openPrompt(requiredText(params, 'name'), args, deps);
+    if (question === undefined) return messages();
+    const response = inputResponses?.[QUESTION];
+    if (response !== undefined) return messages(response);
+    if (!canMeet(question, abilitiesOf(capabilities))) throw missingCapabilities(requiredCapabilities([question]));
+    return { resultType: 'input_required', inputRequests: { [QUESTION]: wireRequest(question) } };
+  },
   'completion/complete': (params, { caller, deps }) => {
     const ref = optionalObject(params, 'ref');
     const argument = optionalObject(params, 'argument');

@@ -1,4 +1,5 @@
 import type { ProtocolDeps } from '../deps.ts';
+import { watchOwnResource } from '../own-resources.ts';
 import { parseUri } from '../resource-uris.ts';
 import { watchSchedules } from '../schedules.ts';
 import { findWorkflow } from '../tools.ts';
@@ -14,7 +15,8 @@ export async function watchResource(
   deps: Pick<ProtocolDeps, 'tasks' | 'definitions' | 'settings'>,
 ): Promise<(() => void) | undefined> {
   const ref = parseUri(uri);
-  if (ref === undefined || ref.kind === 'schema') return undefined;
+  if (ref === undefined) return watchOwnResource(uri, changed, deps);
+  if (ref.kind === 'schema') return undefined;
   if (ref.kind === 'schedules') return watchSchedules(changed, deps);
   if (ref.kind === 'definition') return watchDefinition(ref.name, changed, deps);
   if ((await deps.tasks.get(ref.taskId, principal)) === undefined) return undefined;

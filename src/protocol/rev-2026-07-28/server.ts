@@ -127,7 +127,7 @@ class WorkflowServer extends McpServer {
         // It depends on the capabilities of the request, so no shared cache may keep it.
         'tools/list': { ttlMs: MINUTE_MS / 12, cacheScope: 'private' },
         'prompts/list': { ttlMs: MINUTE_MS / 12, cacheScope: 'public' },
-        'resources/templates/list': { ttlMs: 60 * MINUTE_MS, cacheScope: 'public' },
+        'resources/templates/list': { ttlMs: MINUTE_MS / 12, cacheScope: 'public' },
         'server/discover': { ttlMs: 60 * MINUTE_MS, cacheScope: 'public' },
       },
     });

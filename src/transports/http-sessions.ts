@@ -34,6 +34,8 @@ interface Session {
 }
 
 const SWEEP_MS = 30_000;
+/** After how long a client should resume a stream that broke. */
+const RETRY_MS = 1_000;
 
 /**
  * The sessions of the revisions that have them: bounded in number, ended by DELETE, by idleness and by shutdown. A session is a
@@ -95,6 +97,7 @@ export class HttpSessions {
     const id = this.#ports.ids();
     const transport = new StreamableHTTPServerTransport({
       sessionIdGenerator: () => id,
+      retryInterval: RETRY_MS,
       eventStore: this.#ports.createEvents?.(id) ?? new MemoryEvents(),
       onsessioninitialized: () => void this.#sessions.set(id, session),
     });

@@ -1,13 +1,13 @@
 /**
- * Runs the official conformance suite against the built server, with the workflows in ./definitions as its fixtures.
+ * Runs the official conformance suite against the built server, with the workflows in ./definitions as its fixtures: every server scenario of
+ * both revisions, scored or not, and those of the Tasks extension.
  *
- *   node test/conformance/run.mjs [--suite DIR] [--node FILE] [--only SCENARIO] [--verbose]
+ *   npm run build && npm run test:conformance [-- --only SCENARIO] [--verbose] [--suite DIR] [--node FILE]
  *
- * The suite needs Node.js >= 22. `--suite` names the installed package @modelcontextprotocol/conformance, `--node` the newer Node; the
- * environment variables CONFORMANCE_SUITE and CONFORMANCE_NODE do the same. What cannot pass stands in expected-failures.yaml with a
- * reason each; an entry that passes is an error too. Exit code 0 = everything as expected.
+ * The suite needs Node.js >= 22; an older one gets it through npx. What cannot pass stands in expected-failures.yaml with a reason each; an
+ * entry that passes, or names no scenario, is an error too. Exit code 0 = something ran, and everything as expected.
  */
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
@@ -21,60 +21,75 @@ const root = join(here, '..', '..');
 
 const { values: options } = parseArgs({
   options: {
-    suite: { type: 'string', default: process.env['CONFORMANCE_SUITE'] },
-    node: { type: 'string', default: process.env['CONFORMANCE_NODE'] ?? process.execPath },
+    suite: { type: 'string', default: join(root, 'node_modules', '@modelcontextprotocol', 'conformance') },
+    node: { type: 'string' },
     only: { type: 'string' },
     verbose: { type: 'boolean', default: false },
   },
 });
 
-/** Scenario lists by the way the suite is to be started; each leg speaks the generation of its revision. */
-const TASKS = [
-  'tasks-lifecycle',
-  'tasks-capability-negotiation',
-  'tasks-wire-fields',
-  'tasks-request-state-removal',
-  'tasks-mrtr-input',
-  'tasks-request-headers',
-  'tasks-dispatch-and-envelope',
-  'tasks-status-notifications',
-  'tasks-required-task-error',
-  'tasks-mrtr-composition',
-];
+/** The line of Node.js that the suite is run with where ours is too old. */
+const NEWER_NODE = 'node@24';
+/** Longer than the slowest scenario by far. */
+const SCENARIO_MS = 120_000;
+const REVISIONS = ['2025-11-25', '2026-07-28'];
 
-const suite = options.suite ?? fail('name the installed suite: --suite DIR or CONFORMANCE_SUITE');
-const entry = join(suite, 'dist', 'index.js');
+const entry = join(options.suite, 'dist', 'index.js');
+const node = options.node ?? newerNode();
+const expected = parse(await readFile(join(here, 'expected-failures.yaml'), 'utf8')) ?? {};
+const rows = await scenarios();
+const unknown = Object.entries(expected).flatMap(([leg, entries]) =>
+  Object.keys(entries).filter((name) => !rows.some((row) => row.leg === leg && row.scenario === name)),
+);
+if (unknown.length > 0) fail(`expected-failures.yaml names what does not run: ${unknown.join(', ')}`);
+const chosen = rows.filter(({ scenario }) => options.only === undefined || scenario === options.only);
+if (chosen.length === 0) fail('no scenario to run');
 const work = await mkdtemp(join(tmpdir(), 'mcp-workflow-conformance-'));
 const server = await start(work);
 try {
-  const expected = parse(await readFile(join(here, 'expected-failures.yaml'), 'utf8'));
-  const rows = [];
-  for (const revision of ['2025-11-25', '2026-07-28']) {
-    const requirements = parse(await readFile(join(suite, 'requirements', `${revision}.yaml`), 'utf8'));
-    const unscored = requirements.not_scored.filter((one) => one.leg === 'server').map((one) => one.scenario);
-    const scenarios = [...requirements.server, ...unscored.filter((name) => !TASKS.includes(name))];
-    for (const scenario of scenarios) rows.push({ revision, scenario });
-  }
-  // An extension has no place in the revisions: with a revision named, the suite would skip it.
-  for (const scenario of TASKS) rows.push({ revision: 'extension', scenario });
   let wrong = 0;
-  for (const { revision, scenario } of rows) {
-    if (options.only !== undefined && scenario !== options.only) continue;
-    const { passed, text } = await run(revision, scenario, server.url);
-    const reason = expected[revision]?.[scenario];
+  for (const { leg, scenario } of chosen) {
+    const { passed, text } = await run(leg, scenario, server.url);
+    const reason = expected[leg]?.[scenario];
     const ok = passed === (reason === undefined);
     if (!ok) wrong += 1;
     const warned = /[1-9]\d* warnings/u.exec(text)?.[0];
     const passes = warned === undefined ? 'pass' : `pass, ${warned}`;
     const verdict = ok ? (passed ? passes : 'expected failure') : passed ? 'PASSES, but is expected to fail' : 'FAIL';
-    console.log(`${revision.padEnd(10)}  ${scenario.padEnd(48)} ${verdict}${ok && !passed ? `: ${reason}` : ''}`);
+    console.log(`${leg.padEnd(10)}  ${scenario.padEnd(48)} ${verdict}${ok && !passed ? `: ${reason}` : ''}`);
     if (!ok || options.verbose) console.log(text.replace(/^/gm, '    '));
   }
-  console.log(wrong === 0 ? 'all as expected' : `${wrong} not as expected`);
+  console.log(`${chosen.length} scenarios, ${wrong === 0 ? 'all as expected' : `${wrong} not as expected`}`);
   process.exitCode = wrong === 0 ? 0 : 1;
 } finally {
   await server.stop();
   await rm(work, { recursive: true, force: true });
+}
+
+/** Every server scenario of the revisions and of the Tasks extension. */
+async function scenarios() {
+  const found = [];
+  for (const revision of REVISIONS) {
+    const file = join(options.suite, 'requirements', `${revision}.yaml`);
+    const requirements = parse(await readFile(file, 'utf8'));
+    const unscored = requirements.not_scored.filter((one) => one.leg === 'server');
+    const extra = unscored.filter((one) => one.reason !== 'extension').map((one) => one.scenario);
+    for (const scenario of [...requirements.server, ...extra]) found.push({ leg: revision, scenario });
+    for (const { reason, scenario } of unscored) {
+      // An extension has no place in the revisions: with a revision named, the suite would skip it.
+      if (reason === 'extension') found.push({ leg: 'extension', scenario });
+    }
+  }
+  return found;
+}
+
+/** This Node.js if it is new enough, else one that npx brings. */
+function newerNode() {
+  if (Number(process.versions.node.split('.')[0]) >= 22) return process.execPath;
+  const args = ['-y', '-p', NEWER_NODE, 'node', '-p', 'process.execPath'];
+  const { status, stdout, stderr } = spawnSync('npx', args, { encoding: 'utf8' });
+  if (status !== 0) fail(`npx cannot bring ${NEWER_NODE}; name a newer Node.js with --node FILE\n${stderr}`);
+  return stdout.trim();
 }
 
 /** The built server on a copy of the fixtures, which one of them changes. */
@@ -110,16 +125,19 @@ async function start(folder) {
   };
 }
 
-function run(revision, scenario, url) {
+function run(leg, scenario, url) {
   return new Promise((resolve) => {
     const args = [entry, 'server', '--url', url, '--scenario', scenario];
-    if (revision !== 'extension') args.push('--spec-version', revision);
-    const child = spawn(options.node, args, { cwd: work, stdio: ['ignore', 'pipe', 'pipe'] });
+    if (leg !== 'extension') args.push('--spec-version', leg);
+    const child = spawn(node, args, { cwd: work, stdio: ['ignore', 'pipe', 'pipe'], timeout: SCENARIO_MS });
     let text = '';
     child.stdout.on('data', (chunk) => (text += chunk));
     child.stderr.on('data', (chunk) => (text += chunk));
+    child.on('error', (error) => resolve({ passed: false, text: String(error) }));
     // The exit code of a scenario that was skipped is 0 too: only checks that ran and passed count.
-    child.on('exit', (code) => resolve({ passed: code === 0 && /Passed: ([1-9]\d*)\/\1, 0 failed/u.test(text), text }));
+    child.on('close', (code) =>
+      resolve({ passed: code === 0 && /Passed: ([1-9]\d*)\/\1, 0 failed/u.test(text), text }),
+    );
   });
 }
 

@@ -50,6 +50,17 @@ describe('validate', () => {
     expect(lines.at(-1)).toMatch(/^2 files, 1 workflow, [1-9] errors?, 0 warnings$/);
   });
 
+  test('files that resources name are looked for beside the definition, also when it is checked alone; data is no definition', async () => {
+    const attach =
+      'name: a\nsteps: [{id: a, type: succeed}]\nresources:\n  - {uri: "docs://a", name: a, file: ../prices.json}\n';
+    await mkdir(join(folder.path, 'definitions/sub'));
+    await write('definitions/sub/a.yaml', attach);
+    expect((await validate()).lines[0]).toMatch(/^definitions\/sub\/a\.yaml:4:\d+ unreadable .*prices\.json/u);
+    await write('definitions/prices.json', '{"apple": 3}');
+    expect(await validate()).toMatchObject({ code: 0 });
+    expect(await validate('definitions/sub/a.yaml')).toMatchObject({ code: 0 });
+  });
+
   test('--json: one document with the same', async () => {
     await write('definitions/bad.json', '{');
     const { code, stdout } = await validate('--json');

@@ -31,7 +31,7 @@ export function toStepFailure(error: unknown, call: FailedCall): StepFailure {
   return new StepFailure(
     {
       ...failure,
-      message: call.redactor.text(failure.message).slice(0, SHOWN_CHARACTERS),
+      message: call.redactor.head(failure.message, SHOWN_CHARACTERS),
       ...(failure.data === undefined ? {} : { data: call.redactor.json(failure.data) }),
     },
     // The cause is for the log of a bug only; it never leaves the process.
@@ -96,7 +96,7 @@ function fromSdkError(error: SdkError, call: FailedCall): Failure {
 
 function httpText(error: SdkHttpError, call: FailedCall): string {
   if (error.status === 401 || error.status === 403) return `refused our credentials (HTTP ${error.status})`;
-  const text = typeof error.data['text'] === 'string' ? `: ${error.data['text'].slice(0, 300)}` : '';
+  const text = typeof error.data['text'] === 'string' ? `: ${call.redactor.head(error.data['text'], 300)}` : '';
   return `answered ${call.what} with HTTP ${error.status}${text}`;
 }
 

@@ -8,6 +8,7 @@ import { stepFailure } from '../core/failure.ts';
 import { limitedBody, limitedEvents } from './http-body.ts';
 import { InboundGate } from './inbound-gate.ts';
 import { PatientFetch } from './patient-fetch.ts';
+import type { Redactor } from './redaction.ts';
 import { deliver, type ServerTransport } from './server-transport.ts';
 
 /** Tells our `fetch` which request a POST belongs to; taken off before anything is sent. */
@@ -34,6 +35,8 @@ export interface HttpTransportOptions {
   readonly headers: Readonly<Record<string, string>>;
   readonly maxMessageBytes: number;
   readonly clock: Clock;
+  /** For what is shown of a refusal. */
+  readonly redactor: Redactor;
 }
 
 interface Exchange {
@@ -175,7 +178,7 @@ export class HttpTransport implements ServerTransport {
     const sessionGone = inSession && (response.status === 404 || /session|initiali[sz]e/i.test(text));
     const refusal = new HttpRefusal(
       response.status,
-      text.slice(0, SHOWN_BODY_CHARACTERS),
+      this.options.redactor.head(text, SHOWN_BODY_CHARACTERS),
       readRetryAfter(response.headers.get('retry-after'), this.options.clock),
       sessionGone,
     );

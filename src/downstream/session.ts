@@ -4,7 +4,7 @@ import type { Clock } from '../core/clock.ts';
 import { messageOf } from '../core/failure.ts';
 import type { Logger } from '../core/logger.ts';
 import type { CallContext } from '../engine/ports.ts';
-import { noRedaction, type Redactor, createRedactor } from './redaction.ts';
+import { type Redactor, createRedactor } from './redaction.ts';
 import { HttpTransport } from './http-transport.ts';
 import type { ProcessGuard } from './process-guard.ts';
 import type { ProtocolChoice, ServerConfig } from './server-config.ts';
@@ -52,8 +52,7 @@ export class Session {
     this.transport = transport;
     this.redactor = redactor;
     this.logger = logger;
-    client.onerror = (error) =>
-      logger.debug({ error: redactor.text(messageOf(error)).slice(0, 500) }, 'downstream connection');
+    client.onerror = (error) => logger.debug({ error: redactor.head(messageOf(error), 500) }, 'downstream connection');
     client.onclose = () => {
       this.over = true;
       this.onEnd();
@@ -197,7 +196,7 @@ export class Session {
       listener?.({
         progress,
         ...(typeof total === 'number' ? { total } : {}),
-        ...(typeof message === 'string' ? { message: this.redactor.text(message).slice(0, MAX_PROGRESS_MESSAGE) } : {}),
+        ...(typeof message === 'string' ? { message: this.redactor.head(message, MAX_PROGRESS_MESSAGE) } : {}),
       });
     } catch (error) {
       // A listener's bug must not reach the reading of the pipe.
@@ -260,13 +259,13 @@ function buildTransport(
     if (url === null || !/^https?:$/.test(url.protocol)) {
       throw new OpenError(new Error('its url is not an http or https URL'), redactor, undefined);
     }
-    return { transport: new HttpTransport({ url, headers, maxMessageBytes, clock }), redactor };
+    return { transport: new HttpTransport({ url, headers, maxMessageBytes, clock, redactor }), redactor };
   }
   const command = substitution.text(config.command);
   const args = config.args.map((argument) => substitution.text(argument));
   const cwd = substitution.text(config.cwd);
   const env = { ...inheritedEnvironment(deps.environment), ...substitution.record(config.env) };
-  const redactor = substitution.secrets.size === 0 ? noRedaction : createRedactor(substitution.secrets);
+  const redactor = createRedactor(substitution.secrets);
   const transport = new StdioTransport({ command, args, cwd, env, maxMessageBytes, clock, logger, redactor, guard });
   return { transport, redactor };
 }

@@ -38,7 +38,7 @@ export class StderrLog {
 
   private line(text: string): void {
     if (text.trim() === '') return;
-    const shown = this.redactor.text(text.trim()).slice(0, SHOWN_CHARACTERS);
+    const shown = this.redactor.head(text.trim(), SHOWN_CHARACTERS);
     this.last = shown;
     const now = this.clock.monotonic();
     if (now - this.windowStart > WINDOW_MS) {

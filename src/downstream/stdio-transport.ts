@@ -105,7 +105,7 @@ export class StdioTransport implements ServerTransport {
       if (this.gate.failMalformed(text)) return;
       this.gate.throwAway('not a message');
       if (this.gate.thrownAway.get('not a message') === 1) {
-        const shown = this.options.redactor.text(text.slice(0, 200));
+        const shown = this.options.redactor.head(text, 200);
         this.options.logger.warn(
           { text: shown },
           'server wrote something that is not MCP to its stdout; such lines are ignored',

@@ -38,6 +38,32 @@ describe('a redactor', () => {
     expect(createRedactor(['']).text('abc')).toBe('abc');
     expect(noRedaction.json(value)).toBe(value);
   });
+
+  test('a setting is no secret: short values and switches stay in results', () => {
+    const settings = createRedactor(['1', 'de', 'true', 'abc']);
+    expect(settings.json({ ok: 'true', n: '1 of 10', code: 'de' })).toEqual({ ok: 'true', n: '1 of 10', code: 'de' });
+  });
+
+  test('hides each line of a secret of several lines, because logs and errors come by lines', () => {
+    const key = '-----BEGIN KEY-----\nMIIEvQIBADANBgkq\r\nhkiG9w0BAQEFAASC\n--\n-----END KEY-----\n';
+    const lines = createRedactor([key]);
+    expect(lines.text('last line: hkiG9w0BAQEFAASC')).toBe('last line: ***');
+    expect(lines.text(JSON.stringify(JSON.stringify({ key })))).not.toContain('MIIEvQ');
+    expect(lines.text('a -- b')).toBe('a -- b');
+  });
+
+  test('a cut never leaves half a secret behind', () => {
+    const long = `k-${'0123456789'.repeat(5)}`;
+    const two = createRedactor([secret, long]);
+    const text = `${long} then ${secret} then ${long} then`;
+    for (let length = 0; length <= text.length; length += 1) {
+      const shown = two.head(text, length);
+      expect(shown.length).toBeLessThanOrEqual(length);
+      expect(shown).toBe('*** then *** then *** then'.slice(0, shown.length));
+    }
+    expect(two.head(text, text.length)).toBe('*** then *** then *** then');
+    expect(noRedaction.head('abcdef', 3)).toBe('abc');
+  });
 });
 
 describe('substitution', () => {

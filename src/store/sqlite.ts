@@ -1,8 +1,6 @@
-import { chmod, mkdir, open } from 'node:fs/promises';
-import { dirname } from 'node:path';
 import { KeyvSqlite } from '@keyv/sqlite';
-import { messageOf } from '../core/failure.ts';
 import { StoreError } from '../tasks/task-store.ts';
+import { DatabaseFile } from './database-file.ts';
 import { storeErrorOf } from './failures.ts';
 import type { Guard, GroupWriter, Row } from './group-commit.ts';
 import { SqliteWriter } from './sqlite-writer.ts';
@@ -30,27 +28,22 @@ export interface TextRow {
  * (the connection refuses to write; the others lose data or scan).
  */
 export class SqliteTable extends KeyvSqlite implements GroupWriter {
+  readonly #file: DatabaseFile;
   #writer: SqliteWriter | undefined;
 
-  private constructor(path: string) {
-    super({ uri: `sqlite://${path}`, table: TABLE, busyTimeout: BUSY_TIMEOUT_MS });
+  private constructor(file: DatabaseFile) {
+    super({ uri: `sqlite://${file.path}`, table: TABLE, busyTimeout: BUSY_TIMEOUT_MS });
+    this.#file = file;
     // Every failure also rejects the call that met it; without a listener the event would kill the process.
     this.on('error', () => undefined);
   }
 
   /**
    * Opens or creates the file (folder 0700, file 0600). Rejects with `StoreError` when it cannot be used as it must: not a database, written by
-   * a newer release, no WAL, a SQLite that is too old.
+   * a newer release, no WAL, a SQLite that is too old, not a file at all.
    */
   static async open(path: string): Promise<SqliteTable> {
-    try {
-      await makeFolder(dirname(path));
-      await (await open(path, 'a', 0o600)).close();
-      await chmod(path, 0o600);
-    } catch (error) {
-      throw new StoreError('io', `cannot create ${path}: ${messageOf(error)}`, { cause: error });
-    }
-    const table = new SqliteTable(path);
+    const table = new SqliteTable(await DatabaseFile.open(path));
     try {
       await table.#prepare(path);
     } catch (error) {
@@ -94,8 +87,9 @@ export class SqliteTable extends KeyvSqlite implements GroupWriter {
     await rows(this.query('PRAGMA query_only=ON'));
   }
 
-  write(puts: readonly Row[], guards: readonly Guard[]): Promise<boolean> {
-    return this.#writes().write(puts, guards);
+  async write(puts: readonly Row[], guards: readonly Guard[]): Promise<boolean> {
+    this.#file.check();
+    return await this.#writes().write(puts, guards);
   }
 
   failing(guards: readonly Guard[]): Promise<ReadonlySet<string>> {
@@ -149,22 +143,6 @@ export class SqliteTable extends KeyvSqlite implements GroupWriter {
   #writes(): SqliteWriter {
     if (this.#writer === undefined) throw new StoreError('io', 'the store is not open');
     return this.#writer;
-  }
-}
-
-/**
- * Creates a folder and what is missing above it, for the owner alone. Not node's `recursive`: that one never returns where a file system
- * refuses with ENOENT, as /proc does.
- */
-async function makeFolder(path: string, parentsMade = false): Promise<void> {
-  try {
-    await mkdir(path, { mode: 0o700 });
-  } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : undefined;
-    if (code === 'EEXIST') return;
-    if (code !== 'ENOENT' || parentsMade || dirname(path) === path) throw error;
-    await makeFolder(dirname(path));
-    await makeFolder(path, true);
   }
 }
 

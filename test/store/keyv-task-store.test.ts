@@ -1,4 +1,5 @@
-import { stat, writeFile } from 'node:fs/promises';
+import { execFileSync } from 'node:child_process';
+import { rename, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { KeyvSqlite } from '@keyv/sqlite';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -106,6 +107,36 @@ describe('KeyvTaskStore', () => {
     await writeFile(path, 'this is not a database, but somebody needs it\n'.repeat(50));
     await expect(KeyvTaskStore.open(path)).rejects.toThrow(StoreError);
     expect((await stat(path)).size).toBe(46 * 50);
+  });
+
+  it('refuses what is not a file before it opens or changes it', async () => {
+    path = join(folder.path, 'pipe.db');
+    execFileSync('mkfifo', ['-m', '644', path]);
+    await expect(KeyvTaskStore.open(path)).rejects.toThrow('not a file');
+    expect((await stat(path)).mode & 0o777).toBe(0o644);
+    const link = join(folder.path, 'link.db');
+    await symlink(path, link);
+    await expect(KeyvTaskStore.open(link)).rejects.toThrow('not a file');
+  });
+
+  it('acknowledges nothing once its file was removed or replaced, and goes on when the file is back (D13)', async () => {
+    const store = await KeyvTaskStore.open(path);
+    const put = (key: string) => store.commit({ guards: [], puts: [{ key, value: 1 }], deletes: [] });
+    await put('a');
+    await rename(path, `${path}.away`);
+    await expect(put('b')).rejects.toMatchObject({ name: 'StoreError', kind: 'io' });
+    await expect(store.probe()).rejects.toThrow('removed');
+    await writeFile(path, '');
+    await expect(put('c')).rejects.toThrow('replaced');
+    await rename(`${path}.away`, path);
+    expect((await put('d')).ok).toBe(true);
+    expect((await store.getMany(['a', 'b', 'c', 'd'])).map((found) => found?.value)).toEqual([
+      1,
+      undefined,
+      undefined,
+      1,
+    ]);
+    await store.close();
   });
 
   it('refuses a file of a newer release (D15)', async () => {

@@ -1,0 +1,73 @@
+import { statSync } from 'node:fs';
+import type { BigIntStats } from 'node:fs';
+import { mkdir, open, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { messageOf } from '../core/failure.ts';
+import { StoreError } from '../tasks/task-store.ts';
+
+/**
+ * The file behind a connection. SQLite goes on writing into a file that has been removed, where nobody will ever find the tasks
+ * again, so every write asks whether the name still leads to the file that was opened (D13).
+ */
+export class DatabaseFile {
+  readonly path: string;
+  readonly #opened: BigIntStats;
+
+  private constructor(path: string, opened: BigIntStats) {
+    this.path = path;
+    this.#opened = opened;
+  }
+
+  /** Opens or creates the file (0600) and its folder (0700). Rejects with `StoreError`, also when something else has the name. */
+  static async open(path: string): Promise<DatabaseFile> {
+    try {
+      await makeFolder(dirname(path));
+      // Before anything is opened or changed: a pipe would wait for a writer, and a device is not ours.
+      if (!(await isFileOrNothing(path))) throw new Error('something that is not a file has this name');
+      const handle = await open(path, 'a', 0o600);
+      try {
+        await handle.chmod(0o600);
+        return new DatabaseFile(path, await handle.stat({ bigint: true }));
+      } finally {
+        await handle.close();
+      }
+    } catch (error) {
+      throw new StoreError('io', `cannot create ${path}: ${messageOf(error)}`, { cause: error });
+    }
+  }
+
+  /** Microseconds. @throws StoreError when the file was removed or another one took its place. */
+  check(): void {
+    const now = statSync(this.path, { bigint: true, throwIfNoEntry: false });
+    if (now?.ino === this.#opened.ino && now.dev === this.#opened.dev) return;
+    throw new StoreError(
+      'io',
+      `${this.path} was ${now === undefined ? 'removed' : 'replaced'} while it was in use; put it back, or start again with what is there`,
+    );
+  }
+}
+
+async function isFileOrNothing(path: string): Promise<boolean> {
+  try {
+    return (await stat(path)).isFile();
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return true;
+    throw error;
+  }
+}
+
+/**
+ * Creates a folder and what is missing above it, for the owner alone. Not node's `recursive`: that one never returns where a file system
+ * refuses with ENOENT, as /proc does.
+ */
+async function makeFolder(path: string, parentsMade = false): Promise<void> {
+  try {
+    await mkdir(path, { mode: 0o700 });
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    if (code === 'EEXIST') return;
+    if (code !== 'ENOENT' || parentsMade || dirname(path) === path) throw error;
+    await makeFolder(dirname(path));
+    await makeFolder(path, true);
+  }
+}

@@ -26,12 +26,15 @@ export interface Followed {
   readonly view: TaskView;
 }
 
+/** How long a clean-up after Ctrl-C may take before it is left to the next start. */
+const CLEAN_UP_MS = 30_000;
+
 /** What is thrown around when a signal ends the wait; never seen outside. */
 class Left extends Error {}
 
 /**
  * Watches a task until it ends, needs an answer, or the person has had enough. The first SIGINT does what `onInterrupt` says,
- * the second ends the process; SIGTERM always leaves the task as it is, for the next start to go on with.
+ * and a cancelled task is cleaned up before this resolves, within half a minute; the second ends the process; SIGTERM always leaves the task as it is, for the next start to go on with.
  * @throws CommandError (2) when there is no such task
  */
 export async function follow(tasks: TaskService, taskId: string, options: FollowOptions): Promise<Followed> {
@@ -95,7 +98,11 @@ class Follower {
     for (;;) {
       const steps = await this.#tasks.steps(taskId, principal);
       this.#live?.show(this.#view, steps);
-      if (this.#view.endedAt !== undefined) return this.#interrupted ? 'interrupted' : 'ended';
+      if (this.#view.endedAt !== undefined) {
+        if (!this.#interrupted) return 'ended';
+        await this.#cleanedUp();
+        return 'interrupted';
+      }
       const question = this.#nextQuestion();
       if (question !== undefined) {
         await this.#askFor(question);
@@ -105,6 +112,28 @@ class Follower {
       if (this.#options.stopOnInput && this.#view.status === 'input_required' && !isBusy(steps, this.#view.inputs))
         return 'waiting';
       this.#view = await this.#tasks.waitForChange(taskId, principal, this.#view.rev, this.#leave.signal);
+    }
+  }
+
+  /** What this process has begun it also undoes, within bounds; what is left goes on at the next start. */
+  async #cleanedUp(): Promise<void> {
+    const { principal, terminal, clock } = this.#options;
+    const { taskId } = this.#view;
+    if ((await this.#tasks.cleanUp(taskId, principal))?.status === 'working')
+      terminal.err.write('cleaning up; Ctrl-C again leaves it to the next start\n');
+    const late = new AbortController();
+    const over = new AbortController();
+    void clock.sleep(CLEAN_UP_MS, over.signal).then(
+      () => late.abort(new Left()),
+      () => undefined,
+    );
+    try {
+      await this.#tasks.cleanedUp(taskId, principal, late.signal);
+    } catch (error) {
+      if (!late.signal.aborted) throw error;
+      terminal.err.write('not all is cleaned up; the next start goes on with it\n');
+    } finally {
+      over.abort();
     }
   }
 

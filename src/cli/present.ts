@@ -1,7 +1,7 @@
 import { describeFailure } from '../core/failure.ts';
 import type { JsonValue } from '../core/json.ts';
 import type { Outcome } from '../core/outcome.ts';
-import type { Principal, StepRow, TaskService, TaskView } from '../tasks/task.ts';
+import type { CleanUpState, Principal, StepRow, TaskService, TaskView } from '../tasks/task.ts';
 import { plainLine, plainText } from './terminal.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -10,13 +10,16 @@ export interface TaskFacts {
   readonly view: TaskView;
   readonly outcome: Outcome | undefined;
   readonly steps: readonly StepRow[];
+  readonly cleanUp: CleanUpState | undefined;
 }
 
 /** Reads what a report needs; `view` may be newer than the caller's. */
 export async function taskFacts(tasks: TaskService, view: TaskView, principal: Principal): Promise<TaskFacts> {
   const steps = await tasks.steps(view.taskId, principal);
   const outcome = view.endedAt === undefined ? undefined : await tasks.outcome(view.taskId, principal);
-  return { view, outcome, steps };
+  const cleanUp =
+    view.endedAt === undefined || view.status === 'completed' ? undefined : await tasks.cleanUp(view.taskId, principal);
+  return { view, outcome, steps, cleanUp };
 }
 
 /** One JSON document on standard output. */

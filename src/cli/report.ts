@@ -1,8 +1,8 @@
 import { isoTime } from '../core/clock.ts';
 import type { Failure } from '../core/failure.ts';
-import type { JsonValue } from '../core/json.ts';
+import type { JsonObject, JsonValue } from '../core/json.ts';
 import type { Outcome, TaskStatus } from '../core/outcome.ts';
-import type { StepRow, TaskView } from '../tasks/task.ts';
+import type { CleanUpState, StepRow, TaskView } from '../tasks/task.ts';
 import { EXIT } from './exit.ts';
 import type { ExitCode } from './exit.ts';
 
@@ -34,6 +34,12 @@ export interface RunReport {
   readonly error?: ReportError;
   readonly warnings?: readonly string[];
   readonly steps: readonly ReportStep[];
+  /** What is cleaned up after a task that was ended from outside. */
+  readonly cleanUp?: {
+    readonly status: CleanUpState['status'];
+    readonly compensation: readonly JsonObject[];
+    readonly warnings: readonly string[];
+  };
 }
 
 /** What `tasks get --json` prints: the same, with where it stands and what it asks. */
@@ -57,7 +63,12 @@ export interface TaskReport extends RunReport {
 }
 
 /** The report of a task in any state; `outcome` is there once it is terminal. */
-export function runReport(view: TaskView, outcome: Outcome | undefined, steps: readonly StepRow[]): RunReport {
+export function runReport(
+  view: TaskView,
+  outcome: Outcome | undefined,
+  steps: readonly StepRow[],
+  cleanUp?: CleanUpState,
+): RunReport {
   const error = reportedError(view, outcome);
   return {
     taskId: view.taskId,
@@ -66,13 +77,21 @@ export function runReport(view: TaskView, outcome: Outcome | undefined, steps: r
     ...(error === undefined ? {} : { error }),
     ...(view.warnings.length === 0 ? {} : { warnings: view.warnings }),
     steps: steps.map(reportStep),
+    ...(cleanUp === undefined
+      ? {}
+      : { cleanUp: { status: cleanUp.status, compensation: cleanUp.undone, warnings: cleanUp.warnings } }),
   };
 }
 
 /** The long form of the same. */
-export function taskReport(view: TaskView, outcome: Outcome | undefined, steps: readonly StepRow[]): TaskReport {
+export function taskReport(
+  view: TaskView,
+  outcome: Outcome | undefined,
+  steps: readonly StepRow[],
+  cleanUp?: CleanUpState,
+): TaskReport {
   return {
-    ...runReport(view, outcome, steps),
+    ...runReport(view, outcome, steps, cleanUp),
     workflow: view.workflow,
     digest: view.digest,
     statusMessage: view.statusMessage,

@@ -55,7 +55,7 @@ async function run(command: Command, context: CliContext, name: string, flags: R
       stopOnInput: flags.background !== true,
     });
     const facts = await taskFacts(engine.tasks, followed.view, LOCAL_PRINCIPAL);
-    if (!human) printJson(terminal, runReport(facts.view, facts.outcome, facts.steps));
+    if (!human) printJson(terminal, runReport(facts.view, facts.outcome, facts.steps, facts.cleanUp));
     else {
       printOutcome(terminal, facts);
       if (facts.view.status !== 'completed') terminal.err.write(nextStep(facts.view));

@@ -68,7 +68,7 @@ function addRunNow(schedule: Command, context: CliContext): void {
       const followed = await follow(engine.tasks, taskId, { ...options, onInterrupt: 'cancel' });
       const facts = await taskFacts(engine.tasks, followed.view, LOCAL_PRINCIPAL);
       if (human) printOutcome(terminal, facts);
-      else printJson(terminal, runReport(facts.view, facts.outcome, facts.steps));
+      else printJson(terminal, runReport(facts.view, facts.outcome, facts.steps, facts.cleanUp));
       context.exitCode = followed.end === 'interrupted' ? EXIT.interrupted : exitCodeOf(facts.view.status);
     });
   });

@@ -25,7 +25,7 @@ export function addTasksCancel(tasks: Command, context: CliContext): void {
         return;
       }
       const facts = await taskFacts(engine.tasks, view, flags.principal);
-      printJson(terminal, taskReport(facts.view, facts.outcome, facts.steps));
+      printJson(terminal, taskReport(facts.view, facts.outcome, facts.steps, facts.cleanUp));
     });
   });
 }

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { isoTime } from '../core/clock.ts';
 import { humanDuration } from '../core/duration.ts';
 import type { StoredEntry } from '../engine/journal.ts';
-import type { PendingInput, TaskView } from '../tasks/task.ts';
+import type { CleanUpState, PendingInput, TaskView } from '../tasks/task.ts';
 import { withEngine } from './context.ts';
 import type { CliContext } from './context.ts';
 import { EXIT } from './exit.ts';
@@ -43,7 +43,7 @@ export function addTasksGet(tasks: Command, context: CliContext): void {
         context.exitCode = followed.end === 'interrupted' ? EXIT.interrupted : exitCodeOf(view.status);
       }
       const facts = await taskFacts(engine.tasks, view, principal);
-      if (!human) printJson(terminal, taskReport(facts.view, facts.outcome, facts.steps));
+      if (!human) printJson(terminal, taskReport(facts.view, facts.outcome, facts.steps, facts.cleanUp));
       else terminal.out.write(explain(facts, await engine.tasks.journal(taskId, principal), clock.now(), terminal));
     });
   });
@@ -51,7 +51,7 @@ export function addTasksGet(tasks: Command, context: CliContext): void {
 
 /** What happened, for a person. */
 export function explain(
-  { view, outcome, steps }: TaskFacts,
+  { view, outcome, steps, cleanUp }: TaskFacts,
   journal: readonly StoredEntry[],
   now: number,
   { out, colour }: Pick<Terminal, 'out' | 'colour'>,
@@ -62,11 +62,23 @@ export function explain(
     `${bar(view.percent / 100)} ${view.percent} %`,
     ...stepLines,
     ...view.warnings.map((warning) => plainLine(`warning: ${warning}`)),
+    ...(cleanUp === undefined ? [] : cleanUpLines(cleanUp)),
     ...view.inputs.flatMap((input) => questionLines(view.taskId, input)),
   ];
   if (outcome?.kind === 'result' && outcome.failure === undefined) lines.push('', valueText(outcome.output));
   else if (view.status === 'failed') lines.push('', `run the rest again: mcp-workflow tasks resume ${view.taskId}`);
   return `${table(headRows(view, now))}\n${lines.join('\n')}\n`;
+}
+
+function cleanUpLines({ status, undone, warnings }: CleanUpState): readonly string[] {
+  const lines = undone.map((line) => {
+    const [by = '', step = '', end = '', error] = ['by', 'step', 'status', 'error'].map((member) =>
+      valueText(line[member] ?? null),
+    );
+    return plainLine(`${by} undid ${step}: ${end}${line['error'] === undefined ? '' : `, ${error ?? ''}`}`);
+  });
+  const head = status === 'working' ? 'is being cleaned up' : 'was cleaned up';
+  return ['', head, ...lines, ...warnings.map((warning) => plainLine(`warning: ${warning}`))];
 }
 
 function questionLines(taskId: string, { key, path, request }: PendingInput): readonly string[] {

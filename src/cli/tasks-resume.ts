@@ -35,7 +35,7 @@ export function addTasksResume(tasks: Command, context: CliContext): void {
       const followed = await follow(engine.tasks, taskId, { ...options, onInterrupt: 'cancel' });
       const facts = await taskFacts(engine.tasks, followed.view, principal);
       if (human) printOutcome(terminal, facts);
-      else printJson(terminal, runReport(facts.view, facts.outcome, facts.steps));
+      else printJson(terminal, runReport(facts.view, facts.outcome, facts.steps, facts.cleanUp));
       context.exitCode = followed.end === 'interrupted' ? EXIT.interrupted : exitCodeOf(facts.view.status);
     });
   });

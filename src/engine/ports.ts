@@ -140,6 +140,13 @@ export interface RunEnd {
   readonly warnings: readonly string[];
 }
 
+/** What was done to clean up after a task that was ended from outside. */
+export interface CleanUpReport {
+  /** One line for each step that was to be undone: `{step, by, status: completed | failed, error?}`. */
+  readonly undone: readonly JsonObject[];
+  readonly warnings: readonly string[];
+}
+
 /**
  * The engine as the task manager uses it. `run` walks the definition from the top; a step path with a checkpoint returns it,
  * so the same call starts a task and resumes one after a crash. It rejects only with the signal's reason (`Interruption`), with
@@ -149,6 +156,6 @@ export interface WorkflowRunner {
   run(definition: Definition, task: RunTask, ports: RunPorts, signal: AbortSignal): Promise<RunEnd>;
   /** True when something is left to do after a cancel: a finished step with `compensate`, or a `finally`. Decided from the journal. */
   needsCleanUp(definition: Definition, journal: Journal): boolean;
-  /** Runs that rest, with checkpoints of its own under `cleanup/…` paths. Resumable like `run`. */
-  cleanUp(definition: Definition, task: RunTask, ports: RunPorts, signal: AbortSignal): Promise<void>;
+  /** Runs that rest, with checkpoints of its own under `cleanup/…` paths. Resumable like `run`; the report is then of the whole. */
+  cleanUp(definition: Definition, task: RunTask, ports: RunPorts, signal: AbortSignal): Promise<CleanUpReport>;
 }

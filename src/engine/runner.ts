@@ -57,8 +57,10 @@ export function createWorkflowRunner(kinds: StepKindTable, limits: Partial<Engin
       signal.throwIfAborted();
       const run = prepare(definition, task, ports, signal);
       const interpreter = new Interpreter(run);
-      await doRest(run, interpreter, restOf(run.bound, ports.journal, true), signal);
-      await settled(run, interpreter, signal, true);
+      const undone = await doRest(run, interpreter, restOf(run.bound, ports.journal, true), signal);
+      const late = await settled(run, interpreter, signal, true);
+      if (late !== undefined) run.warn('finally', `finally: ${describeFailure(late)}`);
+      return { undone, warnings: run.warnings };
     },
   };
 }

@@ -10,6 +10,7 @@ import { hasOwnResource, listOwnResources, listOwnTemplates, readOwnResource } f
 import { parseUri, URI, type ResourceRef } from './resource-uris.ts';
 import { listSchedules } from './schedules.ts';
 import { isTerminal, stepObject, taskObject } from './task-object.ts';
+import { cleanUpObject } from './clean-up.ts';
 import { listKnown } from './known-tasks.ts';
 import { exposed, findWorkflow, isScheduled } from './tools.ts';
 
@@ -180,6 +181,7 @@ async function readTask(view: TaskView, caller: Caller, deps: ProtocolDeps): Pro
   const large = Buffer.byteLength(JSON.stringify(ended)) > deps.settings.resultLimitBytes;
   return {
     ...taskObject(view),
+    ...(await cleanUpObject(view, caller, deps)),
     digest: view.digest,
     steps: steps.map(stepObject),
     ...(large ? { result: { resource: URI.taskResult(view.taskId) } } : ended),

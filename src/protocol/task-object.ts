@@ -7,6 +7,8 @@ import type { PendingInput, StepRow, TaskView } from '../tasks/task.ts';
 export const META = {
   idempotencyKey: 'dev.mcp-workflow/idempotency-key',
   progress: 'dev.mcp-workflow/progress',
+  /** What was undone: a line a step. In the result of a failed workflow; of a task that was ended from outside, on the task. */
+  compensation: 'dev.mcp-workflow/compensation',
   relatedTask: 'io.modelcontextprotocol/related-task',
   modelImmediateResponse: 'io.modelcontextprotocol/model-immediate-response',
 } as const;
@@ -64,6 +66,7 @@ export function stepObject(row: StepRow): JsonObject {
     startedAt: row.startedAt === undefined ? null : isoTime(row.startedAt),
     endedAt: row.endedAt === undefined ? null : isoTime(row.endedAt),
     ...(row.error === undefined ? {} : { error: failureObject(row.error) }),
+    ...(row.cached === undefined ? {} : { cached: row.cached }),
   };
 }
 

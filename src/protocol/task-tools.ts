@@ -3,6 +3,7 @@ import { statusOf, type TaskStatus, type ToolResult } from '../core/outcome.ts';
 import type { TaskView } from '../tasks/task.ts';
 import { requireOutcome, requireTask } from './calls.ts';
 import type { Caller } from './caller.ts';
+import { cleanUpObject } from './clean-up.ts';
 import { searchWorkflows } from './compact.ts';
 import type { ProtocolDeps } from './deps.ts';
 import { RPC, toWireError, WireError } from './errors.ts';
@@ -75,7 +76,7 @@ async function get(args: JsonObject, { caller, signal, deps }: Context): Promise
     enough: (seen) => isTerminal(seen) || seen.inputs.length > 0,
     signal,
   });
-  return described(view);
+  return jsonResult({ ...taskObject(view), ...(await cleanUpObject(view, caller, deps)) }, nextStep(view));
 }
 
 async function list(args: JsonObject, { caller, deps }: Context): Promise<ToolResult> {

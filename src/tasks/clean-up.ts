@@ -1,11 +1,11 @@
 import { Interruption, messageOf, StepFailure } from '../core/failure.ts';
 import { isJsonObject } from '../core/json.ts';
 import type { JournalEntry, StoredEntry } from '../engine/journal.ts';
-import type { RunPorts } from '../engine/ports.ts';
+import type { CleanUpReport, RunPorts } from '../engine/ports.ts';
 import type { TaskContext } from './context.ts';
 import { JournalState } from './journal-state.ts';
 import { keys } from './keys.ts';
-import { asJson, loadRecord, objectOf } from './record.ts';
+import { asJson, loadRecord, objectOf, viewOf } from './record.ts';
 import type { TaskRecord } from './record.ts';
 import { loadEntries, RunJournal } from './run-journal.ts';
 import { StoreError } from './task-store.ts';
@@ -54,12 +54,13 @@ class CleanUpJournal {
     return appended;
   }
 
-  /** Removes the row: nothing is left to do. */
-  async done(): Promise<void> {
+  /** Removes the row, since nothing is left to do, and leaves the report of what was done. */
+  async done(report: CleanUpReport | undefined): Promise<void> {
     await this.#last;
     const key = keys.clean(this.#id);
+    const puts = report === undefined ? [] : [{ key: keys.cleaned(this.#id), value: asJson(report) }];
     await this.#context.health.patiently(() =>
-      this.#context.store.commit({ guards: [{ key, mark: this.#mark }], puts: [], deletes: [key] }),
+      this.#context.store.commit({ guards: [{ key, mark: this.#mark }], puts, deletes: [key] }),
     );
   }
 
@@ -143,18 +144,21 @@ export class CleanUps {
     const state = new JournalState(entries);
     const journal = new CleanUpJournal(this.#context, id, state, row, mark);
     const definition = found && (await snapshots.load(found.record.workflow, found.record.digest));
+    let report: CleanUpReport | undefined;
     if (found !== undefined && definition !== undefined && damaged.length === 0) {
       const ports = this.#ports(found.record, state, journal, signal);
       if (runner.needsCleanUp(definition, ports.journal)) {
         try {
-          await runner.cleanUp(definition, await this.#task(found.record), ports, signal);
+          report = await runner.cleanUp(definition, await this.#task(found.record), ports, signal);
         } catch (error) {
           if (signal.aborted || error instanceof Interruption) throw error;
           this.#context.logger.error({ taskId: id, error: messageOf(error) }, 'a clean-up failed');
+          report = { undone: [], warnings: [`the clean-up failed: ${messageOf(error)}`] };
         }
       }
     }
-    await journal.done();
+    await journal.done(report);
+    if (found !== undefined) this.#context.feed.publish({ type: 'changed', view: viewOf(found.record) });
   }
 
   #gaveUp(id: string, reason: unknown): void {

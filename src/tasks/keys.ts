@@ -23,6 +23,8 @@ export const keys = {
   /** Exists while a cancelled or expired task may still have to be cleaned up; names who does it. */
   clean: (id: string): string => `clean:${id}`,
   allClean: 'clean:',
+  /** What was cleaned up, once it is done; a report beside the record, whose bytes stay as they are. */
+  cleaned: (id: string): string => `cleaned:${id}`,
   /** One row per task in the principal's listing, newest first. */
   list: (principal: Principal, createdAt: number, id: string): string =>
     `list:${hashOf(principal)}:${inverted(createdAt)}:${id}`,

@@ -3,12 +3,16 @@ import type { TaskEvent, TaskService } from './task.ts';
 
 const ENDED = ['completed', 'failed', 'cancelled'] as const;
 
+const MAX_COUNTED = 10_000;
+
 /** Counts what happens to tasks as this process sees it, and writes it as Prometheus text. */
 export class TaskMetrics {
   readonly #startedAt: number;
   readonly #clock: Clock;
   readonly #ended = new Map<string, number>(ENDED.map((status) => [status, 0]));
   readonly #open = new Set<string>();
+  /** The last ones whose end was counted. */
+  readonly #counted = new Set<string>();
   readonly #unsubscribe: () => void;
   #changes = 0;
   #seconds = 0;
@@ -54,9 +58,15 @@ export class TaskMetrics {
     this.#changes += 1;
     if (view.endedAt === undefined) {
       this.#open.add(view.taskId);
+      this.#counted.delete(view.taskId);
       return;
     }
     this.#open.delete(view.taskId);
+    // Its end may be told more than once: when it has been cleaned up, for one.
+    if (this.#counted.has(view.taskId)) return;
+    this.#counted.add(view.taskId);
+    const [oldest] = this.#counted;
+    if (oldest !== undefined && this.#counted.size > MAX_COUNTED) this.#counted.delete(oldest);
     this.#ended.set(view.status, (this.#ended.get(view.status) ?? 0) + 1);
     this.#seconds += Math.max(0, view.endedAt - view.createdAt) / 1000;
   }

@@ -46,7 +46,7 @@ export async function resumeChange(
         ...(expiresAt === null ? [] : [{ key: keys.end(expiresAt, record.id), value: null }]),
         ...(runner === null ? [bell(next, next)] : []),
       ],
-      deletes: [keys.outcome(record.id)],
+      deletes: [keys.outcome(record.id), keys.cleaned(record.id)],
     };
   };
   return { apply, warnings: plan.warnings };

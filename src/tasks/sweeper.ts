@@ -100,6 +100,7 @@ export class Sweeper {
       keys.task(id),
       keys.args(id),
       keys.outcome(id),
+      keys.cleaned(id),
       keys.list(record.principal, record.createdAt, id),
       row,
       ...(record.parent === undefined ? [] : [keys.child(record.parent.taskId, id)]),

@@ -25,7 +25,7 @@ import { BEAT_MS, RunnerRegistry } from './runner-registry.ts';
 import { StoreHealth } from './store-health.ts';
 import { SWEEP_MS, Sweeper } from './sweeper.ts';
 import { TaskError } from './task.ts';
-import type { CreateTask, ListQuery, StepRow, TaskEvent, TaskService, TaskView } from './task.ts';
+import type { CleanUpState, CreateTask, ListQuery, StepRow, TaskEvent, TaskService, TaskView } from './task.ts';
 import { TaskReads } from './task-reads.ts';
 import { TaskRuns } from './task-runs.ts';
 import { StoreError } from './task-store.ts';
@@ -162,6 +162,14 @@ export class TaskManager implements TaskService {
 
   steps(taskId: string, principal: string): Promise<readonly StepRow[]> {
     return this.#reads.steps(taskId, principal);
+  }
+
+  cleanUp(taskId: string, principal: string): Promise<CleanUpState | undefined> {
+    return this.#reads.cleanUp(taskId, principal);
+  }
+
+  cleanedUp(taskId: string, principal: string, signal: AbortSignal): Promise<void> {
+    return this.#reads.cleanedUp(taskId, principal, signal);
   }
 
   waitForChange(taskId: string, principal: string, afterRev: number, signal: AbortSignal): Promise<TaskView> {

@@ -2,6 +2,7 @@ import type { Outcome } from '../core/outcome.ts';
 import type { StoredEntry } from '../engine/journal.ts';
 import { isOver } from './admission.ts';
 import { isNews } from './change-feed.ts';
+import { cleanedUp, cleanUpState } from './clean-up-state.ts';
 import type { TaskContext } from './context.ts';
 import { isTaskId, keys } from './keys.ts';
 import { listTasks } from './listing.ts';
@@ -10,7 +11,7 @@ import type { MarkedRecord } from './record.ts';
 import { notFound, refusing } from './refusal.ts';
 import { loadEntries } from './run-journal.ts';
 import { stepTable } from './step-table.ts';
-import type { ListQuery, Principal, StepRow, TaskView } from './task.ts';
+import type { CleanUpState, ListQuery, Principal, StepRow, TaskView } from './task.ts';
 import { DamagedValueError } from './task-store.ts';
 
 /** The part of `TaskService` that looks and changes nothing. A task is there for its principal alone. */
@@ -56,6 +57,16 @@ export class TaskReads {
     if (record.state.kind === 'open') return stepTable(journal, false);
     const cleaning = await refusing(() => this.#context.store.get(keys.clean(taskId)));
     return stepTable(journal, true, cleaning !== undefined);
+  }
+
+  async cleanUp(taskId: string, principal: Principal): Promise<CleanUpState | undefined> {
+    await this.get(taskId, principal);
+    return refusing(() => cleanUpState(this.#context, taskId));
+  }
+
+  async cleanedUp(taskId: string, principal: Principal, signal: AbortSignal): Promise<void> {
+    await this.get(taskId, principal);
+    await refusing(() => cleanedUp(this.#context, taskId, signal));
   }
 
   async waitForChange(taskId: string, principal: Principal, afterRev: number, signal: AbortSignal): Promise<TaskView> {

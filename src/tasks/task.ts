@@ -2,7 +2,7 @@ import type { Failure } from '../core/failure.ts';
 import type { JsonObject, JsonValue } from '../core/json.ts';
 import type { Outcome, TaskStatus } from '../core/outcome.ts';
 import type { InputRequest, StepStatus, StoredEntry } from '../engine/journal.ts';
-import type { Phase } from '../engine/ports.ts';
+import type { CleanUpReport, Phase } from '../engine/ports.ts';
 
 /** The authorised caller. stdio and unauthenticated loopback HTTP are one principal, `local`. */
 export type Principal = string;
@@ -56,6 +56,14 @@ export interface StepRow {
   readonly error?: Failure;
   /** Its result was one of an earlier call with the same inputs (`cache_seconds`). */
   readonly cached?: true;
+}
+
+/**
+ * What is cleaned up after a task that was ended from outside (cancelled, or its ttl was over): the record has ended already and stays as it
+ * is. `undone` and `warnings` are there once it is `done`.
+ */
+export interface CleanUpState extends CleanUpReport {
+  readonly status: 'working' | 'done';
 }
 
 export interface CreateTask {
@@ -139,6 +147,10 @@ export interface TaskService {
   journal(taskId: string, principal: Principal, afterSeq?: number): Promise<readonly StoredEntry[]>;
   /** Step table in order of first appearance. */
   steps(taskId: string, principal: Principal): Promise<readonly StepRow[]>;
+  /** What was or is cleaned up after a task that was ended from outside; `undefined`: nothing was to be. */
+  cleanUp(taskId: string, principal: Principal): Promise<CleanUpState | undefined>;
+  /** Resolves when nothing is left to clean up after a task that has ended, nor after its children. Rejects on abort. */
+  cleanedUp(taskId: string, principal: Principal, signal: AbortSignal): Promise<void>;
   /** Resolves with the view as soon as its `rev` is above `afterRev` or it is terminal. Rejects on abort. Also sees changes made by another process. */
   waitForChange(taskId: string, principal: Principal, afterRev: number, signal: AbortSignal): Promise<TaskView>;
   /** `already_terminal` when it has ended; otherwise the task is `cancelled`, durably, when this resolves. */

@@ -52,6 +52,19 @@ describe('tasks_get', () => {
     });
   });
 
+  test('tells what was undone after a cancel, beside the record that stays as it is', async () => {
+    const { call, start, tasks } = setUp();
+    const undone = [{ step: 'book', by: 'unbook', status: 'completed' }];
+    const taskId = await start('endless');
+    expect((await call('tasks_get', { taskId })).structuredContent).not.toHaveProperty('cleanUp');
+    await call('tasks_cancel', { taskId });
+    tasks.cleaning = { state: { status: 'done', undone, warnings: ['w'] }, done: Promise.resolve() };
+    expect((await call('tasks_get', { taskId })).structuredContent).toMatchObject({
+      status: 'cancelled',
+      cleanUp: { status: 'done', compensation: undone, warnings: ['w'] },
+    });
+  });
+
   test('waits no longer than it was asked to, and says what to do next', async () => {
     const clock = new ManualClock();
     const { call, start } = setUp({ clock });

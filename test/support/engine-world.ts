@@ -7,6 +7,7 @@ import type { InputRequest, StoredEntry } from '../../src/engine/journal.ts';
 import type { EngineLimits } from '../../src/engine/limits.ts';
 import type {
   CallContext,
+  CleanUpReport,
   Downstream,
   Repeatability,
   RunEnd,
@@ -151,15 +152,16 @@ export class EngineWorld {
     }
   }
 
-  async cleanUp(definition: Definition): Promise<void> {
+  async cleanUp(definition: Definition): Promise<CleanUpReport> {
     const ports = this.ports(undefined);
-    await createWorkflowRunner(stepKinds, this.#limits).cleanUp(
+    const report = await createWorkflowRunner(stepKinds, this.#limits).cleanUp(
       definition,
       this.task,
       ports,
       new AbortController().signal,
     );
     this.entries = this.journal.entries();
+    return report;
   }
 
   needsCleanUp(definition: Definition): boolean {

@@ -6,6 +6,7 @@ import type { InputRequest, StoredEntry } from '../../src/engine/journal.ts';
 import type { Phase } from '../../src/engine/ports.ts';
 import {
   TaskError,
+  type CleanUpState,
   type CreateTask,
   type ListQuery,
   type Principal,
@@ -246,6 +247,25 @@ export class FakeTaskService implements TaskService {
         { path: 's', status: view.endedAt === undefined ? 'working' : 'completed', attempts: 1 },
       ];
     });
+  }
+
+  /** What every task that was cancelled has to clean up, and when that is done. */
+  cleaning: { readonly state: CleanUpState; readonly done: Promise<unknown> } | undefined;
+
+  cleanUp(taskId: string): Promise<CleanUpState | undefined> {
+    const cancelled = this.#entries.get(taskId)?.view.status === 'cancelled';
+    return Promise.resolve(cancelled ? this.cleaning?.state : undefined);
+  }
+
+  async cleanedUp(taskId: string, _principal: Principal, signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    if (this.#entries.get(taskId)?.view.status !== 'cancelled') return;
+    await Promise.race([
+      this.cleaning?.done,
+      new Promise((_resolve, reject) => {
+        signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
+      }),
+    ]);
   }
 
   waitForChange(taskId: string, principal: Principal, afterRev: number, signal: AbortSignal): Promise<TaskView> {

@@ -2,7 +2,7 @@ import { StepFailure } from '../../src/core/failure.ts';
 import type { JsonObject, JsonValue } from '../../src/core/json.ts';
 import type { Definition } from '../../src/definition/model.ts';
 import type { Journal } from '../../src/engine/journal.ts';
-import type { RunEnd, RunPorts, RunTask, WorkflowRunner } from '../../src/engine/ports.ts';
+import type { CleanUpReport, RunEnd, RunPorts, RunTask, WorkflowRunner } from '../../src/engine/ports.ts';
 
 /** What a scripted workflow can do: a checkpointed step, and everything the ports offer. */
 export interface Script {
@@ -18,7 +18,7 @@ export type ScriptBody = (script: Script) => Promise<JsonValue>;
 /** A `WorkflowRunner` whose workflows are functions by name: a fake of the engine's port, resumable by the journal as the engine is. */
 export class ScriptedRunner implements WorkflowRunner {
   readonly bodies = new Map<string, ScriptBody>();
-  readonly cleanUps = new Map<string, (script: Script) => Promise<void>>();
+  readonly cleanUps = new Map<string, (script: Script) => Promise<CleanUpReport | void>>();
   /** Names of workflows whose run has begun, in order. */
   readonly begun: string[] = [];
 
@@ -44,8 +44,9 @@ export class ScriptedRunner implements WorkflowRunner {
     return this.cleanUps.has(definition.name) && journal.finished('cleanup/undo') === undefined;
   }
 
-  async cleanUp(definition: Definition, task: RunTask, ports: RunPorts, signal: AbortSignal): Promise<void> {
-    await this.cleanUps.get(definition.name)?.(scriptOf(task, ports, signal));
+  async cleanUp(definition: Definition, task: RunTask, ports: RunPorts, signal: AbortSignal): Promise<CleanUpReport> {
+    const report = await this.cleanUps.get(definition.name)?.(scriptOf(task, ports, signal));
+    return report ?? { undone: [], warnings: [] };
   }
 }
 

@@ -1,5 +1,6 @@
 import { isJsonObject } from '../../core/json.ts';
 import { awaitOutcome, requireTask } from '../calls.ts';
+import { cleanUpMeta } from '../clean-up.ts';
 import { RPC, WireError } from '../errors.ts';
 import { firstAbort } from '../first-abort.ts';
 import { optionalText, requiredText } from '../params.ts';
@@ -17,7 +18,8 @@ export function taskHandlers(): HandlerTable {
 const get: Handler = async (params, _extra, session) => {
   const view = await requireTask(requiredText(params, 'taskId'), session.caller, session.deps);
   session.notifier.watch(view);
-  return { ...codec2025.task(view, undefined), _meta: { [META.progress]: progressObject(view) } };
+  const undone = await cleanUpMeta(view, session.caller, session.deps);
+  return { ...codec2025.task(view, undefined), _meta: { [META.progress]: progressObject(view), ...undone } };
 };
 
 const list: Handler = async (params, _extra, session) => {

@@ -1,6 +1,7 @@
 import { isJsonObject } from '../../core/json.ts';
 import { TaskError } from '../../tasks/task.ts';
 import { requireTask } from '../calls.ts';
+import { cleanUpMeta } from '../clean-up.ts';
 import { invalidParams } from '../errors.ts';
 import { requiredText } from '../params.ts';
 import { isTerminal } from '../task-object.ts';
@@ -12,7 +13,9 @@ export const taskHandlers: HandlerTable = {
   'tasks/get': async (params, { caller, deps, capabilities }) => {
     const view = await requireTask(requiredText(params, 'taskId'), caller, deps);
     const outcome = isTerminal(view) ? await deps.tasks.outcome(view.taskId, caller.principal) : undefined;
-    return getTaskResult(view, outcome, abilitiesOf(capabilities));
+    const answer = getTaskResult(view, outcome, abilitiesOf(capabilities));
+    const meta = isJsonObject(answer['_meta']) ? answer['_meta'] : {};
+    return { ...answer, _meta: { ...meta, ...(await cleanUpMeta(view, caller, deps)) } };
   },
 
   /**

@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { runCli } from '../../../src/cli/program.ts';
 import type { EngineDoor, OpenOptions } from '../../../src/cli/engine-door.ts';
 import type { Config, Environment } from '../../../src/config.ts';
-import { systemClock } from '../../../src/core/clock.ts';
+import { systemClock, type Clock } from '../../../src/core/clock.ts';
 import type { JsonValue } from '../../../src/core/json.ts';
 import { Schedules } from '../../../src/schedule/schedules.ts';
 import { MemoryTaskStore } from '../../../src/store/memory-task-store.ts';
@@ -10,6 +10,8 @@ import { TaskError } from '../../../src/tasks/task.ts';
 import { FakeTaskService } from '../../support/fake-task-service.ts';
 import { FakeTerminal } from '../../support/fake-terminal.ts';
 import { definitionOf } from '../../support/protocol-deps.ts';
+import { gate } from '../../support/gate.ts';
+import { ManualClock } from '../../support/manual-clock.ts';
 import { waitUntil } from '../../support/wait-until.ts';
 
 let tasks = new FakeTaskService();
@@ -71,11 +73,16 @@ function engine(): EngineDoor {
   };
 }
 
-async function cli(args: string, terminal = new FakeTerminal(false), environment: Environment = {}) {
+async function cli(
+  args: string,
+  terminal = new FakeTerminal(false),
+  environment: Environment = {},
+  clock: Clock = systemClock,
+) {
   const words = args.split(' ');
   const code = await runCli(words, '1.2.3', {
     terminal,
-    clock: systemClock,
+    clock,
     openEngine: (config, options) => {
       opened.push({ config, options });
       return Promise.resolve(engine());
@@ -155,6 +162,38 @@ describe('run', () => {
     expect(code).toBe(130);
     expect(json()).toMatchObject({ status: 'cancelled' });
     expect(terminal.abandoned).toBe(false);
+  });
+
+  test('after Ctrl-C what the workflow undoes is undone before the process ends, and told', async () => {
+    const undone = [{ step: 'book', by: 'unbook', status: 'completed' }];
+    const cleaned = gate();
+    tasks.cleaning = { state: { status: 'working', undone: [], warnings: [] }, done: cleaned.passed };
+    const terminal = new FakeTerminal(false);
+    const running = cli('run stuck', terminal);
+    await waitUntil('it listens for signals', () => terminal.listenerCount === 1);
+    terminal.send('SIGINT');
+    await waitUntil('it says what it waits for', () => terminal.stderr.includes('cleaning up'));
+    expect(terminal.stdout).toBe('');
+    tasks.cleaning = { state: { status: 'done', undone, warnings: [] }, done: cleaned.passed };
+    cleaned.pass(1);
+    const { code, json } = await running;
+    expect(code).toBe(130);
+    expect(json()).toMatchObject({ status: 'cancelled', cleanUp: { status: 'done', compensation: undone } });
+  });
+
+  test('a clean-up that takes too long, or a second Ctrl-C, leaves the rest to the next start', async () => {
+    tasks.cleaning = { state: { status: 'working', undone: [], warnings: [] }, done: new Promise(() => undefined) };
+    const terminal = new FakeTerminal(false);
+    const clock = new ManualClock();
+    const running = cli('run stuck', terminal, {}, clock);
+    await waitUntil('it listens for signals', () => terminal.listenerCount === 1);
+    terminal.send('SIGINT');
+    await waitUntil('it says what it waits for', () => terminal.stderr.includes('cleaning up'));
+    terminal.send('SIGINT');
+    expect(terminal.abandoned).toBe(true);
+    await clock.advance(30_000);
+    expect((await running).code).toBe(130);
+    expect(terminal.stderr).toContain('next start goes on');
   });
 
   test('Ctrl-C at a question cancels too', async () => {

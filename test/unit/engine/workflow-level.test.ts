@@ -199,10 +199,34 @@ describe('compensate', () => {
     };
     await expect(world.run(definition, { signal: controller.signal })).rejects.toThrow('cancelled');
     expect(world.needsCleanUp(definition)).toBe(true);
-    await world.cleanUp(definition);
-    await world.cleanUp(definition);
+    const report = await world.cleanUp(definition);
+    const line = { step: 'b', by: 'undo_b', status: 'completed' };
+    expect(report).toEqual({ undone: [line, line, { step: 'a', by: 'undo_a', status: 'completed' }], warnings: [] });
+    expect(await world.cleanUp(definition)).toEqual(report);
     expect(world.called.slice(4)).toEqual(['undo_b', 'undo_b', 'undo_a', 'z']);
     expect(world.ledger.at(-1)).toBe('cleanup/z completed');
+  });
+
+  it('reports after a cancel what could not be undone, and a finally that failed', async () => {
+    const world = make('undo_b', 'z');
+    const controller = new AbortController();
+    const definition = { ...saga, finally: [{ id: 'z', type: 'tool', server: 's', action: 'z' }] };
+    world.downstream.tools['bad'] = () => {
+      controller.abort(new Error('cancelled'));
+      return new Promise(() => undefined);
+    };
+    await expect(world.run(definition, { signal: controller.signal })).rejects.toThrow('cancelled');
+    expect(await world.cleanUp(definition)).toEqual({
+      undone: [
+        { step: 'b', by: 'undo_b', status: 'failed', error: "step 'undo_b' failed (tool_error): no" },
+        { step: 'b', by: 'undo_b', status: 'failed', error: "step 'undo_b' failed (tool_error): no" },
+        { step: 'a', by: 'undo_a', status: 'completed' },
+      ],
+      warnings: [
+        "compensation of step 'b': step 'undo_b' failed (tool_error): no",
+        "finally: step 'z' failed (tool_error): no",
+      ],
+    });
   });
 
   it('has nothing to do when nothing that can be undone had finished', async () => {

@@ -259,12 +259,21 @@ describe('cancel', () => {
         failure: { code: 'input_cancelled' },
       });
       cleaned.pass(1);
+      return { undone: [{ step: 'a', by: 'undo', status: 'completed' }], warnings: ['w'] };
     });
     const { taskId } = await tasks.create({ workflow: 'w', arguments: {}, principal: me });
     await tasks.waitForChange(taskId, me, 1, new AbortController().signal);
     const view = await tasks.cancel(taskId, me);
     open.pass(1);
+    expect(await tasks.cleanUp(taskId, me)).toEqual({ status: 'working', undone: [], warnings: [] });
     await cleaned.passed;
+    await world.clock.during(tasks.cleanedUp(taskId, me, new AbortController().signal));
+    expect(await tasks.cleanUp(taskId, me)).toEqual({
+      status: 'done',
+      undone: [{ step: 'a', by: 'undo', status: 'completed' }],
+      warnings: ['w'],
+    });
+    await expect(tasks.cleanUp(taskId, 'eve')).rejects.toMatchObject({ code: 'not_found' });
     expect(await tasks.get(taskId, me)).toEqual(view);
     const journal = await tasks.journal(taskId, me);
     expect(journal.map(({ seq, type }) => [seq, type])).toEqual([

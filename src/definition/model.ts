@@ -163,7 +163,10 @@ export interface Definition {
   readonly input_schema: JsonSchema;
   readonly output_schema?: JsonSchema;
   readonly output?: JsonValue;
-  readonly result?: { readonly content?: readonly JsonObject[]; readonly is_error?: boolean | string };
+  readonly result?: {
+    readonly content?: readonly (JsonObject | string)[] | string;
+    readonly is_error?: boolean | string;
+  };
   /** Wire word of `execution.taskSupport`. */
   readonly task: 'optional' | 'required' | 'forbidden';
   readonly strict: boolean;

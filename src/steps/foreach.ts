@@ -107,7 +107,13 @@ function failedOf(result: StepResult): readonly JsonValue[] {
 
 function itemsOf(result: StepResult): JsonValue {
   const outputs: readonly JsonValue[] = Array.isArray(result.output) ? result.output : [];
-  const errors = new Map(failedOf(result).map((error) => [isJsonObject(error) ? error['index'] : undefined, error]));
+  const errors = new Map(
+    failedOf(result).flatMap((entry) => {
+      if (!isJsonObject(entry)) return [];
+      const { index, ...error } = entry;
+      return [[index, error] as const];
+    }),
+  );
   return outputs.map((output, index) => {
     const error = errors.get(index);
     return { index, status: error === undefined ? 'completed' : 'failed', output, error: error ?? null };

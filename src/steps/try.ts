@@ -45,9 +45,11 @@ finally:
         z
           .object({
             match: z
-              .array(match)
+              .union([match, z.array(match)])
               .optional()
-              .describe('Error codes, or `{contains: text}` for part of the message. Default: every failure.'),
+              .describe(
+                'An error code, `{contains: text}` for part of the message, or a list of them. Default: every failure.',
+              ),
             steps: z.array(step).describe('Run when it matches.'),
           })
           .strict(),
@@ -69,7 +71,10 @@ finally:
   derived: { caught: (result) => result.view?.['caught'] ?? null },
   bind: (spec, binder) => {
     const body = binder.sequence(spec.steps);
-    const clauses = (spec.catch ?? []).map((clause) => ({ match: clause.match, steps: binder.sequence(clause.steps) }));
+    const clauses = (spec.catch ?? []).map((clause) => ({
+      match: clause.match === undefined ? undefined : [clause.match].flat(),
+      steps: binder.sequence(clause.steps),
+    }));
     const last = spec.finally === undefined ? undefined : binder.sequence(spec.finally);
     return {
       ...(last === undefined ? {} : { finally: last }),

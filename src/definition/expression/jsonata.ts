@@ -8,7 +8,8 @@ import { createRequire } from 'node:module';
 import type jsonata from 'jsonata';
 import { messageOf, stepFailure, type FailureCode } from '../../core/failure.ts';
 import type { JsonValue } from '../../core/json.ts';
-import type { NameLookup } from './contract.ts';
+import type { NameLookup, Reference } from './contract.ts';
+import { rootPaths } from './jsonata-paths.ts';
 import { memoByText } from './memo.ts';
 import { describeNames } from './names.ts';
 
@@ -42,6 +43,12 @@ export function jsonataSource(text: string): string | undefined {
 export function jsonataProblem(source: string): string | undefined {
   const parsed = parse(source);
   return 'problem' in parsed ? parsed.problem : undefined;
+}
+
+/** The paths that an expression reads from the names in scope, as far as its text shows; none for one that cannot run. */
+export function jsonataReferences(source: string): readonly Reference[] {
+  const parsed = parse(source);
+  return 'problem' in parsed ? [] : rootPaths(parsed.expression.ast()).map((path) => ({ path, offset: 0 }));
 }
 
 /**

@@ -9,7 +9,7 @@ const seconds = z.number().positive();
 
 const variables = z
   .strictObject({
-    input: values.optional().describe('Default arguments; `null` = no default.'),
+    input: values.optional().describe('Arguments that a call may leave out, with their values; `null` = none.'),
     output: values.optional().describe('Initial values of the result.'),
     global: values.optional().describe('Shared, read and written by steps.'),
     saved: values.optional().describe('Kept between runs of this workflow.'),
@@ -34,17 +34,17 @@ const scheduleCommon = {
 const schedule = z
   .discriminatedUnion('type', [
     z.strictObject({
-      type: z.literal('cron'),
+      type: z.literal('cron').describe('How it is timed.'),
       expression: z.string().min(1).max(500).describe('Cron expression, e.g. `0 9 * * *`.'),
       ...scheduleCommon,
     }),
     z.strictObject({
-      type: z.literal('interval'),
+      type: z.literal('interval').describe('How it is timed.'),
       seconds: seconds.describe('Seconds between two runs.'),
       ...scheduleCommon,
     }),
     z.strictObject({
-      type: z.literal('once'),
+      type: z.literal('once').describe('How it is timed.'),
       at: z.string().min(1).describe('Time, ISO 8601, e.g. 2026-02-04T14:30:00Z.'),
       ...scheduleCommon,
     }),
@@ -134,7 +134,10 @@ export function workflowFields(step: z.ZodType<Step>): z.ZodRawShape {
     output: z.unknown().optional().describe('The result: a value with templates. Default: `variables.output`.'),
     result: z
       .strictObject({
-        content: z.array(values).optional().describe('Content blocks of the tool result. Templates.'),
+        content: z
+          .union([z.array(z.union([values, z.string()])), z.string()])
+          .optional()
+          .describe('Content blocks of the tool result. Templates; one alone may stand for a list of blocks.'),
         is_error: z
           .union([z.boolean(), z.string()])
           .optional()

@@ -40,6 +40,7 @@ export function checkOrder(target: StepPlace, reference: ReferencePlace, context
     return [];
   if (runsInAnyOrder(shared.list)) return checkGraph(target, shared, at, context);
   if (shared.target.index < shared.place.index || isUndoing(place)) return [];
+  if (shared.target === shared.place && isEarlierPartOfTry(target, place, shared.place)) return [];
   return [
     warning(
       'forward_reference',
@@ -56,9 +57,22 @@ function iterationAround(target: StepPlace, place: StepPlace | undefined, inside
   if (place !== undefined) for (const { list } of listsAround(place)) around.add(list.owner);
   let hidden: StepList | undefined;
   for (const { list } of listsAround(target)) {
-    if (list.block?.runs === 'iteration' && !around.has(list.owner)) hidden = list;
+    // Behind a loop its names are those of the last iteration.
+    const ends = list.block?.runs === 'iteration' && list.owner?.step.type !== 'loop';
+    if (ends && !around.has(list.owner)) hidden = list;
   }
   return hidden;
+}
+
+/** The body of a `try` comes before its `catch`, and both before its `finally`. */
+function isEarlierPartOfTry(target: StepPlace, place: StepPlace, owner: StepPlace): boolean {
+  if (owner.step.type !== 'try') return false;
+  const part = (inner: StepPlace): unknown => {
+    for (const { list } of listsAround(inner)) if (list.owner === owner) return list.block?.at[0];
+    return undefined;
+  };
+  const [earlier, later] = [part(target), part(place)];
+  return earlier !== later && (earlier === 'steps' || later === 'finally');
 }
 
 function isInside(target: StepPlace, place: StepPlace): boolean {

@@ -3,12 +3,12 @@ import { isJsonObject, type JsonObject, type JsonValue } from '../../core/json.t
 import { parseCondition } from '../expression/condition-syntax.ts';
 import type { Reference } from '../expression/contract.ts';
 import { FILTER_NAMES } from '../expression/filters.ts';
-import { jsonataProblem, jsonataSource } from '../expression/jsonata.ts';
+import { jsonataProblem, jsonataReferences, jsonataSource } from '../expression/jsonata.ts';
 import { conditionReferences, textFindings } from '../expression/references.ts';
 import type { DocumentPath, Finding } from '../finding.ts';
 import type { ExpressionPosition } from '../step-syntax.ts';
 import { valueAt } from '../schema/check.ts';
-import type { StepPlace } from './outline.ts';
+import { listsAround, type StepPlace } from './outline.ts';
 import { checkOrder, type OrderContext } from './order.ts';
 import { boundNames, FIXED_MEMBERS, ROOTS, type Area, type NamesInScope } from './names-in-scope.ts';
 import { error, findIn, MAX_FINDINGS, shorten, suggestion, unknownStep, warning } from './report.ts';
@@ -21,6 +21,8 @@ interface ExpressionText {
   /** The step it belongs to; none at the top of the document. */
   readonly place?: StepPlace;
   readonly inside?: boolean;
+  /** Names in scope for this text alone. */
+  readonly binds?: readonly string[];
 }
 
 export interface ReferenceContext extends OrderContext {
@@ -48,7 +50,8 @@ function* expressionTexts({ document, outline }: ReferenceContext): Iterable<Exp
     }
   }
   for (const key of ['output', 'result', 'idempotency_key']) {
-    for (const found of textsIn(document[key], [key])) yield { ...found, as: 'template' };
+    const binds = key === 'result' ? ['output'] : [];
+    for (const found of textsIn(document[key], [key])) yield { ...found, as: 'template', binds };
   }
   for (const found of textsIn(valueAt(document, ['on_error', 'arguments']), ['on_error', 'arguments'])) {
     yield { ...found, as: 'template' };
@@ -73,7 +76,16 @@ export function* textsIn(value: JsonValue | undefined, at: DocumentPath): Iterab
 
 function checkText(expression: ExpressionText, context: ReferenceContext): Finding[] {
   const { text, at, as } = expression;
-  if (jsonataSource(text) !== undefined) return checkJsonata(text, at);
+  const source = jsonataSource(text);
+  if (source !== undefined) {
+    const problems = checkJsonata(text, at);
+    if (problems.length > 0) return problems;
+    // JSONata takes a name that is not there for nothing at all, so that is no error.
+    return jsonataReferences(source)
+      .slice(0, MAX_FINDINGS)
+      .flatMap((reference) => checkReference(reference, expression, context))
+      .map((finding) => ({ ...finding, severity: 'warning' as const }));
+  }
   if (as === 'condition') {
     const parsed = parseCondition(text);
     if ('problem' in parsed) {
@@ -122,6 +134,7 @@ function checkReference(reference: Reference, expression: ExpressionText, contex
   const [root, second] = reference.path.map(String);
   if (root === undefined) return [];
   const bound = place === undefined ? new Set<string>() : boundNames(place, inside);
+  for (const name of expression.binds ?? []) bound.add(name);
   if (bound.has(root)) return [];
   switch (root) {
     case 'variables':
@@ -134,12 +147,32 @@ function checkReference(reference: Reference, expression: ExpressionText, contex
       return second === undefined ? [] : checkStep(second, expression, context);
     default: {
       const members = FIXED_MEMBERS.get(root);
-      if (members !== undefined && !outline.byId.has(root)) return checkMember(root, members, second, at);
+      if (members !== undefined && !outline.byId.has(root)) {
+        if (ERROR_NAMES.has(root) && !handlesErrors(expression, context)) return [outsideHandling(root, at)];
+        return checkMember(root, members, second, at);
+      }
       const id = !outline.ids.has(root) && root.startsWith('step_') ? root.slice('step_'.length) : root;
       if (outline.ids.has(id)) return checkStep(id, expression, context);
       return [unknownName(root, second, [...bound], expression, context)];
     }
   }
+}
+
+const ERROR_NAMES: ReadonlySet<string> = new Set(['error', 'failed_step']);
+
+/** Whether a text is evaluated while a failure is handled: in `catch`, in a step that is a target, in `on_error.arguments`, or in what undoes a step. */
+function handlesErrors({ at, place }: ExpressionText, { targeted }: ReferenceContext): boolean {
+  if (at.includes('on_error')) return true;
+  if (place === undefined) return false;
+  for (const { list, place: around } of listsAround(place)) {
+    if (list.role === 'catch' || list.role === 'compensate' || targeted.has(around.id)) return true;
+  }
+  return false;
+}
+
+function outsideHandling(root: string, at: DocumentPath): Finding {
+  const hint = root === 'error' ? 'after a step it is `<id>.error`' : undefined;
+  return warning('unknown_variable', at, `'${root}' is known while a failure is handled only`, hint);
 }
 
 function unknownName(

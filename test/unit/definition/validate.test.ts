@@ -82,9 +82,9 @@ ${tool('after', 'arguments: {a: "{{file.name}}", b: "{{item}}"}')}`;
     ]);
   });
 
-  it('a step inside a loop or foreach cannot be seen from outside', () => {
+  it('a step inside a foreach cannot be seen from outside', () => {
     const text = `steps:
-  - {id: again, type: loop, max_iterations: 2, until: "{{inner.output}} == 1", steps: [{id: inner, server: s, action: t}]}
+  - {id: again, type: foreach, items: [1, 2], steps: [{id: inner, server: s, action: t}]}
 ${tool('after', 'arguments: {a: "{{inner.output}}", b: "{{again.output}}"}')}`;
     expect(issues(text)).toEqual([
       "warning reference_into_scope /steps/1/arguments/a 'inner' is inside 'again' and cannot be seen from here (use {{again.output}})",

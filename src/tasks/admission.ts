@@ -1,13 +1,15 @@
-import { isJsonObject, canonicalJson } from '../core/json.ts';
+import { isJsonObject } from '../core/json.ts';
 import type { JsonObject, JsonValue } from '../core/json.ts';
 import type { LoadedDefinition } from '../definition/model.ts';
 import { compileSchema } from '../definition/schema-validator.ts';
 import type { TaskContext } from './context.ts';
-import { ANY_RUNNER, hashOf, keys, savedName, under } from './keys.ts';
+import { ANY_RUNNER, keys, savedName, under } from './keys.ts';
 import { grantedTtl } from './limits.ts';
-import { asJson, loadRecord, objectOf, RECORD_VERSION, recordOf, recordValue } from './record.ts';
+import { loadRecord, objectOf, RECORD_VERSION, recordOf, recordValue } from './record.ts';
 import type { MarkedRecord, TaskRecord } from './record.ts';
 import { unavailable } from './refusal.ts';
+import { sameTaskOf } from './same-task.ts';
+import type { SameTask } from './same-task.ts';
 import { TaskError } from './task.ts';
 import type { CreateTask } from './task.ts';
 import { StoreError } from './task-store.ts';
@@ -33,6 +35,16 @@ export interface Admitted {
   readonly given?: Given;
 }
 
+/** What is settled about a new task before its record is made. */
+interface Made {
+  readonly id: string;
+  readonly depth: number;
+  readonly digest: string;
+  readonly same: SameTask | undefined;
+  /** The mark of the row that `same` names. */
+  readonly known: string | null;
+}
+
 /**
  * The door for new tasks: arguments are checked once, limits are kept (D16), an idempotency key gives the same task again (D7), and the
  * task is durable with everything it needs before anybody hears of it (D1).
@@ -54,7 +66,7 @@ export class Admission {
    * Rejects with `TaskError`; on `store_unavailable` no task runs for this request.
    */
   async admit(request: CreateTask, id = this.#context.ids()): Promise<Admitted> {
-    const { definitions, health, limits } = this.#context;
+    const { definitions, health, limits, clock } = this.#context;
     const loaded = definitions.get(request.workflow);
     if (loaded === undefined) throw new TaskError('unknown_workflow', `there is no workflow '${request.workflow}'`);
     this.#checkArguments(loaded, request.arguments);
@@ -62,11 +74,12 @@ export class Admission {
     if (depth > limits.depth) throw new TaskError('limit_exceeded', `workflows are nested deeper than ${limits.depth}`);
     if (!health.state.writable) throw unavailable(health.state.reason);
     try {
-      const known = await this.#known(request);
+      const same = await sameTaskOf(request, loaded.definition, clock.now());
+      const known = await this.#known(same);
       if ('marked' in known) return known;
       await this.#checkOpen(request);
       await this.#context.snapshots.ensure(loaded);
-      return await this.#create(request, { id, depth, digest: loaded.digest, idempotency: known.mark });
+      return await this.#create(request, { id, depth, digest: loaded.digest, same, known: known.mark });
     } catch (error) {
       if (!(error instanceof StoreError)) throw error;
       health.failed(error);
@@ -105,27 +118,24 @@ export class Admission {
   }
 
   /** The task of this idempotency key, or the mark of the key's row: a row whose task is no more is replaced. */
-  async #known(request: CreateTask): Promise<Admitted | { readonly mark: string | null }> {
-    if (request.idempotencyKey === undefined) return { mark: null };
-    const { store } = this.#context;
-    const row = await store.get(keys.idempotency(request.principal, request.workflow, request.idempotencyKey));
+  async #known(same: SameTask | undefined): Promise<Admitted | { readonly mark: string | null }> {
+    if (same === undefined) return { mark: null };
+    const { store, retention } = this.#context;
+    const row = await store.get(same.row);
     if (row === undefined) return { mark: null };
     const { taskId, digest } = objectOf(row);
     const marked = typeof taskId === 'string' ? await loadRecord(store, taskId) : undefined;
-    if (marked === undefined || isOver(marked.record, this.#context.retention.now())) return { mark: row.mark };
-    if (digest === argumentsDigest(request)) return { marked };
+    if (marked === undefined || isOver(marked.record, retention.now())) return { mark: row.mark };
+    if (digest === same.digest) return { marked };
     throw new TaskError('idempotency_conflict', 'this idempotency key was used with other arguments');
   }
 
-  async #create(
-    request: CreateTask,
-    made: { readonly id: string; readonly depth: number; readonly digest: string; readonly idempotency: string | null },
-  ): Promise<Admitted> {
+  async #create(request: CreateTask, made: Made): Promise<Admitted> {
     const record = this.#record(request, made);
     const taskKey = keys.task(record.id);
     // The caller keeps its arguments and may change them; what runs is what is stored.
     const given = { arguments: jsonCopy(request.arguments), saved: await this.#saved(request) };
-    const batch = this.#batch({ ...request, arguments: given.arguments }, record, made.idempotency, given.saved);
+    const batch = this.#batch({ ...request, arguments: given.arguments }, record, made, given.saved);
     const result = await this.#commit(batch, record);
     if (result.ok) return { marked: { record, mark: result.marks[0] ?? '' }, given };
     if (result.conflict !== taskKey) return this.admit(request, made.id);
@@ -153,10 +163,7 @@ export class Admission {
     }
   }
 
-  #record(
-    request: CreateTask,
-    made: { readonly id: string; readonly depth: number; readonly digest: string },
-  ): TaskRecord {
+  #record(request: CreateTask, made: Made): TaskRecord {
     const { clock, claims, limits, runnerId } = this.#context;
     const now = clock.now();
     const ttl = grantedTtl(request.ttl, limits);
@@ -173,9 +180,7 @@ export class Admission {
       depth: made.depth,
       ...(request.parent !== undefined && { parent: { taskId: request.parent.taskId, path: request.parent.path } }),
       ...(request.scheduleTime !== undefined && { scheduleTime: request.scheduleTime }),
-      ...(request.idempotencyKey !== undefined && {
-        idempotency: keys.idempotency(request.principal, request.workflow, request.idempotencyKey),
-      }),
+      ...(made.same !== undefined && { idempotency: made.same.row }),
       rev: 1,
       epoch: 1,
       seq: 0,
@@ -188,7 +193,7 @@ export class Admission {
     };
   }
 
-  #batch(request: CreateTask, record: TaskRecord, idempotency: string | null, saved: JsonObject): Batch {
+  #batch(request: CreateTask, record: TaskRecord, { same, known }: Made, saved: JsonObject): Batch {
     const { id } = record;
     const runner = record.state.kind === 'open' ? record.state.runner : null;
     const guards: { key: string; mark: string | null }[] = [{ key: keys.task(id), mark: null }];
@@ -201,9 +206,9 @@ export class Admission {
     if (record.expiresAt !== null) puts.push({ key: keys.end(record.expiresAt, id), value: null });
     if (record.parent !== undefined) puts.push({ key: keys.child(record.parent.taskId, id), value: null });
     if (runner === null) puts.push({ key: keys.bell(ANY_RUNNER, id), value: { rev: record.rev } });
-    if (record.idempotency !== undefined) {
-      guards.push({ key: record.idempotency, mark: idempotency });
-      puts.push({ key: record.idempotency, value: asJson({ taskId: id, digest: argumentsDigest(request) }) });
+    if (same !== undefined) {
+      guards.push({ key: same.row, mark: known });
+      puts.push({ key: same.row, value: { taskId: id, digest: same.digest } });
     }
     return { guards, puts, deletes: [] };
   }
@@ -225,10 +230,6 @@ export function isOver(record: TaskRecord, now: number): boolean {
 function jsonCopy(value: JsonObject): JsonObject {
   // What JSON.parse gives of an object's own JSON text is an object.
   return JSON.parse(JSON.stringify(value)) as JsonObject;
-}
-
-function argumentsDigest(request: CreateTask): string {
-  return hashOf(canonicalJson(request.arguments));
 }
 
 function deeperThan(value: JsonValue, depth: number): boolean {

@@ -37,6 +37,9 @@ export const keys = {
   }),
   idempotency: (principal: Principal, workflow: string, key: string): string =>
     `idem:${hashOf(`${principal}\0${workflow}\0${key}`)}`,
+  /** The same for a key that the definition makes of the arguments; the two kinds never meet. */
+  definitionKey: (principal: Principal, workflow: string, key: string): string =>
+    `idem:${hashOf(JSON.stringify([principal, workflow, key]))}`,
   saved: (principal: Principal, workflow: string, name: string): string =>
     `saved:${hashOf(principal)}:${encodeURIComponent(workflow)}:${encodeURIComponent(name)}`,
   allSaved: (principal: Principal, workflow: string): string =>

@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { stepFailure } from '../../../src/core/failure.ts';
+import type { JsonObject } from '../../../src/core/json.ts';
 import { TaskError } from '../../../src/tasks/task.ts';
-import type { TaskEvent, TaskView } from '../../../src/tasks/task.ts';
+import type { CreateTask, TaskEvent, TaskView } from '../../../src/tasks/task.ts';
 import type { TaskManager } from '../../../src/tasks/task-manager.ts';
 import { gate } from '../../support/gate.ts';
 import { aborted } from '../../support/scripted-runner.ts';
@@ -354,6 +355,47 @@ describe('idempotent create (D7)', () => {
     const refused = tasks.create({ ...request, arguments: { a: 2 } });
     await expect(refused).rejects.toBeInstanceOf(TaskError);
     await expect(refused).rejects.toMatchObject({ code: 'idempotency_conflict' });
+  });
+});
+
+describe('idempotency_key of the definition', () => {
+  const create = (tasks: TaskManager, args: JsonObject, more: Partial<CreateTask> = {}): Promise<TaskView> =>
+    tasks.create({ workflow: 'order', arguments: args, principal: me, ...more });
+
+  it('makes calls with equal keys one task, whatever else their arguments say', async () => {
+    world.define('order', ({ step, task }) => step('a', () => task.input['note'] ?? 'none'), {
+      idempotency_key: 'order-{{input.id}}-{{input.part}}',
+      variables: { input: { part: 1 }, global: {}, saved: {} },
+    });
+    const { tasks } = await world.started();
+    const first = await create(tasks, { id: 7, note: 'first' });
+    expect((await create(tasks, { id: 7, part: 1, note: 'second' })).taskId).toBe(first.taskId);
+    expect((await create(tasks, { id: 7, part: 2 })).taskId).not.toBe(first.taskId);
+    expect((await create(tasks, { id: 7 }, { principal: 'eve' })).taskId).not.toBe(first.taskId);
+    await ended(tasks, first.taskId);
+    expect(await tasks.outcome((await create(tasks, { id: 7 })).taskId, me)).toMatchObject({ output: 'first' });
+  });
+
+  it('gives way to the key of the client, which it never meets', async () => {
+    world.define('order', ({ step }) => step('a', () => 1), { idempotency_key: 'k{{input.id}}' });
+    const { tasks } = await world.started();
+    const byDefinition = await create(tasks, { id: 1 });
+    const byClient = await create(tasks, { id: 1 }, { idempotencyKey: 'k1' });
+    expect(byClient.taskId).not.toBe(byDefinition.taskId);
+    expect((await create(tasks, { id: 1 }, { idempotencyKey: 'k1' })).taskId).toBe(byClient.taskId);
+    await expect(create(tasks, { id: 2 }, { idempotencyKey: 'k1' })).rejects.toMatchObject({
+      code: 'idempotency_conflict',
+    });
+  });
+
+  it('is no key where it resolves to nothing, so that unlike calls are not taken for one', async () => {
+    world.define('order', ({ step }) => step('a', () => 1), {
+      idempotency_key: 'order-{{input.id}}',
+      variables: { input: { id: null }, global: {}, saved: {} },
+    });
+    const { tasks } = await world.started();
+    const views = [await create(tasks, {}), await create(tasks, {})];
+    expect(new Set(views.map(({ taskId }) => taskId)).size).toBe(2);
   });
 });
 

@@ -8,6 +8,7 @@ import type { TaskErrorCode } from '../tasks/task.ts';
 import type { CliContext } from './context.ts';
 import { CommandError, EXIT } from './exit.ts';
 import type { ExitCode } from './exit.ts';
+import { addGraph } from './graph.ts';
 import { addList } from './list.ts';
 import { addRun } from './run.ts';
 import { addSchedule } from './schedule.ts';
@@ -51,6 +52,7 @@ export function buildProgram(version: string, context: CliContext): Command {
   addValidate(program, context);
   addTest(program, context);
   addList(program, context);
+  addGraph(program, context);
   addTasks(program, context);
   addSchedule(program, context);
   addSchema(program, context);

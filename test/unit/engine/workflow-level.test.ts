@@ -33,7 +33,7 @@ describe('the result of a workflow', () => {
       definitionOf([{ id: 'p', action: 'pic' }], {
         output: { ok: false },
         result: {
-          content: [{ type: 'text', text: 'ok: {{output.ok}}' }, '{{p.content}}' as never],
+          content: [{ type: 'text', text: 'ok: {{output.ok}}' }, '{{p.content}}'],
           is_error: '{{output.ok}}',
         },
       }),

@@ -1,0 +1,61 @@
+import type { Command } from 'commander';
+import { mermaidOf } from '../definition/graph.ts';
+import type { NodeMark, NodeState } from '../definition/graph.ts';
+import { stepSyntaxes } from '../steps/index.ts';
+import { LOCAL_PRINCIPAL } from '../tasks/task.ts';
+import type { StepRow } from '../tasks/task.ts';
+import { addSettings, COMMON_SETTINGS, withEngine } from './context.ts';
+import type { CliContext } from './context.ts';
+import { usageError } from './exit.ts';
+import { findWorkflow } from './run.ts';
+
+interface GraphFlags {
+  readonly format: string;
+  readonly task?: string;
+  readonly principal: string;
+}
+
+/** `mcp-workflow graph NAME`: the workflow as a Mermaid flowchart on standard output, with `--task` coloured by the state of a task. */
+export function addGraph(program: Command, context: CliContext): void {
+  const command = program
+    .command('graph')
+    .description('draw a workflow as a flowchart, or a task on it')
+    .argument('<NAME>', 'the workflow')
+    .option('--format <FORMAT>', 'mermaid', 'mermaid')
+    .option('--task <ID>', 'colour the steps by the state of this task')
+    .option('--principal <NAME>', 'the caller whose task is meant', LOCAL_PRINCIPAL);
+  addSettings(command, COMMON_SETTINGS);
+  command.action(async (name: string, flags: GraphFlags) => {
+    if (flags.format !== 'mermaid') throw usageError(`--format ${flags.format}: expected mermaid`);
+    await withEngine(command, context, { claims: 'none', quiet: true }, async (engine) => {
+      const { definition, digest } = findWorkflow(engine, name);
+      let marks: ReadonlyMap<string, NodeMark> | undefined;
+      if (flags.task !== undefined) {
+        const view = await engine.tasks.get(flags.task, flags.principal);
+        if (view === undefined) throw usageError(`there is no task '${flags.task}'`);
+        if (view.workflow !== name) throw usageError(`task ${flags.task} runs the workflow '${view.workflow}'`);
+        if (view.digest !== digest) {
+          context.terminal.err.write(
+            'warning: the definition has changed since this task began; the picture is of the new one\n',
+          );
+        }
+        marks = marksOf(await engine.tasks.steps(flags.task, flags.principal));
+      }
+      context.terminal.out.write(mermaidOf(definition, stepSyntaxes, marks));
+    });
+  });
+}
+
+/** What matters most about a step that ran several times. */
+const WEIGHT: readonly NodeState[] = ['skipped', 'completed', 'failed', 'waiting', 'working'];
+
+function marksOf(rows: readonly StepRow[]): ReadonlyMap<string, NodeMark> {
+  const marks = new Map<string, NodeMark>();
+  for (const { path, status } of rows) {
+    const id = path.slice(path.lastIndexOf('/') + 1).replace(/[#@[].*$/u, '');
+    const known = marks.get(id);
+    const state = known === undefined || WEIGHT.indexOf(status) > WEIGHT.indexOf(known.state) ? status : known.state;
+    marks.set(id, { state, runs: (known?.runs ?? 0) + 1 });
+  }
+  return marks;
+}

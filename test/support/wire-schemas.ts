@@ -78,8 +78,11 @@ function problemOf(revision: WireRevision, message: unknown, answered: string | 
   return violation(revision, refined(name, result, revision), result);
 }
 
-/** `tools/call` has several results. */
+/** `tools/call` has several results, and so has `prompts/get` of a prompt that asks. */
 function refined(name: string, result: JsonObject, revision: WireRevision): string {
+  if (name === 'GetPromptResult' && revision === '2026-07-28' && result['resultType'] === 'input_required') {
+    return 'InputRequiredResult';
+  }
   if (name !== 'CallToolResult') return name;
   if (revision === '2025-11-25') return 'task' in result ? 'CreateTaskResult' : name;
   if (result['resultType'] === 'task') return 'CreateTaskResult';

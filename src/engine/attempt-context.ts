@@ -1,8 +1,12 @@
+import { createHash } from 'node:crypto';
 import type { JsonObject, JsonValue } from '../core/json.ts';
-import type { BoundNode, Pause, RunOptions, StepContext } from './kind.ts';
+import type { JournalEntry } from './journal.ts';
+import type { BoundNode, Pause, RunOptions, Sequence, SequenceEnd, StepContext } from './kind.ts';
 import { attemptPath, FINALLY_NOTE, iterationPath, notePath } from './paths.ts';
 import type { Lists, Place } from './place.ts';
+import type { RunPorts } from './ports.ts';
 import type { Run } from './run.ts';
+import type { Scope } from './scope.ts';
 import { textOf } from './step-view.ts';
 
 /** A pause shorter than this is not worth a commit: after a crash it is simply made again. */
@@ -10,87 +14,152 @@ const SHORTEST_DURABLE_PAUSE_MS = 1000;
 /** While waiting for a wall-clock time the clock is looked at this often, since it may be set. */
 const WALL_CLOCK_CHECK_MS = 60_000;
 
-/** What one attempt can use, cut to the step it belongs to. */
-export function attemptContext(
-  run: Run,
-  lists: Lists,
-  { node, path, place }: { readonly node: BoundNode; readonly path: string; readonly place: Place },
-  attempt: number,
-  idempotencyKey: (taskId: string, path: string) => string,
-  signal: AbortSignal,
-): StepContext {
-  const { clock, downstream, input, children, journal, progress } = run.ports;
-  const own = attemptPath(path, attempt);
-  const handle = journal.handle(path);
-  const placeOf = (options: RunOptions = {}): Place => ({
-    prefix: options.prefix ?? own,
-    scope: options.scope ?? place.scope,
-    signal: options.evenWhenStopped === true ? run.signal : (options.signal ?? signal),
-  });
-  return {
-    path,
-    attemptPath: own,
-    attempt,
-    get idempotencyKey() {
-      return idempotencyKey(run.task.taskId, path);
-    },
-    signal,
-    scope: place.scope,
-    clock,
-    downstream,
-    input,
-    children,
-    limits: run.limits,
-    depth: run.task.depth,
-    handle: handle?.attempt === attempt ? handle.handle : undefined,
-    saveHandle: async (value) => {
-      await run.append({ type: 'handle', path, attempt, handle: value });
-    },
+/** One step at one place of a run. */
+interface Execution {
+  readonly node: BoundNode;
+  readonly path: string;
+  readonly place: Place;
+}
+
+/**
+ * What one attempt can use, cut to the step it belongs to. A class, because an object of closures for each attempt is what a run
+ * allocates most.
+ */
+export class AttemptContext implements StepContext {
+  readonly path: string;
+  readonly attemptPath: string;
+  readonly attempt: number;
+  readonly signal: AbortSignal;
+  readonly scope: Scope;
+  readonly handle: JsonValue | undefined;
+  readonly #run: Run;
+  readonly #lists: Lists;
+  readonly #node: BoundNode;
+
+  constructor(run: Run, lists: Lists, { node, path, place }: Execution, attempt: number, signal: AbortSignal) {
+    const handle = run.ports.journal.handle(path);
+    this.path = path;
+    this.attemptPath = attemptPath(path, attempt);
+    this.attempt = attempt;
+    this.signal = signal;
+    this.scope = place.scope;
+    this.handle = handle?.attempt === attempt ? handle.handle : undefined;
+    this.#run = run;
+    this.#lists = lists;
+    this.#node = node;
+  }
+
+  get idempotencyKey(): string {
+    return idempotencyKey(this.#run.task.taskId, this.path);
+  }
+
+  get clock(): RunPorts['clock'] {
+    return this.#run.ports.clock;
+  }
+
+  get downstream(): RunPorts['downstream'] {
+    return this.#run.ports.downstream;
+  }
+
+  get input(): RunPorts['input'] {
+    return this.#run.ports.input;
+  }
+
+  get children(): RunPorts['children'] {
+    return this.#run.ports.children;
+  }
+
+  get limits(): Run['limits'] {
+    return this.#run.limits;
+  }
+
+  get depth(): number {
+    return this.#run.task.depth;
+  }
+
+  async saveHandle(handle: JsonValue): Promise<void> {
+    await this.#run.append({ type: 'handle', path: this.path, attempt: this.attempt, handle });
+  }
+
+  render(value: unknown, scope = this.scope): Promise<JsonValue> {
     // The schema of the kind let only JSON in; zod types it as unknown where a template may stand for anything.
-    render: (value, scope = place.scope) => run.render(value as JsonValue, scope, path),
-    renderText: async (value) => textOf(await run.render(value as JsonValue, place.scope, path)),
-    test: (condition, scope = place.scope) => run.test(condition, scope, path),
-    decide: async <T extends JsonValue>(word: string, compute: () => Promise<T>): Promise<T> => {
-      const note = notePath(own, word);
-      const known = journal.decision(note);
-      // What was noted under this word is what this very call computed before.
-      if (known !== undefined) return known as T;
-      const value = await compute();
-      run.note({ type: 'decision', path: note, value });
-      return value;
-    },
-    note: (entry) => {
-      run.note(entry);
-    },
-    pause: (word, plan) =>
-      pause(run, notePath(own, word), plan, signal, (detail, wakeAt) => {
-        run.progress.detail(node, path, attempt, detail, wakeAt);
-      }),
-    run: (sequence, options) => lists.sequence(sequence, placeOf(options)),
-    runAll: async (sequence, concurrency) => {
-      const outputs: { [id: string]: JsonValue } = {};
-      await lists.sequence(sequence, placeOf(), { outputs, ...(concurrency === undefined ? {} : { concurrency }) });
-      return outputs;
-    },
-    enterFinally: () => {
-      if (journal.decision(notePath(own, FINALLY_NOTE)) === undefined) {
-        run.note({ type: 'decision', path: notePath(own, FINALLY_NOTE), value: place.scope.bound });
-      }
-    },
-    iteration: (index, names: JsonObject) => {
-      const prefix = iterationPath(own, index);
-      return { prefix, scope: place.scope.iteration(prefix, names) };
-    },
-    charge: (what, amount) => {
-      run.charge(what, amount);
-    },
-    emit: (event) => {
-      progress.emit(event);
-    },
-    status: (detail, wakeAt) => {
-      run.progress.detail(node, path, attempt, detail, wakeAt);
-    },
-  };
+    return this.#run.render(value as JsonValue, scope, this.path);
+  }
+
+  async renderText(value: unknown): Promise<string> {
+    return textOf(await this.render(value));
+  }
+
+  test(condition: string, scope = this.scope): Promise<boolean> {
+    return this.#run.test(condition, scope, this.path);
+  }
+
+  async decide<T extends JsonValue>(word: string, compute: () => Promise<T>): Promise<T> {
+    const note = notePath(this.attemptPath, word);
+    const known = this.#run.ports.journal.decision(note);
+    // What was noted under this word is what this very call computed before.
+    if (known !== undefined) return known as T;
+    const value = await compute();
+    this.#run.note({ type: 'decision', path: note, value });
+    return value;
+  }
+
+  note(entry: JournalEntry): void {
+    this.#run.note(entry);
+  }
+
+  pause(word: string, plan: Pause): Promise<void> {
+    return pause(this.#run, notePath(this.attemptPath, word), plan, this.signal, (detail, wakeAt) => {
+      this.status(detail, wakeAt);
+    });
+  }
+
+  run(sequence: Sequence, options?: RunOptions): Promise<SequenceEnd> {
+    return this.#lists.sequence(sequence, this.#place(options));
+  }
+
+  async runAll(sequence: Sequence, concurrency: number | undefined): Promise<JsonObject> {
+    const outputs: { [id: string]: JsonValue } = {};
+    const options = { outputs, ...(concurrency === undefined ? {} : { concurrency }) };
+    await this.#lists.sequence(sequence, this.#place(), options);
+    return outputs;
+  }
+
+  enterFinally(): void {
+    const path = notePath(this.attemptPath, FINALLY_NOTE);
+    if (this.#run.ports.journal.decision(path) !== undefined) return;
+    this.#run.note({ type: 'decision', path, value: this.scope.bound });
+  }
+
+  iteration(index: number, names: JsonObject): { readonly scope: Scope; readonly prefix: string } {
+    const prefix = iterationPath(this.attemptPath, index);
+    return { prefix, scope: this.scope.iteration(prefix, names) };
+  }
+
+  charge(what: 'tool_calls' | 'tokens', amount: number): void {
+    this.#run.charge(what, amount);
+  }
+
+  emit(event: Parameters<StepContext['emit']>[0]): void {
+    this.#run.ports.progress.emit(event);
+  }
+
+  status(detail: string, wakeAt?: number): void {
+    this.#run.progress.detail(this.#node, this.path, this.attempt, detail, wakeAt);
+  }
+
+  #place(options: RunOptions = {}): Place {
+    return {
+      prefix: options.prefix ?? this.attemptPath,
+      scope: options.scope ?? this.scope,
+      signal: options.evenWhenStopped === true ? this.#run.signal : (options.signal ?? this.signal),
+    };
+  }
+}
+
+/** Equal on every attempt and in every process: SHA-256 of task and step path, hex (D5). */
+function idempotencyKey(taskId: string, path: string): string {
+  return createHash('sha256').update(`${taskId}/${path}`).digest('hex');
 }
 
 async function pause(

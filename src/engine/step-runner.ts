@@ -6,11 +6,10 @@
  * E4 time, randomness, ids enter through the context.
  * E5 one AbortSignal tree per task; after abort every kind settles.
  */
-import { createHash } from 'node:crypto';
 import { humanDuration } from '../core/duration.ts';
 import { StepFailure, stepFailure, type Failure } from '../core/failure.ts';
 import { linkedController, orAbort } from './abort.ts';
-import { attemptContext } from './attempt-context.ts';
+import { AttemptContext } from './attempt-context.ts';
 import { repeatabilityOf, resolveInterruption } from './interruption.ts';
 import { jsonBytes } from './json-bytes.ts';
 import type { StepResult, StoredEntry } from './journal.ts';
@@ -184,7 +183,7 @@ export class StepRunner {
       seconds === undefined ? undefined : this.#startDeadline(node, path, attempt, place.signal, leaf, seconds);
     const signal = deadline?.signal ?? place.signal;
     try {
-      const context = attemptContext(this.#run, this.#lists, execution, attempt, idempotencyKey, signal);
+      const context = new AttemptContext(this.#run, this.#lists, execution, attempt, signal);
       const work = node.bound.execute(context);
       return await (leaf ? orAbort(signal, work) : work);
     } catch (error) {
@@ -235,11 +234,6 @@ export class StepRunner {
     this.#run.note({ type: 'timer', path: note, wakeAt: now + ms });
     return ms;
   }
-}
-
-/** Equal on every attempt and in every process: SHA-256 of task and step path, hex (D5). */
-function idempotencyKey(taskId: string, path: string): string {
-  return createHash('sha256').update(`${taskId}/${path}`).digest('hex');
 }
 
 function fail(code: 'limit_exceeded', message: string): StepOutput {

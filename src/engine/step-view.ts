@@ -4,7 +4,12 @@ import type { StepResult } from './journal.ts';
 /** Members of a result that are computed when read instead of stored. */
 export type Derived = { readonly [member: string]: (result: StepResult) => JsonValue };
 
+/** Where a view keeps the result it is of. */
+const RESULT = Symbol('result');
+const NO_MEMBERS: Derived = {};
+
 const views = new WeakMap<StepResult, JsonObject>();
+const getters = new WeakMap<Derived, PropertyDescriptorMap>();
 
 /** Members every result has, computed when read. */
 const COMMON: Derived = {
@@ -28,17 +33,32 @@ const COMMON: Derived = {
 export function stepView(result: StepResult, derived: Derived | undefined): JsonObject {
   const known = views.get(result);
   if (known !== undefined) return known;
-  const getters: PropertyDescriptorMap = {};
-  for (const [name, compute] of Object.entries({ ...COMMON, ...derived })) {
-    getters[name] = { enumerable: true, configurable: true, get: () => compute(result) };
-  }
+  const made = Object.defineProperties({ [RESULT]: result }, gettersOf(derived ?? NO_MEMBERS));
   for (const [name, value] of Object.entries(result.view ?? {})) {
-    getters[name] = { enumerable: true, configurable: true, value };
+    Object.defineProperty(made, name, { enumerable: true, configurable: true, value });
   }
-  // Every member is a JSON value, read through a getter or not.
-  const view = Object.defineProperties({}, getters) as JsonObject;
+  // Every named member is a JSON value, read through a getter or not.
+  const view = made as unknown as JsonObject;
   views.set(result, view);
   return view;
+}
+
+/** The getters of a kind, made once: they find the result in the view they are read from. */
+function gettersOf(derived: Derived): PropertyDescriptorMap {
+  const known = getters.get(derived);
+  if (known !== undefined) return known;
+  const made: PropertyDescriptorMap = { [RESULT]: { enumerable: false } };
+  for (const [name, compute] of Object.entries({ ...COMMON, ...derived })) {
+    made[name] = {
+      enumerable: true,
+      configurable: true,
+      get(this: { readonly [RESULT]: StepResult }) {
+        return compute(this[RESULT]);
+      },
+    };
+  }
+  getters.set(derived, made);
+  return made;
 }
 
 /** A step that did not run: whatever is read of it is null, without a warning. */

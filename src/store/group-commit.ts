@@ -33,32 +33,39 @@ const MAX_GROUP_CHARS = 8 * 1024 * 1024;
  * - Batches take effect in the order in which they were given; two that touch one key never share a transaction.
  * - A batch whose guard does not hold is refused alone; the others of its group go on without it.
  * - When a transaction fails, every batch in it is rejected: none of them was acknowledged.
+ * - Batches that were answered together tend to be followed together: after a group, the next one waits for `company`.
  */
 export class GroupCommit {
   readonly #writer: GroupWriter;
+  readonly #company: (() => Promise<void>) | undefined;
   #queue: Waiting[] = [];
+  /** Batches of the last transaction. */
+  #together = 0;
   #running: Promise<void> | undefined;
   #closed = false;
 
-  constructor(writer: GroupWriter) {
+  /** @param company a short wait in which others can come, far below the time of a transaction. Absent = none. */
+  constructor(writer: GroupWriter, company?: () => Promise<void>) {
     this.#writer = writer;
+    this.#company = company;
   }
 
   /** Resolves when the batch is durable or refused; rejects with `StoreError`. */
   commit(batch: Batch): Promise<CommitResult> {
     if (this.#closed) return Promise.reject(new StoreError('io', 'the store is closed'));
     return new Promise((resolve, reject) => {
-      const encoded = batch.puts.map(({ key, value }) => ({ key, ...encodeValue(value) }));
-      const rows: Row[] = encoded.map(({ key, text }) => [key, text]);
+      const rows: Row[] = [];
+      const marks: string[] = [];
+      let size = 0;
+      for (const { key, value } of batch.puts) {
+        const { mark, text } = encodeValue(value);
+        rows.push([key, text]);
+        marks.push(mark);
+        size += text.length;
+      }
       for (const key of batch.deletes) rows.push([key, null]);
-      this.#queue.push({
-        rows,
-        guards: batch.guards.map(({ key, mark }) => [key, mark]),
-        marks: encoded.map(({ mark }) => mark),
-        size: encoded.reduce((sum, { text }) => sum + text.length, 0),
-        resolve,
-        reject,
-      });
+      const guards = batch.guards.map(({ key, mark }): Guard => [key, mark]);
+      this.#queue.push({ rows, guards, marks, size, resolve, reject });
       this.#running ??= this.#drain();
     });
   }
@@ -73,7 +80,9 @@ export class GroupCommit {
     // Let everything that is committed in this turn of the event loop share the first transaction.
     await Promise.resolve();
     while (this.#queue.length > 0) {
+      if (this.#together > 1) await this.#company?.();
       const group = this.#takeGroup();
+      this.#together = group.length;
       try {
         await this.#commitGroup(group);
       } catch (error) {
@@ -89,7 +98,7 @@ export class GroupCommit {
     let rows = 0;
     let size = 0;
     for (const next of this.#queue) {
-      const touches = [...next.rows, ...next.guards].some(([key]) => written.has(key));
+      const touches = touchesAny(next.rows, written) || touchesAny(next.guards, written);
       const full = rows + next.rows.length > MAX_GROUP_ROWS || size + next.size > MAX_GROUP_CHARS;
       if (group.length > 0 && (touches || full)) break;
       group.push(next);
@@ -104,8 +113,9 @@ export class GroupCommit {
   async #commitGroup(group: readonly Waiting[]): Promise<void> {
     let left = group;
     while (left.length > 0) {
-      const guards = left.flatMap((waiting) => waiting.guards);
-      const rows = left.flatMap((waiting) => waiting.rows);
+      const [only, ...more] = left;
+      const guards = (more.length === 0 ? only?.guards : left.flatMap((waiting) => waiting.guards)) ?? [];
+      const rows = (more.length === 0 ? only?.rows : left.flatMap((waiting) => waiting.rows)) ?? [];
       const written = rows.length > 0 && (await this.#writer.write(rows, guards));
       const failing = written ? undefined : await this.#writer.failing(guards);
       if (written || (rows.length === 0 && failing?.size === 0)) {
@@ -121,4 +131,9 @@ export class GroupCommit {
       left = held;
     }
   }
+}
+
+function touchesAny(pairs: readonly (readonly [key: string, unknown])[], keys: ReadonlySet<string>): boolean {
+  for (const [key] of pairs) if (keys.has(key)) return true;
+  return false;
 }

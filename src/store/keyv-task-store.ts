@@ -1,4 +1,5 @@
 import Keyv from 'keyv';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { DamagedValueError, StoreError } from '../tasks/task-store.ts';
 import type { Batch, CommitResult, Stored, TaskStore } from '../tasks/task-store.ts';
 import { GroupCommit } from './group-commit.ts';
@@ -22,7 +23,7 @@ export class KeyvTaskStore implements TaskStore {
 
   private constructor(table: SqliteTable) {
     this.#table = table;
-    this.#commits = new GroupCommit(table);
+    this.#commits = new GroupCommit(table, () => nextTurn());
     this.#keyv = new Keyv<Decoded>({
       store: table,
       useKeyPrefix: false,

@@ -15,6 +15,7 @@ import { objectOf, viewOf } from './record.ts';
 import type { MarkedRecord, TaskRecord } from './record.ts';
 import { loadEntries, RunJournal } from './run-journal.ts';
 import { DamagedValueError } from './task-store.ts';
+import type { Batch } from './task-store.ts';
 import { assertOwned, TaskWriter } from './task-writer.ts';
 import type { Applied } from './task-writer.ts';
 import { transition } from './transition.ts';
@@ -225,18 +226,13 @@ export class OpenRun {
     assertOwned(record, this.#context.runnerId, this.epoch);
     const finished = entries.filter((entry) => entry.type === 'finished');
     const inputs = record.state.kind === 'open' ? record.state.inputs : [];
-    const closed = inputs
-      .filter((input) => finished.some(({ path }) => belongsTo(input.path, path)))
-      .map(({ key }) => key);
+    const closed = inputs.flatMap(({ key, path: asked }) =>
+      finished.some(({ path }) => belongsTo(asked, path)) ? [key] : [],
+    );
     return {
       record: closed.length === 0 ? record : transition(record, { type: 'input_closed', keys: closed }, now),
       entries,
-      puts: finished.flatMap(({ saved }) =>
-        Object.entries(saved ?? {}).map(([name, value]) => ({
-          key: keys.saved(record.principal, record.workflow, name),
-          value,
-        })),
-      ),
+      puts: finished.flatMap(({ saved }) => (saved === undefined ? [] : savedPuts(record, saved))),
     };
   }
 
@@ -255,6 +251,10 @@ export class OpenRun {
       },
     });
   }
+}
+
+function savedPuts({ principal, workflow }: TaskRecord, saved: JsonObject): Batch['puts'] {
+  return Object.entries(saved).map(([name, value]) => ({ key: keys.saved(principal, workflow, name), value }));
 }
 
 /** Whether a path is that of the step, of something inside it, or of a note beside it. */

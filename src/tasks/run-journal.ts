@@ -1,7 +1,8 @@
 import { StepFailure } from '../core/failure.ts';
+import { jsonBytes } from '../engine/json-bytes.ts';
 import type { Journal, JournalEntry, StoredEntry } from '../engine/journal.ts';
 import type { JournalState } from './journal-state.ts';
-import { entryOf } from './record.ts';
+import { asJson, entryOf } from './record.ts';
 import { keys } from './keys.ts';
 import type { TaskLimits } from './limits.ts';
 import type { TaskStore } from './task-store.ts';
@@ -83,7 +84,7 @@ export class RunJournal implements Journal {
     }
     for (const entry of entries) {
       if (entry.type !== 'finished' && entry.type !== 'handle') continue;
-      const bytes = Buffer.byteLength(JSON.stringify(entry));
+      const bytes = jsonBytes(asJson(entry), entryBytes);
       if (bytes > entryBytes)
         return `a result of ${bytes} bytes is larger than the ${entryBytes} a journal entry may have`;
     }

@@ -158,10 +158,10 @@ export class TaskWriter {
         const applied = pending.change.apply(record, now);
         const { seq } = applied.record;
         const entries = (applied.entries ?? []).map((entry, index) => ({ ...entry, seq: seq + 1 + index, at: now }));
-        record = entries.length === 0 ? applied.record : counted(applied.record, seq + entries.length, now);
+        record = entries.length === 0 ? applied.record : counted(applied.record, entries.length, now);
         for (const entry of entries) puts.push({ key: keys.entry(record.id, entry.seq), value: asJson(entry) });
-        puts.push(...(applied.puts ?? []));
-        deletes.push(...(applied.deletes ?? []));
+        if (applied.puts !== undefined) puts.push(...applied.puts);
+        if (applied.deletes !== undefined) deletes.push(...applied.deletes);
         parts.push({ pending, written: { record, entries } });
       } catch (error) {
         pending.reject(error);
@@ -173,7 +173,6 @@ export class TaskWriter {
     }
     if (parts.length === 0) return undefined;
     const key = keys.task(record.id);
-    const written = new Set(puts.map((put) => put.key));
     return {
       record,
       parts,
@@ -181,7 +180,7 @@ export class TaskWriter {
         guards: [{ key, mark: this.#base.mark }],
         puts: [{ key, value: recordValue(record) }, ...puts],
         // A later change may put what an earlier one deleted; within one batch the put is meant.
-        deletes: deletes.filter((deleted) => !written.has(deleted)),
+        deletes: deletes.filter((deleted) => !puts.some((put) => put.key === deleted)),
       },
     };
   }
@@ -218,10 +217,9 @@ export class TaskWriter {
 
   #committed(planned: Planned, mark: string): void {
     this.#base = { record: planned.record, mark };
-    this.#deps.onCommitted(
-      planned.record,
-      planned.parts.flatMap(({ written }) => written.entries),
-    );
+    const [only, ...more] = planned.parts;
+    const entries = more.length === 0 ? only?.written.entries : planned.parts.flatMap(({ written }) => written.entries);
+    this.#deps.onCommitted(planned.record, entries ?? []);
     for (const { pending, written } of planned.parts)
       pending.resolve({ record: planned.record, entries: written.entries });
   }
@@ -236,11 +234,10 @@ export class TaskWriter {
   }
 }
 
-function counted(record: TaskRecord, seq: number, now: number): TaskRecord {
-  if (record.state.kind === 'open')
-    return { ...transition(record, { type: 'appended', count: seq - record.seq }, now), rev: record.rev + 1 };
+function counted(record: TaskRecord, count: number, now: number): TaskRecord {
+  if (record.state.kind === 'open') return transition(record, { type: 'appended', count }, now);
   // The entry that tells of the end is part of the same transition.
-  return { ...record, seq };
+  return { ...record, seq: record.seq + count };
 }
 
 /** Throws `Interruption` unless this runner, in this epoch, still runs the task. */

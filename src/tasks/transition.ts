@@ -42,8 +42,13 @@ export function nextInputKey(record: TaskRecord): string {
 
 /** The record after the event. Throws `TransitionBug` when the event is not allowed in this state (T5). */
 export function transition(record: TaskRecord, event: TaskEventIn, now: number): TaskRecord {
-  const next = { ...record, rev: record.rev + 1, updatedAt: Math.max(now, record.updatedAt) };
   const { state } = record;
+  const rev = record.rev + 1;
+  const updatedAt = Math.max(now, record.updatedAt);
+  // What happens most is one copy.
+  if (event.type === 'appended' && state.kind === 'open')
+    return { ...record, rev, updatedAt, seq: record.seq + event.count };
+  const next = { ...record, rev, updatedAt };
   if (state.kind === 'open') return openTransition(next, state, event);
   if (event.type === 'resumed' && state.status === 'failed') return resumed(next, event);
   throw new TransitionBug(`${event.type} of a task that is ${state.status}`);

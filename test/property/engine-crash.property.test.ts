@@ -51,7 +51,8 @@ class Grower {
           id,
           action: 'ok',
           arguments: { v: `{{variables.global.g}} {{item}}` },
-          save_output_to: `variables.global.g${seed}`,
+          // Branches that write one variable race, so there each writes its own.
+          save_output_to: `variables.global.g${calm ? id : seed}`,
         };
       case 'unsafe':
         return { id, action: 'ok', idempotent: false, on_interrupt: 'retry' };
@@ -69,7 +70,7 @@ class Grower {
           id,
           type: 'set',
           values: { n: seed },
-          assign: { [`variables.output.${id}`]: seed, 'variables.saved.last': id },
+          assign: { [`variables.output.${id}`]: seed, [`variables.saved.${calm ? id : 'last'}`]: id },
         };
       case 'wait':
         return { id, type: 'wait', seconds: seed };

@@ -124,6 +124,8 @@ export interface RunPorts {
 export interface RunTask {
   readonly taskId: string;
   readonly createdAt: number;
+  /** When its turn came, where it had to wait for one: its time limits count from then. */
+  readonly begunAt?: number;
   /** Validated arguments of the call, defaults not yet merged. */
   readonly input: JsonObject;
   /** `variables.saved` as of the task's creation. */

@@ -84,7 +84,7 @@ function metaOf(run: Run, undone: readonly JsonObject[] | undefined): JsonObject
   const { budget } = run.bound.definition;
   const meta: { [key: string]: JsonValue } = {};
   if (budget !== undefined) {
-    const seconds = Math.max(0, run.ports.clock.now() - run.task.createdAt) / 1000;
+    const seconds = Math.max(0, run.ports.clock.now() - (run.task.begunAt ?? run.task.createdAt)) / 1000;
     meta[`${META_PREFIX}usage`] = { ...run.usage, seconds };
   }
   if (undone !== undefined && undone.length > 0) meta[`${META_PREFIX}compensation`] = undone;

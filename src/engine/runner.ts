@@ -177,14 +177,17 @@ async function failed(run: Run, interpreter: Interpreter, first: Failure, signal
   return { failure };
 }
 
-/** `timeout_seconds` and `budget.seconds` count from the task's creation, downtime included. */
+/** `timeout_seconds` and `budget.seconds` count from the task's creation, or from when its turn came, downtime included. */
 function startDeadline(run: Run, signal: AbortSignal): { readonly signal: AbortSignal; release(): void } {
   const { timeout_seconds: timeout, budget } = run.bound.definition;
   if (timeout === undefined && budget?.seconds === undefined) return { signal, release: () => undefined };
   const controller = linkedController(signal);
   const timers = linkedController(signal);
   const arm = (seconds: number, failure: StepFailure): void => {
-    const left = Math.min(run.task.createdAt + seconds * 1000 - run.ports.clock.now(), seconds * 1000);
+    const left = Math.min(
+      (run.task.begunAt ?? run.task.createdAt) + seconds * 1000 - run.ports.clock.now(),
+      seconds * 1000,
+    );
     run.ports.clock.sleep(Math.max(0, left), timers.signal).then(
       () => {
         controller.abort(failure);

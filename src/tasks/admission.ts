@@ -14,6 +14,7 @@ import { TaskError } from './task.ts';
 import type { CreateTask } from './task.ts';
 import { StoreError } from './task-store.ts';
 import type { Batch, CommitResult } from './task-store.ts';
+import type { Ticket, TurnTickets } from './turn-tickets.ts';
 
 const MAX_SAVED = 1000;
 
@@ -43,6 +44,7 @@ interface Made {
   readonly same: SameTask | undefined;
   /** The mark of the row that `same` names. */
   readonly known: string | null;
+  readonly ticket: Ticket | undefined;
 }
 
 /**
@@ -52,12 +54,14 @@ interface Made {
 export class Admission {
   readonly #context: TaskContext;
   readonly #count: OpenCount;
+  readonly #tickets: TurnTickets;
   /** Makes an unacknowledged creation undone once the store answers again. */
   readonly #withdraw: (id: string) => Promise<void>;
 
-  constructor(context: TaskContext, count: OpenCount, withdraw: (id: string) => Promise<void>) {
+  constructor(context: TaskContext, count: OpenCount, tickets: TurnTickets, withdraw: (id: string) => Promise<void>) {
     this.#context = context;
     this.#count = count;
+    this.#tickets = tickets;
     this.#withdraw = withdraw;
   }
 
@@ -66,24 +70,38 @@ export class Admission {
    * Rejects with `TaskError`; on `store_unavailable` no task runs for this request.
    */
   async admit(request: CreateTask, id = this.#context.ids()): Promise<Admitted> {
-    const { definitions, health, limits, clock } = this.#context;
+    const { definitions, health, limits } = this.#context;
     const loaded = definitions.get(request.workflow);
     if (loaded === undefined) throw new TaskError('unknown_workflow', `there is no workflow '${request.workflow}'`);
     this.#checkArguments(loaded, request.arguments);
     const depth = request.parent === undefined ? 0 : request.parent.depth + 1;
     if (depth > limits.depth) throw new TaskError('limit_exceeded', `workflows are nested deeper than ${limits.depth}`);
     if (!health.state.writable) throw unavailable(health.state.reason);
+    const admit = (): Promise<Admitted> => this.#admitted(request, loaded, id, depth);
     try {
-      const same = await sameTaskOf(request, loaded.definition, clock.now());
-      const known = await this.#known(same);
-      if ('marked' in known) return known;
-      await this.#checkOpen(request);
-      await this.#context.snapshots.ensure(loaded);
-      return await this.#create(request, { id, depth, digest: loaded.digest, same, known: known.mark });
+      if (loaded.definition.concurrency === undefined) return await admit();
+      return await this.#tickets.exclusive(request.workflow, admit);
     } catch (error) {
       if (!(error instanceof StoreError)) throw error;
       health.failed(error);
       throw unavailable(error.message);
+    }
+  }
+
+  async #admitted(request: CreateTask, loaded: LoadedDefinition, id: string, depth: number): Promise<Admitted> {
+    const { definition, digest } = loaded;
+    const { store, snapshots, clock } = this.#context;
+    for (;;) {
+      const existing = request.parent === undefined ? undefined : await loadRecord(store, id);
+      if (existing !== undefined) return { marked: existing };
+      const same = await sameTaskOf(request, definition, clock.now());
+      const known = await this.#known(same);
+      if ('marked' in known) return known;
+      await this.#checkOpen(request);
+      await snapshots.ensure(loaded);
+      const ticket = await this.#tickets.draw({ ...request, id }, definition);
+      const made = await this.#create(request, { id, depth, digest, same, known: known.mark, ticket });
+      if (made !== undefined) return made;
     }
   }
 
@@ -130,7 +148,8 @@ export class Admission {
     throw new TaskError('idempotency_conflict', 'this idempotency key was used with other arguments');
   }
 
-  async #create(request: CreateTask, made: Made): Promise<Admitted> {
+  /** `undefined`: somebody else was faster with the key or the number; try again. */
+  async #create(request: CreateTask, made: Made): Promise<Admitted | undefined> {
     const record = this.#record(request, made);
     const taskKey = keys.task(record.id);
     // The caller keeps its arguments and may change them; what runs is what is stored.
@@ -138,7 +157,7 @@ export class Admission {
     const batch = this.#batch({ ...request, arguments: given.arguments }, record, made, given.saved);
     const result = await this.#commit(batch, record);
     if (result.ok) return { marked: { record, mark: result.marks[0] ?? '' }, given };
-    if (result.conflict !== taskKey) return this.admit(request, made.id);
+    if (result.conflict !== taskKey) return undefined;
     const existing = await loadRecord(this.#context.store, record.id);
     if (existing === undefined) throw new StoreError('io', 'a task vanished while it was made');
     return { marked: existing };
@@ -181,6 +200,7 @@ export class Admission {
       ...(request.parent !== undefined && { parent: { taskId: request.parent.taskId, path: request.parent.path } }),
       ...(request.scheduleTime !== undefined && { scheduleTime: request.scheduleTime }),
       ...(made.same !== undefined && { idempotency: made.same.row }),
+      ...(made.ticket !== undefined && { turn: made.ticket.number }),
       rev: 1,
       epoch: 1,
       seq: 0,
@@ -193,7 +213,7 @@ export class Admission {
     };
   }
 
-  #batch(request: CreateTask, record: TaskRecord, { same, known }: Made, saved: JsonObject): Batch {
+  #batch(request: CreateTask, record: TaskRecord, { same, known, ticket }: Made, saved: JsonObject): Batch {
     const { id } = record;
     const runner = record.state.kind === 'open' ? record.state.runner : null;
     const guards: { key: string; mark: string | null }[] = [{ key: keys.task(id), mark: null }];
@@ -209,6 +229,10 @@ export class Admission {
     if (same !== undefined) {
       guards.push({ key: same.row, mark: known });
       puts.push({ key: same.row, value: { taskId: id, digest: same.digest } });
+    }
+    if (ticket !== undefined) {
+      guards.push(...ticket.guards);
+      puts.push(...ticket.puts);
     }
     return { guards, puts, deletes: [] };
   }

@@ -3,6 +3,7 @@ import { isJsonObject } from '../core/json.ts';
 import type { JournalEntry, StoredEntry } from '../engine/journal.ts';
 import type { CleanUpReport, RunPorts } from '../engine/ports.ts';
 import type { TaskContext } from './context.ts';
+import { placeOf } from './ending.ts';
 import { JournalState } from './journal-state.ts';
 import { keys } from './keys.ts';
 import { asJson, loadRecord, objectOf, viewOf } from './record.ts';
@@ -54,13 +55,13 @@ class CleanUpJournal {
     return appended;
   }
 
-  /** Removes the row, since nothing is left to do, and leaves the report of what was done. */
-  async done(report: CleanUpReport | undefined): Promise<void> {
+  /** Removes the row, since nothing is left to do, and with it what the task still held; leaves the report of what was done. */
+  async done(report: CleanUpReport | undefined, frees: readonly string[]): Promise<void> {
     await this.#last;
     const key = keys.clean(this.#id);
     const puts = report === undefined ? [] : [{ key: keys.cleaned(this.#id), value: asJson(report) }];
     await this.#context.health.patiently(() =>
-      this.#context.store.commit({ guards: [{ key, mark: this.#mark }], puts, deletes: [key] }),
+      this.#context.store.commit({ guards: [{ key, mark: this.#mark }], puts, deletes: [key, ...frees] }),
     );
   }
 
@@ -157,7 +158,7 @@ export class CleanUps {
         }
       }
     }
-    await journal.done(report);
+    await journal.done(report, found === undefined ? [] : placeOf(found.record));
     if (found !== undefined) this.#context.feed.publish({ type: 'changed', view: viewOf(found.record) });
   }
 

@@ -11,6 +11,7 @@ import type { DefinitionSnapshots } from './definition-snapshots.ts';
 import type { RetentionClock } from './retention-clock.ts';
 import type { StoreHealth } from './store-health.ts';
 import type { TaskStore } from './task-store.ts';
+import type { Turns } from './turns.ts';
 
 /**
  * Which tasks this process runs. `all`: those it creates, those nobody runs, those of dead processes (serve). `own`: those it
@@ -56,6 +57,7 @@ export interface TaskContext {
   readonly retention: RetentionClock;
   readonly health: StoreHealth;
   readonly feed: ChangeFeed;
+  readonly turns: Turns;
   /** The id of this process among runners. */
   readonly runnerId: string;
   /** A damaged value was met: it is set apart and reported (D14). */

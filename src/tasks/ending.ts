@@ -41,7 +41,7 @@ export function settle(record: TaskRecord, end: RunEnd, limits: TaskLimits, now:
     record: transition(record, { type: 'settled', status, ...failure, warnings: end.warnings }, now),
     entries: [{ type: 'settled', status, ...failure }],
     puts: [{ key: keys.outcome(record.id), value: asJson(outcome) }],
-    deletes: [keys.open(record.id)],
+    deletes: rowsOfOpen(record),
   };
 }
 
@@ -52,7 +52,8 @@ export function cancel(record: TaskRecord, reason: string, now: number): Applied
     record: transition(record, { type: 'cancelled', reason }, now),
     entries: [{ type: 'settled', status: 'cancelled' }],
     puts: [{ key: keys.outcome(record.id), value: asJson(outcome) }, ...cleanUpRow(record)],
-    deletes: [keys.open(record.id)],
+    // Until it is cleaned up it keeps its place in the line of its workflow (L2).
+    deletes: cleanUpRow(record).length > 0 ? [keys.open(record.id)] : rowsOfOpen(record),
   };
 }
 
@@ -62,8 +63,18 @@ export function failFromOutside(record: TaskRecord, failure: Failure, now: numbe
     record: transition(record, { type: 'settled', status: 'failed', failure, warnings: [] }, now),
     entries: [{ type: 'settled', status: 'failed', failure }],
     puts: [{ key: keys.outcome(record.id), value: asJson(failedOutcome(failure)) }, ...cleanUpRow(record)],
-    deletes: [keys.open(record.id)],
+    deletes: cleanUpRow(record).length > 0 ? [keys.open(record.id)] : rowsOfOpen(record),
   };
+}
+
+/** The row that shows that a task is open, and its place in the line of its workflow. */
+function rowsOfOpen(record: TaskRecord): readonly string[] {
+  return [keys.open(record.id), ...placeOf(record)];
+}
+
+/** The row of a task's place in the line of its workflow, if it has one. */
+export function placeOf({ id, workflow, turn }: TaskRecord): readonly string[] {
+  return turn === undefined ? [] : [keys.turn(workflow, turn, id)];
 }
 
 /** The failure of a task whose ttl is over. */

@@ -39,6 +39,7 @@ export class ForeignWatch {
     });
     if (claims === 'all') await this.#answerBells(keys.bells(ANY_RUNNER), this.#takeUp);
     await this.#tellWatchers();
+    this.#context.turns.look();
     this.#counter = counter;
   }
 

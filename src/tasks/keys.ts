@@ -52,6 +52,12 @@ export const keys = {
   allBells: 'bell:',
   child: (parent: string, id: string): string => `child:${parent}:${id}`,
   children: (parent: string): string => `child:${parent}:`,
+  /** The last number drawn for the line of a workflow. */
+  turnCount: (workflow: string): string => `turns:${encodeURIComponent(workflow)}`,
+  /** A task's place in the line of its workflow; exists while it holds or waits for it. */
+  turn: (workflow: string, turn: number, id: string): string =>
+    `turn:${encodeURIComponent(workflow)}:${fixed(turn, 12)}:${id}`,
+  turns: (workflow: string): string => `turn:${encodeURIComponent(workflow)}:`,
   /** How far a workflow's schedule has been decided. */
   schedule: (workflow: string): string => `sched:${encodeURIComponent(workflow)}`,
   allSchedules: 'sched:',

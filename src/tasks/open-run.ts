@@ -127,12 +127,31 @@ export class OpenRun {
   async #run(children: Children): Promise<RunStop> {
     try {
       const definition = await this.#definition();
+      await this.#turn(definition);
       const task = await this.#task();
       await this.#settle(await this.#context.runner.run(definition, task, this.#ports(children), this.signal));
       return 'settled';
     } catch (error) {
       return this.#stoppedBy(error);
     }
+  }
+
+  /** Waits for its turn, where the workflow has a limit. From then on it has begun, also for a restart and for its time limits. */
+  async #turn({ concurrency }: Definition): Promise<void> {
+    const { record } = this.writer;
+    if (record.turn === undefined || record.begunAt !== undefined || concurrency === undefined) return;
+    const { percent, phases } = record;
+    const tell = (before: number): void => {
+      this.#progress.update({ message: `waiting for its turn: ${before} before it`, percent, phases });
+    };
+    await this.#context.turns.wait(record, record.turn, concurrency, tell, this.signal);
+    await this.writer.change({
+      patient: true,
+      apply: (current, now) => {
+        assertOwned(current, this.#context.runnerId, this.epoch);
+        return { record: transition(current, { type: 'begun' }, now) };
+      },
+    });
   }
 
   async #stoppedBy(error: unknown): Promise<RunStop> {
@@ -174,12 +193,13 @@ export class OpenRun {
   }
 
   async #task(): Promise<RunTask> {
-    const { id, createdAt, scheduleTime, depth } = this.writer.record;
+    const { id, createdAt, begunAt, scheduleTime, depth } = this.writer.record;
     const given = this.#given ?? (await this.#stored());
     this.#given = undefined;
     return {
       taskId: id,
       createdAt,
+      ...(begunAt !== undefined && { begunAt }),
       input: given.arguments,
       saved: given.saved,
       ...(scheduleTime !== undefined && { scheduleTime }),

@@ -57,6 +57,10 @@ export interface TaskRecord {
   /** Input requests so far: their keys are `in-1`, `in-2`, … and never reused. */
   readonly inputCount: number;
   readonly resumedAt?: number;
+  /** Its number in the line of its workflow, where that has `concurrency`. */
+  readonly turn?: number;
+  /** When its turn came. */
+  readonly begunAt?: number;
   readonly message: string;
   readonly percent: number;
   readonly phases: readonly Phase[];

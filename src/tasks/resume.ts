@@ -7,6 +7,7 @@ import { loadEntries } from './run-journal.ts';
 import { bell } from './ending.ts';
 import { TaskError } from './task.ts';
 import type { Change } from './task-writer.ts';
+import type { TurnTickets } from './turn-tickets.ts';
 import { transition } from './transition.ts';
 
 /**
@@ -17,6 +18,7 @@ export async function resumeChange(
   context: TaskContext,
   seen: TaskRecord,
   from: string | undefined,
+  tickets: TurnTickets,
 ): Promise<{ readonly apply: Change['apply']; readonly warnings: readonly string[] }> {
   const { store, snapshots, claims, runnerId, limits, kinds } = context;
   if (seen.state.kind === 'open') throw notResumable('the task has not ended');
@@ -29,6 +31,7 @@ export async function resumeChange(
   if (damaged.length > 0) throw notResumable('its journal is damaged');
   const plan = resumePlan(entries, definition, kinds, seen.state.failure?.step, from);
   if (!plan.ok) throw notResumable(plan.reason);
+  const ticket = await tickets.draw(seen, definition);
   const lastSeq = entries.at(-1)?.seq ?? 0;
   const runner = claims === 'none' ? null : runnerId;
   const apply: Change['apply'] = (record, now) => {
@@ -37,11 +40,17 @@ export async function resumeChange(
     const expiresAt = record.expiresAt === null || ttl === null ? null : Math.max(record.expiresAt, now + ttl);
     // A clean-up may have written entries behind the record's back.
     const base = { ...record, seq: lastSeq };
-    const next = transition(base, { type: 'resumed', runner, expiresAt }, now);
+    const next = transition(
+      base,
+      { type: 'resumed', runner, expiresAt, ...(ticket !== undefined && { turn: ticket.number }) },
+      now,
+    );
     return {
       record: next,
       entries: [{ type: 'resumed', ...(from !== undefined && { from }), dropped: plan.dropped }],
+      ...(ticket !== undefined && { guards: ticket.guards }),
       puts: [
+        ...(ticket?.puts ?? []),
         { key: keys.open(record.id), value: { runner } },
         ...(expiresAt === null ? [] : [{ key: keys.end(expiresAt, record.id), value: null }]),
         ...(runner === null ? [bell(next, next)] : []),

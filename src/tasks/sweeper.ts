@@ -1,5 +1,5 @@
 import type { TaskContext } from './context.ts';
-import { failFromOutside, bell, ttlOver } from './ending.ts';
+import { failFromOutside, bell, placeOf, ttlOver } from './ending.ts';
 import { keys, lastPart, under } from './keys.ts';
 import { messageOf } from '../core/failure.ts';
 import { loadRecord, objectOf } from './record.ts';
@@ -101,6 +101,7 @@ export class Sweeper {
       keys.args(id),
       keys.outcome(id),
       keys.cleaned(id),
+      ...placeOf(record),
       keys.list(record.principal, record.createdAt, id),
       row,
       ...(record.parent === undefined ? [] : [keys.child(record.parent.taskId, id)]),

@@ -15,7 +15,7 @@ import { DEFAULT_LIMITS } from './limits.ts';
 import { repeat } from './loop.ts';
 import { machineProcesses } from './process-probe.ts';
 import { loadRecord, runnerOf, viewOf } from './record.ts';
-import type { TaskRecord } from './record.ts';
+import type { MarkedRecord, TaskRecord } from './record.ts';
 import { RecoverySweep } from './recovery-sweep.ts';
 import { refusing } from './refusal.ts';
 import { checkResponse } from './responses.ts';
@@ -29,8 +29,11 @@ import type { CleanUpState, CreateTask, ListQuery, StepRow, TaskEvent, TaskServi
 import { TaskReads } from './task-reads.ts';
 import { TaskRuns } from './task-runs.ts';
 import { StoreError } from './task-store.ts';
+import { GuardConflict } from './task-writer.ts';
 import type { Applied, Written } from './task-writer.ts';
 import { transition } from './transition.ts';
+import { TurnTickets } from './turn-tickets.ts';
+import { Turns } from './turns.ts';
 
 /** For readiness and metrics. Times are epoch milliseconds. */
 export interface TaskHealth {
@@ -57,6 +60,7 @@ export class TaskManager implements TaskService {
   readonly #context: TaskContext;
   readonly #reads: TaskReads;
   readonly #runs: TaskRuns;
+  readonly #tickets: TurnTickets;
   readonly #admission: Admission;
   readonly #registry: RunnerRegistry;
   readonly #recovery: RecoverySweep;
@@ -70,7 +74,7 @@ export class TaskManager implements TaskService {
   constructor(deps: TaskManagerDeps) {
     const { store, clock, logger, definitions, parseSnapshot } = deps;
     const health = new StoreHealth({ store, clock, logger });
-    this.#context = {
+    const shared: Omit<TaskContext, 'turns'> = {
       ...deps,
       limits: { ...DEFAULT_LIMITS, ...deps.limits },
       health,
@@ -80,12 +84,14 @@ export class TaskManager implements TaskService {
       runnerId: deps.ids(),
       reportDamage: (key, message) => this.#reportDamage(key, message),
     };
+    this.#context = { ...shared, turns: new Turns(shared, (id, principal) => this.#giveWay(id, principal)) };
+    this.#tickets = new TurnTickets(this.#context);
     this.#reads = new TaskReads(this.#context);
     this.#runs = new TaskRuns(this.#context, {
       childrenOf: (run) => new ChildTasks(run, this.#childOperations()),
       orphaned: (parent) => this.#cancelChildren(parent, 'its parent has ended'),
     });
-    this.#admission = new Admission(this.#context, this.#runs, (id) => this.#withdraw(id));
+    this.#admission = new Admission(this.#context, this.#runs, this.#tickets, (id) => this.#withdraw(id));
     this.#registry = new RunnerRegistry({ ...this.#context, processes: deps.processes ?? machineProcesses() });
     this.#recovery = new RecoverySweep(this.#context, this.#registry, this.#runs);
     this.#watch = new ForeignWatch(this.#context, this.#runs, (id) => this.#recovery.takeUp(id));
@@ -209,13 +215,24 @@ export class TaskManager implements TaskService {
     const marked = await this.#reads.get(taskId, principal);
     if (marked.record.state.kind === 'open')
       return { view: await this.#adopt(taskId, principal, options), warnings: [] };
-    return refusing(async () => {
-      const change = await resumeChange(this.#context, marked.record, options.from);
-      const writer = this.#runs.writerFor(marked);
+    return refusing(() => this.#tickets.exclusive(marked.record.workflow, () => this.#again(marked, options.from)));
+  }
+
+  async #again(
+    marked: MarkedRecord,
+    from: string | undefined,
+  ): Promise<{ readonly view: TaskView; readonly warnings: readonly string[] }> {
+    const change = await resumeChange(this.#context, marked.record, from, this.#tickets);
+    const writer = this.#runs.writerFor(marked);
+    try {
       const { record } = await writer.change({ patient: false, apply: change.apply });
       if (this.#context.claims !== 'none') await this.#runs.startClaimed(writer.marked);
       return { view: viewOf(record), warnings: change.warnings };
-    });
+    } catch (error) {
+      // Another process has drawn the number of this task's place.
+      if (error instanceof GuardConflict) return this.#again(marked, from);
+      throw error;
+    }
   }
 
   subscribe(listener: (event: TaskEvent) => void, taskId?: string): () => void {
@@ -297,12 +314,20 @@ export class TaskManager implements TaskService {
     for (const { key } of items) {
       const child = await refusing(() => loadRecord(store, lastPart(key)));
       if (child?.record.state.kind !== 'open') continue;
-      try {
-        await this.cancel(child.record.id, child.record.principal, reason);
-      } catch (error) {
-        if (!(error instanceof TaskError) || (error.code !== 'already_terminal' && error.code !== 'not_found'))
-          throw error;
-      }
+      await this.#cancelIfOpen(child.record.id, child.record.principal, reason);
+    }
+  }
+
+  #giveWay(id: string, principal: string): Promise<void> {
+    return this.#cancelIfOpen(id, principal, 'a newer call takes its place');
+  }
+
+  async #cancelIfOpen(id: string, principal: string, reason: string): Promise<void> {
+    try {
+      await this.cancel(id, principal, reason);
+    } catch (error) {
+      if (!(error instanceof TaskError) || (error.code !== 'already_terminal' && error.code !== 'not_found'))
+        throw error;
     }
   }
 

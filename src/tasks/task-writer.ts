@@ -20,8 +20,15 @@ import { transition } from './transition.ts';
 export interface Applied {
   readonly record: TaskRecord;
   readonly entries?: readonly JournalEntry[];
+  /** Must hold beside the record; a conflict rejects the changes that go out together, with `GuardConflict`. */
+  readonly guards?: Batch['guards'];
   readonly puts?: Batch['puts'];
   readonly deletes?: readonly string[];
+}
+
+/** A guard of a change, other than the task's own record, did not hold; nothing was written. */
+export class GuardConflict extends Error {
+  override readonly name = 'GuardConflict';
 }
 
 /** A change of a task. */
@@ -152,6 +159,7 @@ export class TaskWriter {
     let record = start;
     const puts: { key: string; value: Batch['puts'][number]['value'] }[] = [];
     const deletes: string[] = [];
+    const guards: Batch['guards'][number][] = [];
     const parts: { pending: Pending; written: Written }[] = [];
     for (const pending of changes) {
       try {
@@ -160,6 +168,7 @@ export class TaskWriter {
         const entries = (applied.entries ?? []).map((entry, index) => ({ ...entry, seq: seq + 1 + index, at: now }));
         record = entries.length === 0 ? applied.record : counted(applied.record, entries.length, now);
         for (const entry of entries) puts.push({ key: keys.entry(record.id, entry.seq), value: asJson(entry) });
+        if (applied.guards !== undefined) guards.push(...applied.guards);
         if (applied.puts !== undefined) puts.push(...applied.puts);
         if (applied.deletes !== undefined) deletes.push(...applied.deletes);
         parts.push({ pending, written: { record, entries } });
@@ -177,7 +186,7 @@ export class TaskWriter {
       record,
       parts,
       batch: {
-        guards: [{ key, mark: this.#base.mark }],
+        guards: [{ key, mark: this.#base.mark }, ...guards],
         puts: [{ key, value: recordValue(record) }, ...puts],
         // A later change may put what an earlier one deleted; within one batch the put is meant.
         deletes: deletes.filter((deleted) => !puts.some((put) => put.key === deleted)),
@@ -195,6 +204,7 @@ export class TaskWriter {
     try {
       const result = await this.#deps.store.commit(planned.batch);
       if (result.ok) this.#committed(planned, result.marks[0] ?? '');
+      else if (result.conflict !== keys.task(planned.record.id)) throw new GuardConflict(result.conflict);
       return result.ok;
     } catch (error) {
       if (error instanceof StoreError) this.#deps.health.failed(error);

@@ -28,7 +28,15 @@ export type TaskEventIn =
       readonly warnings: readonly string[];
     }
   | { readonly type: 'cancelled'; readonly reason: string }
-  | { readonly type: 'resumed'; readonly runner: string | null; readonly expiresAt: number | null };
+  /** Its turn has come. */
+  | { readonly type: 'begun' }
+  | {
+      readonly type: 'resumed';
+      readonly runner: string | null;
+      readonly expiresAt: number | null;
+      /** Its new number in the line of its workflow. */
+      readonly turn?: number;
+    };
 
 /** A transition that is not in the table. */
 export class TransitionBug extends Error {
@@ -71,6 +79,8 @@ function openTransition(next: TaskRecord, state: OpenState, event: TaskEventIn):
       return { ...next, inputCount: next.inputCount + 1, state: { ...state, inputs: [...state.inputs, event.input] } };
     case 'input_closed':
       return { ...next, state: { ...state, inputs: state.inputs.filter(({ key }) => !event.keys.includes(key)) } };
+    case 'begun':
+      return { ...next, begunAt: next.updatedAt };
     case 'settled':
       return settled(next, event);
     case 'cancelled':
@@ -87,7 +97,8 @@ function openTransition(next: TaskRecord, state: OpenState, event: TaskEventIn):
 
 /** Only a crash in the middle of work counts, and only until the journal grows: a task that waits for weeks may see many restarts. */
 function crashes(next: TaskRecord, state: OpenState, crashed: boolean): OpenState['crashes'] {
-  const waits = state.inputs.length > 0 || state.wakeAt !== undefined;
+  const inLine = next.turn !== undefined && next.begunAt === undefined;
+  const waits = inLine || state.inputs.length > 0 || state.wakeAt !== undefined;
   if (!crashed || waits) return state.crashes;
   const { count, seq } = state.crashes;
   return { count: seq === next.seq ? count + 1 : 1, seq: next.seq };
@@ -132,8 +143,10 @@ function closedPhases(
 }
 
 function resumed(next: TaskRecord, event: Extract<TaskEventIn, { type: 'resumed' }>): TaskRecord {
+  const { begunAt: _begun, turn: _turn, ...again } = next;
   return {
-    ...next,
+    ...again,
+    ...(event.turn !== undefined && { turn: event.turn }),
     epoch: next.epoch + 1,
     expiresAt: event.expiresAt,
     resumedAt: next.updatedAt,

@@ -70,7 +70,9 @@ export class TaskRuns {
   async startClaimed(marked: MarkedRecord): Promise<void> {
     const { store, health, reportDamage } = this.#context;
     const { id } = marked.record;
-    const { entries, damaged } = await health.patiently(() => loadEntries(store, id));
+    const { entries: found, damaged } = await health.patiently(() => loadEntries(store, id));
+    // What was written after the record was read is no damage; the run learns of it when it refreshes.
+    const entries = found.filter(({ seq }) => seq <= marked.record.seq);
     const gap = entries.length !== marked.record.seq;
     if (damaged.length === 0 && !gap) {
       this.#start(marked, entries);

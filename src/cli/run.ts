@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { describeFailure } from '../core/failure.ts';
 import { nearest } from '../core/suggest.ts';
 import type { LoadedDefinition } from '../definition/model.ts';
 import { LOCAL_PRINCIPAL } from '../tasks/task.ts';
@@ -12,6 +13,7 @@ import { EXIT, usageError } from './exit.ts';
 import { follow } from './follow.ts';
 import { printJson, printOutcome, taskFacts } from './present.ts';
 import { exitCodeOf, runReport } from './report.ts';
+import { plainLine } from './terminal.ts';
 
 interface RunFlags {
   readonly input?: string;
@@ -19,6 +21,7 @@ interface RunFlags {
   readonly json?: true;
   readonly detach?: true;
   readonly background?: true;
+  readonly dryRun?: true;
 }
 
 /** `mcp-workflow run NAME`: one task, from the call to its end, in this process. */
@@ -30,11 +33,13 @@ export function addRun(program: Command, context: CliContext): void {
     .option('--input <JSON>', 'arguments as JSON, @file.json, or - for standard input')
     .option('--set <key=value>', 'one argument; can be repeated', collect)
     .option('--json', 'print one JSON document and nothing else')
+    .option('--dry-run', 'call nobody: show what would be called, with rendered arguments')
     .option('--detach', 'start the task, print its id and leave it running in the background');
   addSettings(command, COMMON_SETTINGS);
   command.addOption(command.createOption('--background', 'be the process that --detach leaves behind').hideHelp());
   command.action(async (name: string, flags: RunFlags) => {
-    if (flags.detach === true) await detach(command, context, name, flags);
+    if (flags.dryRun === true) await rehearseRun(command, context, name, flags);
+    else if (flags.detach === true) await detach(command, context, name, flags);
     else await run(command, context, name, flags);
   });
 }
@@ -61,6 +66,33 @@ async function run(command: Command, context: CliContext, name: string, flags: R
       if (facts.view.status !== 'completed') terminal.err.write(nextStep(facts.view));
     }
     context.exitCode = followed.end === 'interrupted' ? EXIT.interrupted : exitCodeOf(facts.view.status);
+  });
+}
+
+/** `--dry-run`: no task is made and nobody is called. */
+async function rehearseRun(command: Command, context: CliContext, name: string, flags: RunFlags): Promise<void> {
+  const { terminal } = context;
+  const [{ dryRun }, { describeCall }, { stepKinds }] = await Promise.all([
+    import('../rehearsal/dry-run.ts'),
+    import('../rehearsal/definition-test.ts'),
+    import('../steps/index.ts'),
+  ]);
+  await withEngine(command, context, { claims: 'none', quiet: true }, async (engine) => {
+    const { definition } = findWorkflow(engine, name);
+    const cwd = context.cwd ?? process.cwd();
+    const input = await readArguments(flags, definition.input_schema, cwd, () => terminal.readInput());
+    const { calls, notes, failure } = await dryRun(definition, stepKinds, input);
+    if (!terminal.out.isTerminal || flags.json === true) {
+      printJson(terminal, { workflow: name, calls, notes, ...(failure === undefined ? {} : { error: failure }) });
+    } else {
+      for (const call of calls) {
+        const line = `${call.path}  ${describeCall(call)}  ${JSON.stringify(call.arguments)}`;
+        terminal.out.write(`${plainLine(line)}\n`);
+      }
+      for (const note of notes) terminal.err.write(`note: ${plainLine(note)}\n`);
+      if (failure !== undefined) terminal.err.write(`${plainLine(describeFailure(failure))}\n`);
+    }
+    context.exitCode = failure === undefined ? EXIT.done : EXIT.failed;
   });
 }
 

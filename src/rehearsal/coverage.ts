@@ -53,7 +53,8 @@ function covered(names: readonly string[], has: (name: string, index: number) =>
   return { total: names.length, covered: names.length - missing.length, missing };
 }
 
-function* stepsOf(definition: Definition, kinds: StepKindTable): Iterable<Step> {
+/** Every step of a definition, at any depth, document order; what undoes a step comes after it. */
+export function* stepsOf(definition: Definition, kinds: StepKindTable): Iterable<Step> {
   yield* walk(definition.steps, kinds);
   for (const clause of definition.catch ?? []) yield* walk(clause.steps, kinds);
   yield* walk(definition.finally ?? [], kinds);

@@ -116,6 +116,14 @@ describe('run', () => {
     expect(terminal.stdout).toContain('"Ann"');
   });
 
+  test('--dry-run makes no task and calls nobody', async () => {
+    const { code, json } = await cli('run broken --dry-run');
+    expect(code).toBe(0);
+    expect(json()).toMatchObject({ workflow: 'broken', notes: [] });
+    expect(opened[0]?.options.claims).toBe('none');
+    expect((await tasks.list({ principal: 'local' })).tasks).toEqual([]);
+  });
+
   test('on a terminal with --json: the document and nothing else', async () => {
     const { json } = await cli('run greet --json', new FakeTerminal(true));
     expect(json()).toMatchObject({ status: 'completed' });

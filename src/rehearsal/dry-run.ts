@@ -5,6 +5,7 @@ import { conditionReferences } from '../definition/expression/references.ts';
 import { parseTemplate } from '../definition/expression/template-syntax.ts';
 import type { Definition, Step } from '../definition/model.ts';
 import type { StepContext, StepKind, StepKindTable } from '../engine/kind.ts';
+import { contextOver } from './context-over.ts';
 import { stepsOf } from './coverage.ts';
 import { kindsWithout, type OutsideCall, type OutsideWorld } from './outside.ts';
 import { rehearse } from './rehearse.ts';
@@ -93,14 +94,13 @@ function withUnknown(context: StepContext, type: string, asked: ReadonlySet<stri
     const kept = await keepUnknown(value as JsonValue, asked, (text) => context.render(text, scope));
     return type === 'foreach' && typeof kept === 'string' ? [kept] : kept;
   };
-  return {
-    ...context,
+  return contextOver(context, {
     render,
     renderText: async (value) => {
       const rendered = await render(value);
       return typeof rendered === 'string' ? rendered : rendered === null ? '' : JSON.stringify(rendered);
     },
-  };
+  });
 }
 
 async function keepUnknown(

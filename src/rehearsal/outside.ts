@@ -10,6 +10,7 @@ import {
   toolResult,
   type Answer,
 } from './answer.ts';
+import { contextOver } from './context-over.ts';
 
 /** What a step would have asked the outside world. `what` is a tool, a resource's URI, a prompt, a workflow, or the method of a question. */
 export interface OutsideCall {
@@ -75,8 +76,7 @@ function withAnswer(
     return answer ?? world.unanswered(made);
   };
   // `async` so that whatever an answer throws is a rejection, as of the real ports.
-  return {
-    ...context,
+  return contextOver(context, {
     downstream: {
       callTool: async (tool, args, { server }) => Promise.resolve(toolResult(call(tool, args, server))),
       readResource: async (uri, { server }) =>
@@ -92,7 +92,7 @@ function withAnswer(
       canAsk: () => true,
     },
     children: childrenBy(call),
-  };
+  });
 }
 
 function childrenBy(call: (what: string, args: JsonObject) => Answer): StepContext['children'] {

@@ -5,6 +5,7 @@ import { compileSchema } from '../definition/schema-validator.ts';
 import type { TaskContext } from './context.ts';
 import { ANY_RUNNER, keys, savedName, under } from './keys.ts';
 import { grantedTtl } from './limits.ts';
+import { openRow, OthersOpen } from './open-rows.ts';
 import { loadRecord, objectOf, RECORD_VERSION, recordOf, recordValue } from './record.ts';
 import type { MarkedRecord, TaskRecord } from './record.ts';
 import { unavailable } from './refusal.ts';
@@ -45,6 +46,8 @@ interface Made {
   /** The mark of the row that `same` names. */
   readonly known: string | null;
   readonly ticket: Ticket | undefined;
+  /** The mark of the definition's snapshot. */
+  readonly snapshot: string;
 }
 
 /**
@@ -54,6 +57,7 @@ interface Made {
 export class Admission {
   readonly #context: TaskContext;
   readonly #count: OpenCount;
+  readonly #others: OthersOpen;
   readonly #tickets: TurnTickets;
   /** Makes an unacknowledged creation undone once the store answers again. */
   readonly #withdraw: (id: string) => Promise<void>;
@@ -61,6 +65,7 @@ export class Admission {
   constructor(context: TaskContext, count: OpenCount, tickets: TurnTickets, withdraw: (id: string) => Promise<void>) {
     this.#context = context;
     this.#count = count;
+    this.#others = new OthersOpen(context);
     this.#tickets = tickets;
     this.#withdraw = withdraw;
   }
@@ -98,9 +103,9 @@ export class Admission {
       const known = await this.#known(same);
       if ('marked' in known) return known;
       await this.#checkOpen(request);
-      await snapshots.ensure(loaded);
+      const snapshot = await snapshots.ensure(loaded);
       const ticket = await this.#tickets.draw({ ...request, id }, definition);
-      const made = await this.#create(request, { id, depth, digest, same, known: known.mark, ticket });
+      const made = await this.#create(request, { id, depth, digest, same, known: known.mark, ticket, snapshot });
       if (made !== undefined) return made;
     }
   }
@@ -131,7 +136,9 @@ export class Admission {
       open = (await store.range({ ...under(keys.allOpen), limit: limits.openTasks })).items.length;
     }
     if (open >= limits.openTasks) throw new TaskError('limit_exceeded', `${limits.openTasks} tasks are open already`);
-    if (this.#count.openOf(principal) < limits.openTasksPerPrincipal) return;
+    const own = this.#count.openOf(principal);
+    const most = limits.openTasksPerPrincipal;
+    if (own < most && own + (await this.#others.of(principal, claims === 'none')) < most) return;
     throw new TaskError('limit_exceeded', `you have ${limits.openTasksPerPrincipal} open tasks already`);
   }
 
@@ -148,7 +155,7 @@ export class Admission {
     throw new TaskError('idempotency_conflict', 'this idempotency key was used with other arguments');
   }
 
-  /** `undefined`: somebody else was faster with the key or the number; try again. */
+  /** `undefined`: somebody else was faster with the key or the number, or the snapshot has gone; try again. */
   async #create(request: CreateTask, made: Made): Promise<Admitted | undefined> {
     const record = this.#record(request, made);
     const taskKey = keys.task(record.id);
@@ -157,6 +164,7 @@ export class Admission {
     const batch = this.#batch({ ...request, arguments: given.arguments }, record, made, given.saved);
     const result = await this.#commit(batch, record);
     if (result.ok) return { marked: { record, mark: result.marks[0] ?? '' }, given };
+    if (result.conflict === keys.definition(made.digest)) this.#context.snapshots.forget(made.digest);
     if (result.conflict !== taskKey) return undefined;
     const existing = await loadRecord(this.#context.store, record.id);
     if (existing === undefined) throw new StoreError('io', 'a task vanished while it was made');
@@ -213,14 +221,22 @@ export class Admission {
     };
   }
 
-  #batch(request: CreateTask, record: TaskRecord, { same, known, ticket }: Made, saved: JsonObject): Batch {
+  #batch(
+    request: CreateTask,
+    record: TaskRecord,
+    { same, known, ticket, snapshot, digest }: Made,
+    saved: JsonObject,
+  ): Batch {
     const { id } = record;
     const runner = record.state.kind === 'open' ? record.state.runner : null;
-    const guards: { key: string; mark: string | null }[] = [{ key: keys.task(id), mark: null }];
+    const guards: { key: string; mark: string | null }[] = [
+      { key: keys.task(id), mark: null },
+      { key: keys.definition(digest), mark: snapshot },
+    ];
     const puts: { key: string; value: JsonValue }[] = [
       { key: keys.task(id), value: recordValue(record) },
       { key: keys.args(id), value: { arguments: request.arguments, saved } },
-      { key: keys.open(id), value: { runner } },
+      openRow(record, runner),
       { key: keys.list(record.principal, record.createdAt, id), value: null },
     ];
     if (record.expiresAt !== null) puts.push({ key: keys.end(record.expiresAt, id), value: null });

@@ -1,3 +1,4 @@
+import { isJsonObject } from '../core/json.ts';
 import type { JsonValue } from '../core/json.ts';
 import type { Definition, LoadedDefinition } from '../definition/model.ts';
 import { keys } from './keys.ts';
@@ -7,13 +8,16 @@ import type { TaskStore } from './task-store.ts';
 /** Parsed snapshots kept in memory; tasks of one digest share the value. */
 const MAX_CACHED = 500;
 
-/** The definitions that tasks were created with: stored once per digest, shared in memory, never changed and never removed. */
+/**
+ * The definitions that tasks were created with: stored once per digest, shared in memory, removed when no task
+ * uses them any more (snapshot-sweep.ts). A creation is guarded by the snapshot's mark, so that no task is made without its own.
+ */
 export class DefinitionSnapshots {
   readonly #store: TaskStore;
   readonly #parse: (value: JsonValue) => Definition;
   readonly #current: (name: string) => LoadedDefinition | undefined;
   readonly #cache = new Map<string, Definition>();
-  readonly #stored = new Map<string, Promise<void>>();
+  readonly #stored = new Map<string, Promise<string>>();
 
   constructor(deps: {
     readonly store: TaskStore;
@@ -25,8 +29,8 @@ export class DefinitionSnapshots {
     this.#current = deps.current;
   }
 
-  /** Resolves when the snapshot is durable. Rejects with `StoreError`; the next call tries again. */
-  ensure(loaded: LoadedDefinition): Promise<void> {
+  /** Resolves with the mark of the snapshot when it is durable: the guard of a creation. Rejects with `StoreError`; the next call tries again. */
+  ensure(loaded: LoadedDefinition): Promise<string> {
     let stored = this.#stored.get(loaded.digest);
     if (stored === undefined) {
       stored = this.#write(loaded).catch((error: unknown) => {
@@ -38,6 +42,11 @@ export class DefinitionSnapshots {
     return stored;
   }
 
+  /** The guard did not hold: somebody has retired or removed the snapshot. The next `ensure` writes it again. */
+  forget(digest: string): void {
+    this.#stored.delete(digest);
+  }
+
   /** The definition of a task. `undefined`: nobody has it; rejects with `DamagedValueError` or `StoreError`. */
   async load(workflow: string, digest: string): Promise<Definition | undefined> {
     const current = this.#current(workflow);
@@ -46,20 +55,30 @@ export class DefinitionSnapshots {
     if (cached !== undefined) return cached;
     const stored = await this.#store.get(keys.definition(digest));
     if (stored === undefined) return undefined;
-    const definition = this.#parse(stored.value);
+    const definition = this.#parse(snapshotIn(stored.value).definition);
     if (this.#cache.size >= MAX_CACHED) this.#cache.clear();
     this.#cache.set(digest, definition);
     return definition;
   }
 
-  async #write(loaded: LoadedDefinition): Promise<void> {
+  async #write(loaded: LoadedDefinition): Promise<string> {
     const key = keys.definition(loaded.digest);
-    if ((await this.#store.get(key)) !== undefined) return;
-    // A conflict means that it is there already, which is all we want.
-    await this.#store.commit({
-      guards: [{ key, mark: null }],
-      puts: [{ key, value: asJson(loaded.definition) }],
-      deletes: [],
-    });
+    for (;;) {
+      const found = await this.#store.get(key);
+      if (found !== undefined && !snapshotIn(found.value).retired) return found.mark;
+      const result = await this.#store.commit({
+        guards: [{ key, mark: found?.mark ?? null }],
+        puts: [{ key, value: asJson(loaded.definition) }],
+        deletes: [],
+      });
+      if (result.ok) return result.marks[0] ?? '';
+    }
   }
+}
+
+/** A stored snapshot. One that is `retired` may go: whoever needs it writes it anew, which changes its mark. */
+export function snapshotIn(value: JsonValue): { readonly definition: JsonValue; readonly retired: boolean } {
+  // No definition has a key of this name.
+  const inner = isJsonObject(value) ? value['retired'] : undefined;
+  return inner === undefined ? { definition: value, retired: false } : { definition: inner, retired: true };
 }

@@ -2,7 +2,7 @@
 export interface TaskLimits {
   /** Open tasks of one process, all principals together. */
   readonly openTasks: number;
-  /** Open tasks of one principal in one process. */
+  /** Open tasks of one principal on one data folder. Those of other processes are counted with a delay of up to two seconds. */
   readonly openTasksPerPrincipal: number;
   /** Bytes of the arguments as JSON. */
   readonly argumentBytes: number;

@@ -4,6 +4,7 @@ import { cleanUpRowOf } from './clean-up.ts';
 import { cancel, failFromOutside, ttlOver } from './ending.ts';
 import { ANY_RUNNER, bellRunner, keys, lastPart, under } from './keys.ts';
 import { eachOf } from './loop.ts';
+import { openRow } from './open-rows.ts';
 import { loadRecord, objectOf, runnerOf } from './record.ts';
 import type { MarkedRecord } from './record.ts';
 import { decide } from './recovery.ts';
@@ -167,7 +168,7 @@ export class RecoverySweep {
         if (!claimed) return { record: current };
         return {
           record: transition(current, { type: 'claimed', runner: runnerId, crashed }, now),
-          puts: [{ key: keys.open(record.id), value: { runner: runnerId } }],
+          puts: [openRow(record, runnerId)],
         };
       },
     });

@@ -1,6 +1,7 @@
 import type { TaskContext } from './context.ts';
 import { keys } from './keys.ts';
 import { grantedTtl } from './limits.ts';
+import { openRow } from './open-rows.ts';
 import type { TaskRecord } from './record.ts';
 import { resumePlan } from './resume-plan.ts';
 import { loadEntries } from './run-journal.ts';
@@ -51,7 +52,7 @@ export async function resumeChange(
       ...(ticket !== undefined && { guards: ticket.guards }),
       puts: [
         ...(ticket?.puts ?? []),
-        { key: keys.open(record.id), value: { runner } },
+        openRow(record, runner),
         ...(expiresAt === null ? [] : [{ key: keys.end(expiresAt, record.id), value: null }]),
         ...(runner === null ? [bell(next, next)] : []),
       ],

@@ -22,6 +22,7 @@ import { checkResponse } from './responses.ts';
 import { notResumable, resumeChange } from './resume.ts';
 import { RetentionClock } from './retention-clock.ts';
 import { BEAT_MS, RunnerRegistry } from './runner-registry.ts';
+import { SNAPSHOT_SWEEP_MS, SnapshotSweep } from './snapshot-sweep.ts';
 import { StoreHealth } from './store-health.ts';
 import { SWEEP_MS, Sweeper } from './sweeper.ts';
 import { TaskError } from './task.ts';
@@ -116,6 +117,8 @@ export class TaskManager implements TaskService {
     if (claims === 'all') {
       loops.push(repeat(deps, 'recovery', BEAT_MS, () => this.#recovery.check()));
       loops.push(repeat(deps, 'sweeper', SWEEP_MS, () => this.#sweeper.round()));
+      const snapshots = new SnapshotSweep(this.#context);
+      loops.push(repeat(deps, 'unused definitions', SNAPSHOT_SWEEP_MS, () => snapshots.round()));
     }
     this.#loops = loops;
   }

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { stepFailure } from '../../../src/core/failure.ts';
 import type { JsonObject } from '../../../src/core/json.ts';
+import { encodeValue } from '../../../src/store/value-codec.ts';
 import { TaskError } from '../../../src/tasks/task.ts';
 import type { CreateTask, TaskEvent, TaskView } from '../../../src/tasks/task.ts';
 import type { TaskManager } from '../../../src/tasks/task-manager.ts';
@@ -298,6 +299,28 @@ describe('limits (D16)', () => {
     await create(tasks, {}, 'eve');
     await expect(create(tasks, {}, 'adam')).rejects.toMatchObject({ code: 'limit_exceeded' });
     await expect(tasks.cancel(first.taskId, me)).resolves.toMatchObject({ status: 'cancelled' });
+  });
+
+  it('bounds open tasks of a principal also over processes, and for one that runs none', async () => {
+    world.define('w', ({ signal }) => aborted(signal));
+    const limits = { openTasksPerPrincipal: 2 };
+    const [one, two] = [await world.started({ limits }), await world.started({ limits })];
+    const first = await create(one.tasks);
+    await create(two.tasks);
+    await world.clock.advance(2000);
+    const none = await world.started({ claims: 'none', limits });
+    for (const { tasks } of [one, two, none]) {
+      await expect(create(tasks)).rejects.toMatchObject({ code: 'limit_exceeded' });
+      await expect(create(tasks, {}, `somebody else ${String(tasks === one.tasks)}`)).resolves.toBeDefined();
+    }
+    await one.tasks.cancel(first.taskId, me);
+    const { taskId } = await create(none.tasks);
+    await world.clock.advance(2000);
+    for (const { tasks } of [one, two, none])
+      await expect(create(tasks)).rejects.toMatchObject({ code: 'limit_exceeded' });
+    // Rows of older releases do not say whose they are.
+    world.store.data.setText(`open:${taskId}`, encodeValue({ runner: null }).text);
+    await expect(create(none.tasks)).rejects.toMatchObject({ code: 'limit_exceeded' });
   });
 
   it('bounds arguments in bytes and depth', async () => {

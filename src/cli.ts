@@ -18,6 +18,8 @@ function version(): string {
 
 // A reader that has seen enough (`| head`) is no error.
 process.stdout.on('error', () => process.exit());
+// Nor is a host that does not want our log: only the log is lost then.
+process.stderr.on('error', () => undefined);
 
 process.exitCode = await runCli(process.argv.slice(2), version(), {
   terminal: processTerminal(wantsColour()),

@@ -4,7 +4,6 @@
  */
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Config } from './config.ts';
 import { ConfigError } from './config.ts';
@@ -21,6 +20,7 @@ import { parseSnapshot } from './definition/snapshot.ts';
 import { parseServersFile } from './downstream/catalog.ts';
 import { DownstreamPool } from './downstream/pool.ts';
 import type { ServerCatalog } from './downstream/server-config.ts';
+import { readServersFile } from './downstream/servers-file.ts';
 import { createWorkflowRunner } from './engine/runner.ts';
 import { DEFAULT_PROTOCOL_SETTINGS } from './protocol/deps.ts';
 import type { Health, ProtocolDeps, ToolFacts } from './protocol/deps.ts';
@@ -218,15 +218,13 @@ function trustedFacts(downstream: DownstreamPool, server: string, tool: string):
 }
 
 async function loadCatalog(config: Config, logger: Logger): Promise<ServerCatalog> {
-  let text: string;
-  try {
-    text = await readFile(config.servers, 'utf8');
-  } catch (error) {
-    if (config.serversGiven) {
-      throw new ConfigError([
-        `${config.servers}: the servers file cannot be read (${messageOf(error)}): name another with --servers`,
-      ]);
-    }
+  const unreadable = (why: string): ConfigError =>
+    new ConfigError([`${config.servers}: the servers file cannot be read (${why}): name another with --servers`]);
+  const text = await readServersFile(config.servers).catch((error: unknown) => {
+    throw unreadable(messageOf(error));
+  });
+  if (text === undefined) {
+    if (config.serversGiven) throw unreadable('it does not exist');
     logger.warn({ file: config.servers }, 'no servers file: workflows that call servers will fail');
     return { file: config.servers, servers: new Map() };
   }

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { closeSync, openSync, readSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { messageOf } from './core/failure.ts';
 import { deepFreeze, isJsonObject } from './core/json.ts';
@@ -213,8 +213,9 @@ function fileValues(flags: Flags, environment: Environment, cwd: string, problem
 
 function readConfigFile(file: string, required: boolean, problems: string[]): string | undefined {
   try {
-    const text = readFileSync(file, 'utf8');
-    if (text.length <= FILE_LIMIT_BYTES) return text;
+    const text = readAtMost(file, FILE_LIMIT_BYTES);
+    // Windows editors put a mark in front of UTF-8.
+    if (text !== undefined) return text.replace(/^\uFEFF/, '');
     problems.push(`${file}: larger than 1 MiB: is it the right file?`);
   } catch (error) {
     const missing = error instanceof Error && 'code' in error && error.code === 'ENOENT';
@@ -225,6 +226,21 @@ function readConfigFile(file: string, required: boolean, problems: string[]): st
     }
   }
   return undefined;
+}
+
+/** The text of a file, or of a pipe (`--config <(…)`); `undefined` when there is more. Never reads more than one byte too many. */
+function readAtMost(file: string, bytes: number): string | undefined {
+  const content = Buffer.allocUnsafe(bytes + 1);
+  const descriptor = openSync(file, 'r');
+  try {
+    let size = 0;
+    for (let count = -1; count !== 0 && size <= bytes; size += count) {
+      count = readSync(descriptor, content, size, content.length - size, null);
+    }
+    return size > bytes ? undefined : content.toString('utf8', 0, size);
+  } finally {
+    closeSync(descriptor);
+  }
 }
 
 function didYouMean(word: string, candidates: Iterable<string>): string {

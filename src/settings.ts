@@ -33,7 +33,7 @@ export interface Setting<T> {
   readonly help: string;
 }
 
-const path = z.string().min(1, 'expected a path');
+const path = z.string('expected a path').min(1, 'expected a path');
 
 const toggle = z.preprocess(
   (value) => (typeof value === 'string' ? (SWITCH_WORDS.get(value.toLowerCase()) ?? value) : value),

@@ -10,8 +10,10 @@ import { parseDefinition } from '../definition/parse.ts';
 import type { ParseOptions } from '../definition/parse.ts';
 import { publishedTwice } from '../definition/published.ts';
 import { parseServersFile } from '../downstream/catalog.ts';
+import { readServersFile } from '../downstream/servers-file.ts';
 import { stepSyntaxes } from '../steps/index.ts';
 import { usageError } from './exit.ts';
+import type { CommandError } from './exit.ts';
 
 /** Everything that was read, and everything that is wrong with it. */
 export interface Validation {
@@ -70,11 +72,12 @@ export async function validatePaths(paths: readonly string[], config: Config, cw
  * one is often just not the one that these definitions are for.
  */
 async function serverNames(config: Config, cwd: string): Promise<{ options: ParseOptions; issues: readonly Issue[] }> {
-  let text: string;
-  try {
-    text = await readFile(config.servers, 'utf8');
-  } catch (error) {
-    if (config.serversGiven) throw usageError(`--servers: cannot read ${config.servers} (${messageOf(error)})`);
+  const unreadable = (why: string): CommandError => usageError(`--servers: cannot read ${config.servers} (${why})`);
+  const text = await readServersFile(config.servers).catch((error: unknown) => {
+    throw unreadable(messageOf(error));
+  });
+  if (text === undefined) {
+    if (config.serversGiven) throw unreadable('it does not exist');
     return { options: {}, issues: [] };
   }
   const { catalog, issues } = parseServersFile(text, shown(config.servers, cwd));

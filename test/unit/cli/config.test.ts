@@ -142,6 +142,16 @@ describe('wrong values', () => {
     expect(problems({}, { MCP_WORKFLOW_CONFIG: 'none.json' })).toEqual([expect.stringContaining('cannot be read')]);
   });
 
+  test('a byte order mark is no part of the file, and reading stops at a mebibyte, so that a device ends too', () => {
+    writeFileSync(join(folder, 'marked.json'), '\uFEFF{"log_level":"debug"}');
+    expect(load({ config: 'marked.json' }).logLevel).toBe('debug');
+    writeFileSync(join(folder, 'full.json'), '{}'.padEnd(1_048_576));
+    expect(load({ config: 'full.json' }).logLevel).toBe('info');
+    writeFileSync(join(folder, 'over.json'), '{}'.padEnd(1_048_577));
+    expect(problems({ config: 'over.json' })).toEqual([expect.stringContaining('larger than 1 MiB')]);
+    expect(problems({ config: '/dev/zero' })).toEqual([expect.stringContaining('larger than 1 MiB')]);
+  });
+
   test('a default ttl above the maximum is refused', () => {
     expect(problems({ ttl_default_ms: '5000', ttl_max_ms: '4000' })).toEqual([
       expect.stringContaining('ttl_default_ms'),

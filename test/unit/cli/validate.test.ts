@@ -96,6 +96,14 @@ describe('validate', () => {
     },
   );
 
+  test('a servers file that is there but cannot be read is no missing one', async () => {
+    await mkdir(join(folder.path, 'servers.json'));
+    const { code, stderr } = await validate();
+    expect(code).toBe(2);
+    expect(stderr).toContain('servers.json (EISDIR');
+    expect((await validate('--servers', '/dev/zero')).stderr).toContain('larger than 1 MiB');
+  });
+
   test('a broken servers file is reported with its place', async () => {
     await write('servers.json', '{\n  "mcpServers": {"a": {"comand": "x"}}\n}');
     const { code, stdout } = await validate();

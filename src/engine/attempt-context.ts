@@ -73,6 +73,10 @@ export class AttemptContext implements StepContext {
     return this.#run.limits;
   }
 
+  get lanes(): Run['lanes'] {
+    return this.#run.lanes;
+  }
+
   get depth(): number {
     return this.#run.task.depth;
   }

@@ -1,15 +1,16 @@
 import { StepFailure } from '../core/failure.ts';
 import { linkedController, Stopped } from './abort.ts';
+import type { Lanes } from './lanes.ts';
 
 /**
- * Runs `worker(0) … worker(count - 1)`, at most `concurrency` at once, started in order. When one throws, no further one starts,
+ * Runs `worker(0) … worker(count - 1)`, at most `concurrency` at once and fewer while the task has no lanes left, started in order. When one throws, no further one starts,
  * the others' signal aborts, and after all have settled the failure of the lowest index is thrown (E2: independent of timing as
  * far as what is recorded is). A signal that aborts from outside is thrown as it is.
  */
 export async function fanOut(
   count: number,
   concurrency: number,
-  signal: AbortSignal,
+  { signal, lanes }: { readonly signal: AbortSignal; readonly lanes: Lanes },
   worker: (index: number, signal: AbortSignal) => Promise<void>,
 ): Promise<void> {
   const controller = linkedController(signal);
@@ -21,19 +22,37 @@ export async function fanOut(
     else if (!(error instanceof Stopped)) other ??= { error };
     controller.abort(new Stopped());
   };
+  const most = Math.min(concurrency, count);
+  const extra: Promise<void>[] = [];
+  let running = 0;
+  let widening = false;
+  const more = (): boolean => next < count && !controller.signal.aborted;
+  // Asked again with every item, as lanes come free while this one works.
+  const widen = (): void => {
+    if (widening) return;
+    widening = true;
+    while (running < most && more() && lanes.take()) extra.push(lane().finally(() => lanes.give()));
+    widening = false;
+  };
   const lane = async (): Promise<void> => {
-    while (next < count && !controller.signal.aborted) {
+    running += 1;
+    while (more()) {
       const index = next;
       next += 1;
       try {
-        await worker(index, controller.signal);
+        const work = worker(index, controller.signal);
+        widen();
+        await work;
       } catch (error) {
         stop(error, index);
       }
     }
+    running -= 1;
   };
   try {
-    await Promise.all(Array.from({ length: Math.max(1, Math.min(concurrency, count)) }, lane));
+    await lane();
+    // The first lane ends when no item is left to start, and from then on no lane is added.
+    await Promise.all(extra);
   } finally {
     controller.release();
   }

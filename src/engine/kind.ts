@@ -5,6 +5,7 @@ import type { JsonObject, JsonValue } from '../core/json.ts';
 import type { Conditional, Step } from '../definition/model.ts';
 import type { Block, ExpressionPosition, StepSyntax } from '../definition/step-syntax.ts';
 import type { JournalEntry, StepResult } from './journal.ts';
+import type { Lanes } from './lanes.ts';
 import type { EngineLimits } from './limits.ts';
 import type { Children, Downstream, InputGate, Repeatability } from './ports.ts';
 import type { Scope } from './scope.ts';
@@ -69,6 +70,8 @@ export interface StepContext {
   readonly input: InputGate;
   readonly children: Children;
   readonly limits: EngineLimits;
+  /** Shared by all fan-outs of the task. */
+  readonly lanes: Lanes;
   /** Nesting of this task by `workflow` steps. */
   readonly depth: number;
   /** The last downstream task handle that an earlier run of this attempt left, to re-attach to. */

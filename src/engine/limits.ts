@@ -4,6 +4,8 @@ export interface EngineLimits {
   readonly stepsPerTask: number;
   /** Items of a `foreach` and branches of a `parallel`. */
   readonly fanOut: number;
+  /** What runs at the same time in nested fan-outs of one task; see `Lanes`. */
+  readonly lanes: number;
   /** Iterations of a `loop`, whatever its `max_iterations` says. */
   readonly loopIterations: number;
   /** Bytes of one step's output and view, as JSON in UTF-8. */
@@ -17,6 +19,7 @@ export interface EngineLimits {
 export const DEFAULT_ENGINE_LIMITS: EngineLimits = {
   stepsPerTask: 100_000,
   fanOut: 10_000,
+  lanes: 10_000,
   loopIterations: 100_000,
   outputBytes: 10 * 1024 * 1024,
   depth: 16,

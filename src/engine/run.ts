@@ -8,6 +8,7 @@ import type { BoundWorkflow } from './bind.ts';
 import { jsonBytes } from './json-bytes.ts';
 import type { JournalEntry, StepResult, StoredEntry } from './journal.ts';
 import type { BoundNode } from './kind.ts';
+import { Lanes } from './lanes.ts';
 import type { EngineLimits } from './limits.ts';
 import { notePath } from './paths.ts';
 import type { RunPorts, RunTask } from './ports.ts';
@@ -37,6 +38,7 @@ export class Run {
   readonly task: RunTask;
   readonly ports: RunPorts;
   readonly limits: EngineLimits;
+  readonly lanes: Lanes;
   /** The task's own signal. */
   readonly signal: AbortSignal;
   readonly variables: Variables;
@@ -56,6 +58,7 @@ export class Run {
     this.task = task;
     this.ports = ports;
     this.limits = limits;
+    this.lanes = new Lanes(limits.lanes);
     this.signal = signal;
     this.variables = new Variables(bound.definition, task);
     this.progress = new ProgressTracker(bound, ports.progress);

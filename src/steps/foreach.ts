@@ -64,7 +64,7 @@ steps:
         }
         const outputs: JsonValue[] = items.map(() => null);
         const failures = new Map<number, Failure>();
-        await fanOut(items.length, spec.max_concurrency ?? 1, context.signal, async (index, signal) => {
+        await fanOut(items.length, spec.max_concurrency ?? 1, context, async (index, signal) => {
           const item = items[index] ?? null;
           const names = { [name]: item, item_index: index };
           const { scope, prefix } = context.iteration(index, names);

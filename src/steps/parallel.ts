@@ -72,7 +72,7 @@ async function runBranches(
   }
   const outputs: JsonValue[] = branches.map(() => null);
   const failures = new Map<number, Failure>();
-  await fanOut(branches.length, concurrency, context.signal, async (index, signal) => {
+  await fanOut(branches.length, concurrency, context, async (index, signal) => {
     const branch = branches[index];
     if (branch === undefined) return;
     try {

@@ -67,6 +67,7 @@ describe('docs/guarantees.md', () => {
       'nesting of child workflows': DEFAULT_LIMITS.depth,
       'checkpoints of one task': DEFAULT_ENGINE_LIMITS.stepsPerTask,
       'items of a `foreach`, branches': DEFAULT_ENGINE_LIMITS.fanOut,
+      'running at once in one task': DEFAULT_ENGINE_LIMITS.lanes,
       'iterations of a `loop`': DEFAULT_ENGINE_LIMITS.loopIterations,
       "bytes of one step's output": DEFAULT_ENGINE_LIMITS.outputBytes,
       'ttl, when the caller names none': DEFAULT_LIMITS.ttlDefault,

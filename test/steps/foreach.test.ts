@@ -67,6 +67,31 @@ describe('foreach', () => {
     });
   });
 
+  it('nested, runs no more at once than the task has lanes, and all of it (D16)', async () => {
+    const world = new EngineWorld({ limits: { lanes: 5 } });
+    let running = 0;
+    let most = 0;
+    world.downstream.tools['t'] = async () => {
+      running += 1;
+      most = Math.max(most, running);
+      await world.clock.sleep(10);
+      running -= 1;
+      return text('done');
+    };
+    const items = [...Array.from({ length: 12 }).keys()];
+    const inner = { id: 'inner', type: 'foreach', items, max_concurrency: 12, steps: [{ id: 's', action: 't' }] };
+    const end = await world.run(
+      definitionOf([{ id: 'outer', type: 'foreach', items, max_concurrency: 4, steps: [inner] }]),
+    );
+    expect(end.outcome).toMatchObject({ kind: 'result' });
+    expect(world.downstream.calls).toHaveLength(144);
+    // Four outer iterations take three lanes and have one of their own each; the last two lanes are for whoever asks.
+    expect(most).toBe(6);
+    const wide = new EngineWorld({ limits: { lanes: 0 } });
+    await wide.run(definitionOf([{ id: 'outer', type: 'foreach', items: [1, 2], max_concurrency: 2, steps: [inner] }]));
+    expect(wide.downstream.calls).toHaveLength(24);
+  });
+
   it('refuses more items than the limit, before it starts any', async () => {
     const world = new EngineWorld({ limits: { fanOut: 3 } });
     const end = await world.run(

@@ -12,7 +12,7 @@ import { bell, cancel } from './ending.ts';
 import { ForeignWatch, POLL_MS } from './foreign-watch.ts';
 import { keys, lastPart, under } from './keys.ts';
 import { DEFAULT_LIMITS } from './limits.ts';
-import { repeat } from './loop.ts';
+import { eachOf, repeat } from './loop.ts';
 import { machineProcesses } from './process-probe.ts';
 import { loadRecord, runnerOf, viewOf } from './record.ts';
 import type { MarkedRecord, TaskRecord } from './record.ts';
@@ -52,6 +52,8 @@ export interface TaskHealth {
 }
 
 const MAX_DAMAGED = 100;
+/** Children of one task that are cancelled at the same time. */
+const CANCELLED_AT_ONCE = 250;
 
 /**
  * The life of tasks. Several processes may share one store: each task is run by one of them (D6), and all of them answer for every
@@ -314,11 +316,12 @@ export class TaskManager implements TaskService {
   async #cancelChildren(parent: string, reason: string): Promise<void> {
     const { store } = this.#context;
     const { items } = await refusing(() => store.range({ ...under(keys.children(parent)), limit: 10_000 }));
-    for (const { key } of items) {
+    // At once: the commits share transactions, and a tree that still grows is stopped faster than it grows.
+    await eachOf(items, CANCELLED_AT_ONCE, async ({ key }) => {
       const child = await refusing(() => loadRecord(store, lastPart(key)));
-      if (child?.record.state.kind !== 'open') continue;
+      if (child?.record.state.kind !== 'open') return;
       await this.#cancelIfOpen(child.record.id, child.record.principal, reason);
-    }
+    });
   }
 
   #giveWay(id: string, principal: string): Promise<void> {

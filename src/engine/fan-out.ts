@@ -27,11 +27,12 @@ export async function fanOut(
   let running = 0;
   let widening = false;
   const more = (): boolean => next < count && !controller.signal.aborted;
+  const wanted = (): boolean => running < most && more();
   // Asked again with every item, as lanes come free while this one works.
   const widen = (): void => {
     if (widening) return;
     widening = true;
-    while (running < most && more() && lanes.take()) extra.push(lane().finally(() => lanes.give()));
+    while (wanted() && lanes.take()) extra.push(lane().finally(() => lanes.give()));
     widening = false;
   };
   const lane = async (): Promise<void> => {

@@ -7,7 +7,7 @@ import { SqliteTable } from './sqlite.ts';
 import { decodeValue } from './value-codec.ts';
 import type { Decoded } from './value-codec.ts';
 
-/** Written by `probe`; holds nothing. */
+/** Written by `probe`: by whom, and the how manyeth time. */
 const PROBE_KEY = 'probe';
 
 /**
@@ -20,6 +20,7 @@ export class KeyvTaskStore implements TaskStore {
   readonly #keyv: Keyv<Decoded>;
   readonly #commits: GroupCommit;
   #closing: Promise<void> | undefined;
+  #probes = 0;
 
   private constructor(table: SqliteTable) {
     this.#table = table;
@@ -84,7 +85,10 @@ export class KeyvTaskStore implements TaskStore {
   }
 
   async probe(): Promise<void> {
-    await this.commit({ guards: [], puts: [{ key: PROBE_KEY, value: null }], deletes: [] });
+    // SQLite writes nothing where a row stays as it is, so the value has to change.
+    this.#probes += 1;
+    const value = { pid: process.pid, probes: this.#probes };
+    await this.commit({ guards: [], puts: [{ key: PROBE_KEY, value }], deletes: [] });
   }
 
   close(): Promise<void> {

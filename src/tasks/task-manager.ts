@@ -293,7 +293,9 @@ export class TaskManager implements TaskService {
     return {
       health: this.#context.health,
       createChild: async (request, id) => {
-        const admitted = await this.#admission.admit(request, id);
+        // One that was started before goes on by its own snapshot, whatever has become of its definition since.
+        const existing = await refusing(() => loadRecord(this.#context.store, id));
+        const admitted = existing === undefined ? await this.#admission.admit(request, id) : { marked: existing };
         const view = this.#begin(admitted);
         // Found again after a restart: it may have lost its process with its parent.
         if (admitted.given === undefined && view.endedAt === undefined) await refusing(() => this.#recovery.takeUp(id));

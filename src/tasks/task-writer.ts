@@ -72,6 +72,8 @@ export class TaskWriter {
   #base: MarkedRecord;
   #queue: Pending[] = [];
   #draining: Promise<void> | undefined;
+  /** Why a patient change waits for the store now. */
+  #stalled: StoreError | undefined;
   /** Applied once to every batch of a task that is open before it: progress rides along. Returns its argument when there is nothing. */
   rider: ((record: TaskRecord, now: number) => TaskRecord) | undefined;
 
@@ -94,6 +96,11 @@ export class TaskWriter {
   change(change: Change): Promise<Written> {
     return new Promise((resolve, reject) => {
       const pending = { change, resolve, reject };
+      // Whoever does not want to wait is not put behind somebody who does (D13).
+      if (this.#stalled !== undefined && !change.patient) {
+        reject(this.#stalled);
+        return;
+      }
       this.#queue.push(pending);
       this.#draining ??= this.#drain();
     });
@@ -146,8 +153,20 @@ export class TaskWriter {
         if (!(error instanceof StoreError)) throw error;
         for (const { change, reject } of left) if (!change.patient) reject(error);
         left = left.filter(({ change }) => change.patient);
-        if (left.length > 0) await this.#deps.health.recovered();
+        if (left.length > 0) await this.#recovered(error);
       }
+    }
+  }
+
+  /** Waits for the store; changes that are not patient are rejected meanwhile, those that wait already at once. */
+  async #recovered(error: StoreError): Promise<void> {
+    this.#stalled = error;
+    for (const { change, reject } of this.#queue) if (!change.patient) reject(error);
+    this.#queue = this.#queue.filter(({ change }) => change.patient);
+    try {
+      await this.#deps.health.recovered();
+    } finally {
+      this.#stalled = undefined;
     }
   }
 

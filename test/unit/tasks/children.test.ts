@@ -57,6 +57,20 @@ describe('a child workflow', () => {
     expect(ran).toEqual(['child', 'child']);
   });
 
+  it('that was started goes on after a restart without its definition, which was removed meanwhile (D2)', async () => {
+    const { passed, pass } = gate();
+    world.define('child', ({ step }) => step('x', () => passed));
+    world.define('parent', parent);
+    const first = await world.started();
+    const { taskId } = await first.tasks.create({ workflow: 'parent', arguments: { child: 'child' }, principal: me });
+    while ((await first.tasks.list({ principal: me })).tasks.length < 2) await world.clock.advance(10);
+    first.kill();
+    world.definitions.delete('child');
+    const second = await world.started();
+    pass('done');
+    expect(await world.clock.during(ended(second.tasks, taskId))).toMatchObject({ status: 'completed' });
+  });
+
   it('is cancelled with its parent, all the way down', async () => {
     world.define('leaf', ({ signal }) => aborted(signal));
     world.define('middle', ({ ports, signal }) =>

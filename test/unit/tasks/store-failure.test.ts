@@ -46,6 +46,23 @@ describe('a store that cannot be written (D13)', () => {
     expect((await tasks.journal(taskId, me)).map(({ seq }) => seq)).toEqual([1, 2, 3, 4]);
   });
 
+  it('refuses a cancel at once also while the run of that task waits to write', async () => {
+    const { passed, pass, turn } = gate();
+    world.define('w', async ({ step }) => {
+      await passed;
+      return step('a', () => 1);
+    });
+    const { tasks } = await world.started({ store });
+    const { taskId } = await tasks.create({ workflow: 'w', arguments: {}, principal: me });
+    store.plan = () => 'before';
+    pass(1);
+    await turn();
+    await expect(tasks.cancel(taskId, me)).rejects.toMatchObject({ code: 'store_unavailable' });
+    expect(await tasks.get(taskId, me)).toMatchObject({ status: 'working' });
+    store.plan = () => undefined;
+    expect(await world.clock.during(ended(tasks, taskId))).toMatchObject({ status: 'completed' });
+  });
+
   it('does not acknowledge a cancel that could not be written', async () => {
     const open = gate();
     world.define('w', ({ step }) => step('a', () => open.passed));

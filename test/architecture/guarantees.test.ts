@@ -27,7 +27,7 @@ const proofs = sections.flatMap((section): readonly Proof[] => {
 function titlesOf(file: string): readonly string[] {
   const source = readFileSync(new URL(file, root), 'utf8');
   const calls =
-    /\b(?:it|test)(?:\.(?!skip|todo)[a-zA-Z]+(?:\([^]*?\)|<[^>]*>\([^]*?\))?)*\(\s*(?<quote>['"`])(?<title>[^]*?)(?<!\\)\k<quote>/g;
+    /\b(?:it|test)(?:\.(?!skip\b|todo\b)[a-zA-Z]+(?:\([^]*?\)|<[^>]*>\([^]*?\))?)*\(\s*(?<quote>['"`])(?<title>[^]*?)(?<!\\)\k<quote>/g;
   return [...source.matchAll(calls)].map(({ groups }) => groups?.['title'] ?? '');
 }
 

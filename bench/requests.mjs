@@ -6,6 +6,7 @@ import { beside, median } from './numbers.mjs';
 import { here, Pipe, rate } from './process.mjs';
 
 const WIDTH = 16;
+const TASKS = 100;
 const definitions = {
   waits: { description: 'waits a day', task: 'required', steps: [{ id: 'day', type: 'wait', seconds: 86_400 }] },
   one: { description: 'one step', task: 'optional', steps: [{ id: 'only', type: 'set', values: { n: 1 } }] },
@@ -40,18 +41,22 @@ export async function* figures({ quick }) {
   }
 }
 
-/** Requests per second for one task that waits, sixteen at a time. */
+/** Requests per second for tasks that wait, one after another, sixteen requests at a time. */
 async function polling(transport, bare, ours, count, rounds) {
-  const taskOf = async (client) => {
-    const { task } = await client.request('tools/call', { name: 'waits', arguments: {}, task: { ttl: 600_000 } });
-    return task.taskId;
+  const getting = async (client) => {
+    const ids = [];
+    while (ids.length < TASKS) {
+      const { task } = await client.request('tools/call', { name: 'waits', arguments: {}, task: { ttl: 600_000 } });
+      ids.push(task.taskId);
+    }
+    let next = 0;
+    return () => client.request('tasks/get', { taskId: ids[(next += 1) % TASKS] });
   };
-  const [bareTask, ourTask] = [await taskOf(bare), await taskOf(ours)];
-  const get = (client, taskId) => () => client.request('tasks/get', { taskId });
+  const [getBare, getOurs] = [await getting(bare), await getting(ours)];
   const seen = await beside(
     rounds,
-    () => rate(get(bare, bareTask), count, WIDTH),
-    () => rate(get(ours, ourTask), count, WIDTH),
+    () => rate(getBare, count, WIDTH),
+    () => rate(getOurs, count, WIDTH),
   );
   return {
     name: `tasks/get over ${transport}, ${WIDTH} at a time`,

@@ -2,7 +2,10 @@ import Keyv from 'keyv';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { DamagedValueError, StoreError } from '../tasks/task-store.ts';
 import type { Batch, CommitResult, Stored, TaskStore } from '../tasks/task-store.ts';
+import { deepFreeze } from '../core/json.ts';
 import { GroupCommit } from './group-commit.ts';
+import type { Guard, Row } from './group-commit.ts';
+import { RecentValues } from './recent-values.ts';
 import { SqliteTable } from './sqlite.ts';
 import { decodeValue } from './value-codec.ts';
 import type { Decoded } from './value-codec.ts';
@@ -17,15 +20,20 @@ const PROBE_KEY = 'probe';
  */
 export class KeyvTaskStore implements TaskStore {
   readonly #table: SqliteTable;
-  readonly #keyv: Keyv<Decoded>;
+  readonly #keyv: Keyv<string>;
   readonly #commits: GroupCommit;
+  readonly #recent: RecentValues<Decoded>;
   #closing: Promise<void> | undefined;
   #probes = 0;
 
   private constructor(table: SqliteTable) {
     this.#table = table;
-    this.#commits = new GroupCommit(table, () => nextTurn());
-    this.#keyv = new Keyv<Decoded>({
+    this.#recent = new RecentValues(table, (text) => deepFreeze(decodeValue(text)));
+    this.#commits = new GroupCommit(
+      { write: (rows, guards) => this.#write(rows, guards), failing: (guards) => table.failing(guards) },
+      () => nextTurn(),
+    );
+    this.#keyv = new Keyv<string>({
       store: table,
       useKeyPrefix: false,
       throwOnErrors: true,
@@ -33,8 +41,8 @@ export class KeyvTaskStore implements TaskStore {
         throw new StoreError('io', 'write through commit');
       },
       deserialize: (text: string) => ({
-        // Keyv lets the caller choose the type of the value; this Keyv is declared to hold `Decoded`.
-        value: decodeValue(text) as never,
+        // Keyv lets the caller choose the type of the value; this Keyv is declared to hold texts.
+        value: text as never,
       }),
     });
     this.#keyv.on('error', () => undefined);
@@ -46,13 +54,22 @@ export class KeyvTaskStore implements TaskStore {
   }
 
   async get(key: string): Promise<Stored | undefined> {
-    return stored(key, await this.#keyv.get<Decoded>(key));
+    const recent = this.#recent.get(key);
+    if (recent !== undefined) return stored(key, recent);
+    const before = this.#recent.before();
+    const text = await this.#keyv.get<string>(key);
+    if (text === undefined) return undefined;
+    this.#recent.took(key, text, before);
+    return stored(key, decodeValue(text));
   }
 
   async getMany(keys: readonly string[]): Promise<readonly (Stored | undefined)[]> {
     if (keys.length === 0) return [];
-    const found = await this.#keyv.get<Decoded>([...keys]);
-    return keys.map((key, index) => stored(key, found[index]));
+    const found = await this.#keyv.get<string>([...keys]);
+    return keys.map((key, index) => {
+      const text = found[index];
+      return text === undefined ? undefined : stored(key, decodeValue(text));
+    });
   }
 
   async range(query: {
@@ -73,6 +90,17 @@ export class KeyvTaskStore implements TaskStore {
 
   commit(batch: Batch): Promise<CommitResult> {
     return this.#commits.commit(batch);
+  }
+
+  async #write(rows: readonly Row[], guards: readonly Guard[]): Promise<boolean> {
+    try {
+      const written = await this.#table.write(rows, guards);
+      this.#recent.wrote(rows, guards, written);
+      return written;
+    } catch (error) {
+      this.#recent.forget();
+      throw error;
+    }
   }
 
   /** Bounds the size of the database file from now on; a commit that needs more rejects with `StoreError('full')`. */
@@ -102,8 +130,7 @@ export class KeyvTaskStore implements TaskStore {
   }
 }
 
-function stored(key: string, decoded: Decoded | undefined): Stored | undefined {
-  if (decoded === undefined) return undefined;
+function stored(key: string, decoded: Decoded): Stored {
   if ('damaged' in decoded) throw new DamagedValueError(key, `${key}: ${decoded.damaged}`);
   return { key, ...decoded };
 }

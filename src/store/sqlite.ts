@@ -3,6 +3,8 @@ import { StoreError } from '../tasks/task-store.ts';
 import { DatabaseFile } from './database-file.ts';
 import { storeErrorOf } from './failures.ts';
 import type { Guard, GroupWriter, Row } from './group-commit.ts';
+import { ChangeSentinel } from './change-sentinel.ts';
+import { GroupRead } from './group-read.ts';
 import { SqliteWriter } from './sqlite-writer.ts';
 import type { Columns } from './sqlite-writer.ts';
 
@@ -30,6 +32,8 @@ export interface TextRow {
 export class SqliteTable extends KeyvSqlite implements GroupWriter {
   readonly #file: DatabaseFile;
   #writer: SqliteWriter | undefined;
+  #sentinel: ChangeSentinel | undefined;
+  readonly #reads = new GroupRead((keys) => this.#texts(keys));
 
   private constructor(file: DatabaseFile) {
     super({ uri: `sqlite://${file.path}`, table: TABLE, busyTimeout: BUSY_TIMEOUT_MS });
@@ -85,6 +89,12 @@ export class SqliteTable extends KeyvSqlite implements GroupWriter {
     }
     if (schema < SCHEMA_VERSION) await writer.all(`PRAGMA user_version=${SCHEMA_VERSION}`);
     await rows(this.query('PRAGMA query_only=ON'));
+    this.#sentinel = new ChangeSentinel(path);
+  }
+
+  /** The number of the last transaction that a read would see; `undefined` = cannot be told. */
+  transaction(): number | undefined {
+    return this.#sentinel?.transaction();
   }
 
   async write(puts: readonly Row[], guards: readonly Guard[]): Promise<boolean> {
@@ -109,17 +119,25 @@ export class SqliteTable extends KeyvSqlite implements GroupWriter {
 
   /** Keyv's read of one key, on the connection for reads. Rejects with `StoreError`. */
   override async get<Value>(key: string): Promise<Value | undefined> {
-    const [row] = await rows(this.query(`SELECT value FROM ${TABLE} WHERE key = ?`, key));
     // Keyv decides what `Value` is; here it is the stored text.
-    return row?.['value'] as Value | undefined;
+    return (await this.#reads.get(key)) as Value | undefined;
   }
 
   /** Keyv's read of many keys, in their order, linear in their number. Rejects with `StoreError`. */
   override async getMany<Value>(keys: string[]): Promise<(Value | undefined)[]> {
+    return (await this.#texts(keys)) as (Value | undefined)[];
+  }
+
+  async #texts(keys: readonly string[]): Promise<readonly unknown[]> {
+    const [only, ...more] = keys;
+    if (only !== undefined && more.length === 0) {
+      const [row] = await rows(this.query(`SELECT value FROM ${TABLE} WHERE key = ?`, only));
+      return [row?.['value']];
+    }
     const found = await rows(
       this.query(`SELECT key, value FROM ${TABLE} WHERE key IN (SELECT value FROM json_each(?))`, JSON.stringify(keys)),
     );
-    const byKey = new Map(found.map((row) => [row['key'], row['value'] as Value | undefined]));
+    const byKey = new Map(found.map((row) => [row['key'], row['value']]));
     return keys.map((key) => byKey.get(key));
   }
 
@@ -135,6 +153,7 @@ export class SqliteTable extends KeyvSqlite implements GroupWriter {
   }
 
   override async disconnect(): Promise<void> {
+    this.#sentinel = undefined;
     await Promise.allSettled([this.#writer?.close()]);
     await super.disconnect();
   }

@@ -1,0 +1,145 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { KeyvTaskStore } from '../../src/store/keyv-task-store.ts';
+import { RecentValues } from '../../src/store/recent-values.ts';
+import { SqliteTable } from '../../src/store/sqlite.ts';
+import { tempDir } from '../support/temp-dir.ts';
+
+let folder: Awaited<ReturnType<typeof tempDir>>;
+beforeEach(async () => {
+  folder = await tempDir();
+});
+afterEach(() => folder.remove());
+
+const file = (): string => join(folder.path, 'tasks.db');
+
+describe('the number of the last transaction', () => {
+  it('grows by one with every transaction that changes something, of any size and any connection, and with nothing else', async () => {
+    const table = await SqliteTable.open(file());
+    const other = await SqliteTable.open(file());
+    const start = table.transaction() ?? Number.NaN;
+    expect(start).toBeGreaterThanOrEqual(0);
+    await table.write([['a', 'one']], []);
+    expect(table.transaction()).toBe(start + 1);
+    await other.write([['b', 'two']], []);
+    expect(table.transaction()).toBe(start + 2);
+    // Writing what is there already is no transaction to SQLite: `RecentValues` must not count on a number for it.
+    await table.write([['a', 'one']], []);
+    expect(table.transaction()).toBe(start + 2);
+    await table.write([['a', 'other']], []);
+    expect(table.transaction()).toBe(start + 3);
+    const large = Array.from({ length: 40 }, (_, at): [string, string] => [`large-${at}`, 'x'.repeat(400_000)]);
+    expect(await table.write(large, [])).toBe(true);
+    expect(table.transaction()).toBe(start + 4);
+    await table.write([['never', null]], []);
+    expect(table.transaction()).toBe(start + 5);
+    expect(await table.write([['a', 'refused']], [['b', 'not its mark']])).toBe(false);
+    await table.get('a');
+    await other.query('PRAGMA wal_checkpoint(PASSIVE)');
+    expect(table.transaction()).toBe(start + 5);
+    expect(other.transaction()).toBe(start + 5);
+    await other.disconnect();
+    await table.write([['a', 'three']], []);
+    expect(table.transaction()).toBe(start + 6);
+    await table.disconnect();
+    expect(table.transaction()).toBeUndefined();
+  });
+});
+
+describe('values that were read lately', () => {
+  it('are never older than what any process has committed, also while several write (D9)', async () => {
+    const stores = await Promise.all([KeyvTaskStore.open(file()), KeyvTaskStore.open(file())]);
+    const keys = ['task:a', 'task:b', 'task:c'];
+    const model = new Map<string, number>();
+    const key = fc.constantFrom(...keys);
+    const act = fc.record({
+      do: fc.constantFrom('put' as const, 'put' as const, 'remove' as const, 'refused' as const, 'probe' as const),
+      at: fc.nat(1),
+      key,
+    });
+    let counter = 0;
+    const change = async (one: { do: 'put' | 'remove' | 'refused' | 'probe'; at: number; key: string }) => {
+      const store = stores[one.at === 0 ? 0 : 1];
+      if (one.do === 'probe') return store.probe();
+      const mark = one.do === 'refused' ? 'x' : ((await store.get(one.key))?.mark ?? null);
+      const value = (counter += 1);
+      const puts = one.do === 'remove' ? [] : [{ key: one.key, value }];
+      const deletes = one.do === 'remove' ? [one.key] : [];
+      const { ok } = await store.commit({ guards: [{ key: one.key, mark }], puts, deletes });
+      if (ok && one.do === 'put') model.set(one.key, value);
+      if (ok && one.do === 'remove') model.delete(one.key);
+      return undefined;
+    };
+    let reads = 0;
+    await fc.assert(
+      fc.asyncProperty(fc.array(fc.tuple(act, act), { minLength: 10, maxLength: 40 }), async (pairs) => {
+        for (const [one, other] of pairs) {
+          // Two at once, on keys of their own; then everybody must see both.
+          await Promise.all([change(one), ...(other.key === one.key ? [] : [change(other)])]);
+          for (const store of stores) {
+            for (const name of keys) {
+              expect((await store.get(name))?.value).toBe(model.get(name));
+              reads += 1;
+            }
+          }
+        }
+      }),
+      { numRuns: 30 },
+    );
+    expect(reads).toBeGreaterThan(1000);
+    await Promise.all(stores.map((store) => store.close()));
+  });
+
+  it('are seen by a read that was asked for while a commit of the same process was in flight', async () => {
+    const store = await KeyvTaskStore.open(file());
+    for (let round = 0; round < 50; round += 1) {
+      await store.get('task:a');
+      const commit = store.commit({ guards: [], puts: [{ key: 'task:a', value: round }], deletes: [] });
+      const during = await store.get('task:a');
+      expect([round - 1, round, undefined]).toContain(during?.value);
+      await commit;
+      expect((await store.get('task:a'))?.value).toBe(round);
+    }
+    await store.close();
+  });
+
+  it('come from memory while only we write, and are all forgotten when another has written', () => {
+    let transaction: number | undefined = 7;
+    const values = new RecentValues({ transaction: () => transaction }, (text) => text);
+    const read = (key: string, text: string): void => {
+      values.took(key, text, values.before());
+    };
+    read('a', '1');
+    expect(values.get('a')).toBe('1');
+    transaction = 8;
+    expect(values.get('a')).toBeUndefined();
+    values.wrote([['b', 'x']], [['b', null]], true);
+    expect(values.get('a')).toBe('1');
+    transaction = 9;
+    values.wrote([['a', '2']], [['a', '1']], true);
+    expect(values.get('a')).toBe('2');
+    values.wrote([['a', '9']], [['a', 'no']], false);
+    expect(values.get('a')).toBe('2');
+    transaction = 11;
+    values.wrote([['c', 'x']], [['c', null]], true);
+    expect(values.get('a')).toBeUndefined();
+    read('a', '3');
+    const before = values.before();
+    transaction = 12;
+    values.took('d', '4', before);
+    expect(values.get('a')).toBeUndefined();
+    transaction = 11;
+    expect(values.get('a')).toBe('3');
+    expect(values.get('d')).toBeUndefined();
+    // One that may have written what was there: the next number may be another's.
+    transaction = 12;
+    values.wrote([['probe', 'x']], [], true);
+    expect(values.get('a')).toBeUndefined();
+    values.forget();
+    expect(values.get('a')).toBeUndefined();
+    transaction = undefined;
+    read('a', '5');
+    expect(values.get('a')).toBeUndefined();
+  });
+});

@@ -22,6 +22,8 @@ steps:
 output: { ok: '{{question.output.ok}}' }
 `,
   nap: 'steps:\n  - { id: sleep, type: wait, seconds: 600 }\n',
+  // Long enough for two commands on a busy machine while it lasts.
+  doze: 'steps:\n  - { id: sleep, type: wait, seconds: 15 }\n',
   short_nap: 'steps:\n  - { id: sleep, type: wait, seconds: 2 }\n  - { id: end, type: set, values: { awake: true } }\n',
 };
 
@@ -150,7 +152,7 @@ describe('after run, without a server', () => {
   });
 
   test('a run that was killed is taken up by resume; one that lives is not', async () => {
-    const running = start('run', 'short_nap');
+    const running = start('run', 'doze');
     const taskId = await firstTask();
     const refused = await run('tasks', 'resume', taskId);
     expect(refused.code).toBe(1);

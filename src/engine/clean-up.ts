@@ -39,7 +39,8 @@ export function restOf(bound: BoundWorkflow, journal: Journal, interrupted: bool
 
 function undoOf(bound: BoundWorkflow, entry: StoredEntry): Rest | undefined {
   if (entry.type !== 'finished' || entry.result.status !== 'completed') return undefined;
-  if (entry.path.startsWith(`${CLEAN_UP}/`)) return undefined;
+  // What another task did is not this one's to undo.
+  if (entry.path.startsWith(`${CLEAN_UP}/`) || entry.result.view?.['cached'] === true) return undefined;
   const of = bound.byId.get(entry.step);
   const by = bound.compensations.get(entry.step);
   return of === undefined || by === undefined ? undefined : { kind: 'undo', of, by, path: entry.path };

@@ -108,6 +108,22 @@ export interface RunProgress {
 /** Randomness for jitter, in [0, 1). */
 export type Random = () => number;
 
+/** A result that is used again. `view` holds what the step left beside its output, values it assigned included. */
+export interface KeptResult {
+  readonly output: JsonValue;
+  readonly view?: JsonObject;
+}
+
+/**
+ * Results of steps with `cache_seconds`, shared by the tasks of one workflow and principal. A convenience: neither method rejects, what cannot be
+ * read is not there, and what cannot be kept is not.
+ */
+export interface ResultCache {
+  /** The result that was kept under this key no longer than `maxAgeMs` ago, by the wall clock. */
+  get(key: string, maxAgeMs: number): Promise<KeptResult | undefined>;
+  put(key: string, result: KeptResult, ms: number): Promise<void>;
+}
+
 /** Everything a run needs from outside; nothing else reaches the engine (invariant E4). */
 export interface RunPorts {
   readonly clock: Clock;
@@ -118,6 +134,8 @@ export interface RunPorts {
   readonly progress: ProgressSink;
   readonly journal: Journal;
   readonly logger: Logger;
+  /** Absent = `cache_seconds` has no effect. */
+  readonly cache?: ResultCache;
 }
 
 /** What a run is about. */

@@ -203,7 +203,8 @@ export class Run {
     const node = this.bound.byId.get(entry.step);
     if (node === undefined) return;
     if (node.kind.type === 'tool' && entry.result.attempts > 0) this.#usage.tool_calls += 1;
-    const tokens = entry.result.view?.['tokens'];
+    // What a result of an earlier task cost was that task's.
+    const tokens = entry.result.view?.['cached'] === true ? 0 : entry.result.view?.['tokens'];
     if (typeof tokens === 'number') this.#usage.tokens += tokens;
     if (this.bound.definition.budget?.bytes !== undefined) this.#usage.bytes += jsonBytes(entry.result.output);
     this.#take(entry, node);

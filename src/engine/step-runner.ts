@@ -18,6 +18,7 @@ import { attemptPath, childPath, NAMES_NOTE, notePath } from './paths.ts';
 import type { Lists, Place } from './place.ts';
 import { retryDelayMs } from './retry.ts';
 import type { Run } from './run.ts';
+import { StepCache } from './step-cache.ts';
 
 type Started = Extract<StoredEntry, { type: 'started' }>;
 
@@ -36,10 +37,12 @@ interface Execution {
 export class StepRunner {
   readonly #run: Run;
   readonly #lists: Lists;
+  readonly #cache: StepCache;
 
   constructor(run: Run, lists: Lists) {
     this.#run = run;
     this.#lists = lists;
+    this.#cache = new StepCache(run);
   }
 
   async run(node: BoundNode, place: Place, segment: string = node.id): Promise<StepResult> {
@@ -55,7 +58,30 @@ export class StepRunner {
     const startedAt = this.#run.ports.clock.now();
     const skipped = await this.#skippedByWhen(execution);
     if (skipped !== undefined) return await this.#run.finish(node, path, startedAt, skipped);
-    return await this.#attempts(execution, startedAt);
+    if (node.step.cache_seconds === undefined) return await this.#attempts(execution, startedAt);
+    return await this.#cached(execution, startedAt);
+  }
+
+  /** A result that is still good takes the place of the first attempt; one that had begun before a crash is made again all the same. */
+  async #cached(execution: Execution, startedAt: number): Promise<StepResult> {
+    const { node, path, place } = execution;
+    const key = await this.#cache.keyOf(node, place.scope, path);
+    if (key === undefined) return await this.#attempts(execution, startedAt);
+    const fresh = this.#run.ports.journal.lastAttempt(path) === undefined;
+    const kept = fresh ? await this.#cache.find(node, key) : undefined;
+    if (kept !== undefined) return await this.#run.finish(node, path, startedAt, this.#charged(node, kept));
+    const result = await this.#attempts(execution, startedAt);
+    if (result.status === 'completed') await this.#cache.keep(node, key, result);
+    return result;
+  }
+
+  #charged(node: BoundNode, kept: StepResult): StepResult {
+    try {
+      this.#run.charge('bytes', jsonBytes(kept.output) + jsonBytes(kept.view ?? null));
+      return kept;
+    } catch (error) {
+      return failedResult(node, failureOf(error), 0);
+    }
   }
 
   /** Commits a step that will not run because of something before it. */

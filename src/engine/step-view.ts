@@ -25,6 +25,7 @@ const COMMON: Derived = {
           step: result.error.step ?? null,
           data: result.error.data ?? null,
         },
+  cached: (result) => result.view?.['cached'] === true,
   text: (result) => textOf(result.output),
   json: (result) => parsedJson(textOf(result.output)),
 };

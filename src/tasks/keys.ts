@@ -58,6 +58,16 @@ export const keys = {
   turn: (workflow: string, turn: number, id: string): string =>
     `turn:${encodeURIComponent(workflow)}:${fixed(turn, 12)}:${id}`,
   turns: (workflow: string): string => `turn:${encodeURIComponent(workflow)}:`,
+  /** A result that is used again (`cache_seconds`), in one of so many places of its workflow and principal. */
+  kept: (principal: Principal, workflow: string, place: number): string =>
+    `kept:${hashOf(principal)}:${encodeURIComponent(workflow)}:${fixed(place, 4)}`,
+  /** When a kept result is over, in order of time. */
+  keptEnd: (expiresAt: number, kept: string): string => `keptend:${fixed(expiresAt, 15)}:${kept}`,
+  keptEndsUpTo: (now: number): { readonly from: string; readonly to: string } => ({
+    from: 'keptend:',
+    to: `keptend:${fixed(now + 1, 15)}`,
+  }),
+  placeOfKeptEnd: (row: string): string => row.slice('keptend:'.length + 16),
   /** How far a workflow's schedule has been decided. */
   schedule: (workflow: string): string => `sched:${encodeURIComponent(workflow)}`,
   allSchedules: 'sched:',

@@ -9,6 +9,7 @@ import type { TaskContext } from './context.ts';
 import { failedOutcome, settle } from './ending.ts';
 import { TaskInputs } from './input-gate.ts';
 import { JournalState } from './journal-state.ts';
+import { KeptResults } from './kept-results.ts';
 import { keys } from './keys.ts';
 import { RunProgressSink } from './progress.ts';
 import { objectOf, viewOf } from './record.ts';
@@ -221,7 +222,7 @@ export class OpenRun {
   }
 
   #ports(children: Children): RunPorts {
-    const { clock, random, downstream, logger } = this.#context;
+    const { store, clock, random, downstream, logger } = this.#context;
     return {
       clock,
       random,
@@ -231,6 +232,7 @@ export class OpenRun {
       progress: this.#progress,
       journal: this.#journal,
       logger: logger.child({ taskId: this.id }),
+      cache: new KeptResults({ store, clock, logger }, this.principal, this.writer.record.workflow),
     };
   }
 

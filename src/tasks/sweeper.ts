@@ -1,5 +1,6 @@
 import type { TaskContext } from './context.ts';
 import { failFromOutside, bell, placeOf, ttlOver } from './ending.ts';
+import { sweepKeptResults } from './kept-results.ts';
 import { keys, lastPart, under } from './keys.ts';
 import { messageOf } from '../core/failure.ts';
 import { loadRecord, objectOf } from './record.ts';
@@ -29,6 +30,7 @@ export class Sweeper {
   async round(): Promise<void> {
     const { store, logger, reportDamage } = this.#context;
     const now = this.#context.retention.now();
+    await sweepKeptResults(store, now);
     let { from } = keys.endsUpTo(now);
     const { to } = keys.endsUpTo(now);
     for (;;) {

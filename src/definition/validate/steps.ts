@@ -15,7 +15,13 @@ export function checkSteps(
 ): Finding[] {
   const seen = new Map<string, StepPlace>();
   return findIn(outline.places, (place) => {
-    const findings = [...checkId(place, seen), ...checkLoop(place), ...checkAssignments(place), ...checkForm(place)];
+    const findings = [
+      ...checkId(place, seen),
+      ...checkLoop(place),
+      ...checkAssignments(place),
+      ...checkForm(place),
+      ...checkCache(place),
+    ];
     if (servers !== undefined) findings.push(...checkServers(place, servers, unknownServer));
     return findings;
   });
@@ -72,6 +78,15 @@ function checkAssignments({ step, at }: StepPlace): Finding[] {
     const hint = 'variables.output.x, variables.global.x or variables.saved.x';
     return [{ ...error('invalid_target', where, `cannot assign to '${target}'`, hint), atKey: true }];
   });
+}
+
+/** What a step that holds steps leaves behind is more than its own result, so it is not cached. */
+function checkCache({ step, at, syntax }: StepPlace): Finding[] {
+  if (step.cache_seconds === undefined || syntax.blocks(step).length === 0) return [];
+  const hint = 'give it to the steps inside';
+  return [
+    warning('cache_without_effect', [...at, 'cache_seconds'], `cache_seconds has no effect on '${step.id}'`, hint),
+  ];
 }
 
 function checkForm({ step, at }: StepPlace): Finding[] {

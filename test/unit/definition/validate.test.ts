@@ -290,6 +290,13 @@ describe('keys of the workflow', () => {
     ]);
   });
 
+  it('cache_seconds on a step that holds steps is a warning', () => {
+    const text = `steps:\n${tool('a', 'cache_seconds: 60')}  - {id: g, type: group, cache_seconds: 60, steps: [{id: b, type: set, values: {}}]}`;
+    expect(issues(text).map((issue) => issue.split(' ').slice(0, 3).join(' '))).toEqual([
+      'warning cache_without_effect /steps/1/cache_seconds',
+    ]);
+  });
+
   it('a form that asks for a secret is a warning', () => {
     const text = `steps:\n  - {id: ask, type: elicit, message: m, schema: {type: object, properties: {user: {type: string}, password: {type: string}, api_key: {type: string}}}}`;
     expect(issues(text).map((issue) => issue.split(' ').slice(0, 3).join(' '))).toEqual([

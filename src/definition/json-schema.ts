@@ -69,9 +69,8 @@ function convert(schema: z.ZodType, schemas: DefinitionSchemas): JsonObject {
   return plain;
 }
 
-/** Bounds that only say "a safe integer". */
+/** A bound that only says "a safe integer" and that no document can break: the lowest one, as every integer of ours is positive. */
 function removeNoise(jsonSchema: { [key: string]: unknown }): void {
-  if (jsonSchema['maximum'] === Number.MAX_SAFE_INTEGER) delete jsonSchema['maximum'];
   if (jsonSchema['minimum'] === Number.MIN_SAFE_INTEGER) delete jsonSchema['minimum'];
 }
 

@@ -52,7 +52,11 @@ export function compileSchema(schema: JsonSchema): Validator {
     throw new SchemaError(`the schema is larger than ${SCHEMA_LIMITS.length} characters`);
   }
   const validator = byText.get(text) ?? compile(schema);
-  if (byText.size >= MAX_CACHED) byText.clear();
+  if (byText.size >= MAX_CACHED) {
+    byText.clear();
+    // Each remembers every schema it has compiled, for ever.
+    instances.clear();
+  }
   byText.set(text, validator);
   byIdentity.set(schema, validator);
   return validator;

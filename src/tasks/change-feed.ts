@@ -55,7 +55,7 @@ export class ChangeFeed {
     set.add(listener);
     return () => {
       set.delete(listener);
-      if (taskId !== undefined && set.size === 0) this.#byTask.delete(taskId);
+      if (taskId !== undefined && set.size === 0 && this.#byTask.get(taskId) === set) this.#byTask.delete(taskId);
     };
   }
 

@@ -1,6 +1,7 @@
-import sqlite3 from 'sqlite3';
+import type sqlite3 from 'sqlite3';
 import { storeErrorOf } from './failures.ts';
 import type { Guard, GroupWriter, Row } from './group-commit.ts';
+import { closeConnection } from './sqlite-connection.ts';
 import { MARK_LENGTH } from './value-codec.ts';
 
 /** Statements of these bounds are prepared once a shape and kept: preparing costs as much as running a small one. */
@@ -21,23 +22,10 @@ export class SqliteWriter implements GroupWriter {
   /** By numbers of rows and guards; the one used last is the last. */
   readonly #kept = new Map<string, Promise<sqlite3.Statement>>();
 
-  private constructor(database: sqlite3.Database, table: string) {
+  /** @param database closed by `close`. The caller sets up journal and tables. */
+  constructor(database: sqlite3.Database, table: string) {
     this.#database = database;
     this.#table = table;
-  }
-
-  /** Opens an existing file. The caller sets up journal and tables. */
-  static open(path: string, table: string, busyTimeoutMs: number): Promise<SqliteWriter> {
-    return new Promise((resolve, reject) => {
-      const database: sqlite3.Database = new sqlite3.Database(path, sqlite3.OPEN_READWRITE, (error) => {
-        if (error !== null) {
-          reject(storeErrorOf(error));
-          return;
-        }
-        database.configure('busyTimeout', busyTimeoutMs);
-        resolve(new SqliteWriter(database, table));
-      });
-    });
   }
 
   async write(rows: readonly Row[], guards: readonly Guard[]): Promise<boolean> {
@@ -82,12 +70,7 @@ export class SqliteWriter implements GroupWriter {
     for (const statement of await Promise.allSettled(kept)) {
       if (statement.status === 'fulfilled') statement.value.finalize();
     }
-    await new Promise<void>((resolve, reject) => {
-      this.#database.close((error) => {
-        if (error === null) resolve();
-        else reject(storeErrorOf(error));
-      });
-    });
+    await closeConnection(this.#database);
   }
 
   #writeStatement(rows: number, guards: number): string {

@@ -1,10 +1,12 @@
 import { KeyvSqlite } from '@keyv/sqlite';
+import type sqlite3 from 'sqlite3';
 import { StoreError } from '../tasks/task-store.ts';
 import { DatabaseFile } from './database-file.ts';
 import { storeErrorOf } from './failures.ts';
 import type { Guard, GroupWriter, Row } from './group-commit.ts';
 import { ChangeSentinel } from './change-sentinel.ts';
 import { GroupRead } from './group-read.ts';
+import { closeConnection, openConnection, queryAll } from './sqlite-connection.ts';
 import { SqliteWriter } from './sqlite-writer.ts';
 import type { Columns } from './sqlite-writer.ts';
 
@@ -25,7 +27,7 @@ export interface TextRow {
 
 /**
  * Keyv's SQLite adapter with what tasks need beside get and set: WAL with one fsync a commit (`synchronous=FULL`), one guarded
- * atomic statement for a whole group of batches, and ordered range reads. The adapter's own connection only reads and a second one
+ * atomic statement for a whole group of batches, and ordered range reads. The adapter's connection only reads and a second one
  * only writes, so that a read never waits for another's fsync. Never use `set`, `delete`, `clear`, `iterator`, namespaces or TTL of it
  * (the connection refuses to write; the others lose data or scan).
  */
@@ -35,8 +37,16 @@ export class SqliteTable extends KeyvSqlite implements GroupWriter {
   #sentinel: ChangeSentinel | undefined;
   readonly #reads = new GroupRead((keys) => this.#texts(keys));
 
-  private constructor(file: DatabaseFile) {
-    super({ uri: `sqlite://${file.path}`, table: TABLE, busyTimeout: BUSY_TIMEOUT_MS });
+  private constructor(file: DatabaseFile, reader: sqlite3.Database) {
+    // The adapter brings a driver of its own. Where that is not ours (an installed package: `overrides` hold for this repository only), a
+    // second SQLite in the process would break the file's locks and may be one that damages it: the adapter never opens the file.
+    super({ uri: 'sqlite://:memory:', table: TABLE });
+    const closeAdapter = this.close;
+    this.query = async (sql, ...values) => queryAll(reader, sql, ...values);
+    this.close = async () => {
+      await closeAdapter();
+      await closeConnection(reader);
+    };
     this.#file = file;
     // Every failure also rejects the call that met it; without a listener the event would kill the process.
     this.on('error', () => undefined);
@@ -47,7 +57,8 @@ export class SqliteTable extends KeyvSqlite implements GroupWriter {
    * a newer release, no WAL, a SQLite that is too old, not a file at all.
    */
   static async open(path: string): Promise<SqliteTable> {
-    const table = new SqliteTable(await DatabaseFile.open(path));
+    const file = await DatabaseFile.open(path);
+    const table = new SqliteTable(file, await openConnection(path, BUSY_TIMEOUT_MS));
     try {
       await table.#prepare(path);
     } catch (error) {
@@ -65,7 +76,7 @@ export class SqliteTable extends KeyvSqlite implements GroupWriter {
         `SQLite ${String(version?.['version'])} can damage ${path}; ${OLDEST_SQLITE.join('.')} or newer is needed`,
       );
     }
-    const writer = await SqliteWriter.open(path, TABLE, BUSY_TIMEOUT_MS);
+    const writer = new SqliteWriter(await openConnection(path, BUSY_TIMEOUT_MS), TABLE);
     this.#writer = writer;
     const mode = await writeAheadLog(writer);
     if (mode !== 'wal')
@@ -81,6 +92,7 @@ export class SqliteTable extends KeyvSqlite implements GroupWriter {
         `${path} was written by a newer release (schema ${schema}); this one reads ${SCHEMA_VERSION}`,
       );
     }
+    await writer.all(`CREATE TABLE IF NOT EXISTS ${TABLE}(key VARCHAR(255) PRIMARY KEY, value TEXT )`);
     // A removal is written as a row without value, so that a whole group is one statement; the triggers take such rows out.
     for (const change of ['INSERT', 'UPDATE']) {
       await writer.all(

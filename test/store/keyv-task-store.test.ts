@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { KeyvSqlite } from '@keyv/sqlite';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { KeyvTaskStore } from '../../src/store/keyv-task-store.ts';
+import { SqliteTable } from '../../src/store/sqlite.ts';
 import { StoreError } from '../../src/tasks/task-store.ts';
 import type { TaskStore } from '../../src/tasks/task-store.ts';
 import { tempDir } from '../support/temp-dir.ts';
@@ -72,6 +73,12 @@ describe('KeyvTaskStore', () => {
     const second = await KeyvTaskStore.open(path);
     expect(await second.get('a')).toEqual({ key: 'a', value: { n: 1 }, mark });
     await second.close();
+  });
+
+  it('has the adapter open nothing but memory: its driver may be another SQLite than ours, and two in a process break the locks of a file', async () => {
+    const table = await SqliteTable.open(path);
+    expect(table.opts.uri).toBe('sqlite://:memory:');
+    await table.disconnect();
   });
 
   it('creates the folder for its owner alone, and the files too', async () => {

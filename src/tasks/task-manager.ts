@@ -8,31 +8,26 @@ import { ChildTasks } from './child-tasks.ts';
 import type { ChildOperations } from './child-tasks.ts';
 import type { TaskContext, TaskManagerDeps } from './context.ts';
 import { DefinitionSnapshots } from './definition-snapshots.ts';
-import { bell, cancel } from './ending.ts';
 import { ForeignWatch, POLL_MS } from './foreign-watch.ts';
-import { keys, lastPart, under } from './keys.ts';
 import { DEFAULT_LIMITS } from './limits.ts';
-import { eachOf, repeat } from './loop.ts';
+import { repeat } from './loop.ts';
 import { machineProcesses } from './process-probe.ts';
 import { loadRecord, runnerOf, viewOf } from './record.ts';
-import type { MarkedRecord, TaskRecord } from './record.ts';
+import type { MarkedRecord } from './record.ts';
+import { OutsideChanges } from './outside-changes.ts';
 import { RecoverySweep } from './recovery-sweep.ts';
 import { refusing } from './refusal.ts';
-import { checkResponse } from './responses.ts';
 import { notResumable, resumeChange } from './resume.ts';
 import { RetentionClock } from './retention-clock.ts';
 import { BEAT_MS, RunnerRegistry } from './runner-registry.ts';
 import { SNAPSHOT_SWEEP_MS, SnapshotSweep } from './snapshot-sweep.ts';
 import { StoreHealth } from './store-health.ts';
 import { SWEEP_MS, Sweeper } from './sweeper.ts';
-import { TaskError } from './task.ts';
 import type { CleanUpState, CreateTask, ListQuery, StepRow, TaskEvent, TaskService, TaskView } from './task.ts';
 import { TaskReads } from './task-reads.ts';
 import { TaskRuns } from './task-runs.ts';
 import { StoreError } from './task-store.ts';
 import { GuardConflict } from './task-writer.ts';
-import type { Applied, Written } from './task-writer.ts';
-import { transition } from './transition.ts';
 import { TurnTickets } from './turn-tickets.ts';
 import { Turns } from './turns.ts';
 
@@ -52,8 +47,6 @@ export interface TaskHealth {
 }
 
 const MAX_DAMAGED = 100;
-/** Children of one task that are cancelled at the same time. */
-const CANCELLED_AT_ONCE = 250;
 
 /**
  * The life of tasks. Several processes may share one store: each task is run by one of them (D6), and all of them answer for every
@@ -63,6 +56,7 @@ export class TaskManager implements TaskService {
   readonly #context: TaskContext;
   readonly #reads: TaskReads;
   readonly #runs: TaskRuns;
+  readonly #changes: OutsideChanges;
   readonly #tickets: TurnTickets;
   readonly #admission: Admission;
   readonly #registry: RunnerRegistry;
@@ -87,14 +81,17 @@ export class TaskManager implements TaskService {
       runnerId: deps.ids(),
       reportDamage: (key, message) => this.#reportDamage(key, message),
     };
-    this.#context = { ...shared, turns: new Turns(shared, (id, principal) => this.#giveWay(id, principal)) };
+    this.#context = { ...shared, turns: new Turns(shared, (id, principal) => this.#changes.giveWay(id, principal)) };
     this.#tickets = new TurnTickets(this.#context);
     this.#reads = new TaskReads(this.#context);
     this.#runs = new TaskRuns(this.#context, {
       childrenOf: (run) => new ChildTasks(run, this.#childOperations()),
-      orphaned: (parent) => this.#cancelChildren(parent, 'its parent has ended'),
+      orphaned: (parent) => this.#changes.cancelChildren(parent, 'its parent has ended'),
     });
-    this.#admission = new Admission(this.#context, this.#runs, this.#tickets, (id) => this.#withdraw(id));
+    this.#changes = new OutsideChanges(this.#context, this.#reads, this.#runs);
+    this.#admission = new Admission(this.#context, this.#runs, this.#tickets, (id) =>
+      this.#changes.withdraw(id, this.#stop.signal),
+    );
     this.#registry = new RunnerRegistry({ ...this.#context, processes: deps.processes ?? machineProcesses() });
     this.#recovery = new RecoverySweep(this.#context, this.#registry, this.#runs);
     this.#watch = new ForeignWatch(this.#context, this.#runs, (id) => this.#recovery.takeUp(id));
@@ -187,29 +184,12 @@ export class TaskManager implements TaskService {
     return this.#reads.waitForChange(taskId, principal, afterRev, signal);
   }
 
-  async cancel(taskId: string, principal: string, reason = 'cancelled on request'): Promise<TaskView> {
-    const { record } = await this.#change(taskId, principal, (before, now) => {
-      if (before.state.kind === 'ended')
-        throw new TaskError('already_terminal', `the task is already ${before.state.status}`);
-      return cancel(before, reason, now);
-    });
-    await this.#cancelChildren(taskId, reason);
-    return viewOf(record);
+  cancel(taskId: string, principal: string, reason?: string): Promise<TaskView> {
+    return this.#changes.cancel(taskId, principal, reason);
   }
 
-  async respond(taskId: string, principal: string, key: string, response: JsonValue): Promise<'accepted' | 'ignored'> {
-    let accepted = false;
-    await this.#change(taskId, principal, (before, now) => {
-      const input = before.state.kind === 'open' ? before.state.inputs.find((one) => one.key === key) : undefined;
-      accepted = input !== undefined && (input.expiresAt === undefined || input.expiresAt > now);
-      if (!accepted || input === undefined) return { record: before };
-      checkResponse(input, response);
-      return {
-        record: transition(before, { type: 'input_closed', keys: [key] }, now),
-        entries: [{ type: 'input_answered', key, response }],
-      };
-    });
-    return accepted ? 'accepted' : 'ignored';
+  respond(taskId: string, principal: string, key: string, response: JsonValue): Promise<'accepted' | 'ignored'> {
+    return this.#changes.respond(taskId, principal, key, response);
   }
 
   async resume(
@@ -265,30 +245,6 @@ export class TaskManager implements TaskService {
     return view;
   }
 
-  /** Changes a task from outside its run, wherever it runs. */
-  async #change(
-    taskId: string,
-    principal: string,
-    apply: (record: TaskRecord, now: number) => Applied,
-  ): Promise<Written> {
-    const marked = await this.#reads.get(taskId, principal);
-    const run = this.#runs.get(taskId);
-    return refusing(async () => {
-      const written = await (run?.writer ?? this.#runs.writerFor(marked)).change({
-        patient: false,
-        apply: (record, now) => {
-          const applied = apply(record, now);
-          const ours = run !== undefined && runnerOf(record) === this.#context.runnerId;
-          if (ours || applied.record === record) return applied;
-          return { ...applied, puts: [...(applied.puts ?? []), bell(record, applied.record)] };
-        },
-      });
-      // It may have begun to run here meanwhile; our own commits ring no bell here.
-      if (run === undefined) await this.#runs.get(taskId)?.writer.refresh();
-      return written;
-    });
-  }
-
   #childOperations(): ChildOperations {
     return {
       health: this.#context.health,
@@ -313,43 +269,6 @@ export class TaskManager implements TaskService {
         }
       },
     };
-  }
-
-  async #cancelChildren(parent: string, reason: string): Promise<void> {
-    const { store } = this.#context;
-    const { items } = await refusing(() => store.range({ ...under(keys.children(parent)), limit: 10_000 }));
-    // At once: the commits share transactions, and a tree that still grows is stopped faster than it grows.
-    await eachOf(items, CANCELLED_AT_ONCE, async ({ key }) => {
-      const child = await refusing(() => loadRecord(store, lastPart(key)));
-      if (child?.record.state.kind !== 'open') return;
-      await this.#cancelIfOpen(child.record.id, child.record.principal, reason);
-    });
-  }
-
-  #giveWay(id: string, principal: string): Promise<void> {
-    return this.#cancelIfOpen(id, principal, 'a newer call takes its place');
-  }
-
-  async #cancelIfOpen(id: string, principal: string, reason: string): Promise<void> {
-    try {
-      await this.cancel(id, principal, reason);
-    } catch (error) {
-      if (!(error instanceof TaskError) || (error.code !== 'already_terminal' && error.code !== 'not_found'))
-        throw error;
-    }
-  }
-
-  /** A creation that nobody was told of, as the store failed: if it was made all the same, it is taken back before it can run. */
-  async #withdraw(id: string): Promise<void> {
-    const { health, store } = this.#context;
-    await health.recovered();
-    const marked = await health.patiently(() => loadRecord(store, id), this.#stop.signal);
-    if (marked?.record.state.kind !== 'open' || marked.record.seq > 0) return;
-    await this.#runs.writerFor(marked).change({
-      patient: true,
-      apply: (record, now) =>
-        record.state.kind === 'open' ? cancel(record, 'its creation was never acknowledged', now) : { record },
-    });
   }
 
   #reportDamage(key: string, message: string): void {

@@ -1,12 +1,12 @@
 import type { Command } from 'commander';
-import { mermaidOf } from '../definition/graph.ts';
-import type { NodeMark, NodeState } from '../definition/graph.ts';
+import type { NodeMark, NodeState } from '../definition/graph/drawing.ts';
+import type { Definition } from '../definition/model.ts';
 import { stepSyntaxes } from '../steps/index.ts';
 import { LOCAL_PRINCIPAL } from '../tasks/task.ts';
 import type { StepRow } from '../tasks/task.ts';
 import { addSettings, COMMON_SETTINGS, withEngine } from './context.ts';
 import type { CliContext } from './context.ts';
-import { usageError } from './exit.ts';
+import { CommandError, EXIT, usageError } from './exit.ts';
 import { findWorkflow } from './run.ts';
 
 interface GraphFlags {
@@ -15,18 +15,22 @@ interface GraphFlags {
   readonly principal: string;
 }
 
-/** `mcp-workflow graph NAME`: the workflow as a Mermaid flowchart on standard output, with `--task` coloured by the state of a task. */
+const FORMATS = ['mermaid', 'svg'];
+
+/** `mcp-workflow graph NAME`: the workflow as a Mermaid flowchart or as SVG on standard output, with `--task` coloured by the state of a task. */
 export function addGraph(program: Command, context: CliContext): void {
   const command = program
     .command('graph')
     .description('draw a workflow as a flowchart, or a task on it')
     .argument('<NAME>', 'the workflow')
-    .option('--format <FORMAT>', 'mermaid', 'mermaid')
+    .option('--format <FORMAT>', 'mermaid or svg', 'mermaid')
     .option('--task <ID>', 'colour the steps by the state of this task')
     .option('--principal <NAME>', 'the caller whose task is meant', LOCAL_PRINCIPAL);
   addSettings(command, COMMON_SETTINGS);
   command.action(async (name: string, flags: GraphFlags) => {
-    if (flags.format !== 'mermaid') throw usageError(`--format ${flags.format}: expected mermaid`);
+    if (!FORMATS.includes(flags.format)) {
+      throw usageError(`--format ${flags.format}: expected ${FORMATS.join(' or ')}`);
+    }
     await withEngine(command, context, { claims: 'none', quiet: true }, async (engine) => {
       const { definition, digest } = findWorkflow(engine, name);
       let marks: ReadonlyMap<string, NodeMark> | undefined;
@@ -41,9 +45,27 @@ export function addGraph(program: Command, context: CliContext): void {
         }
         marks = marksOf(await engine.tasks.steps(flags.task, flags.principal));
       }
-      context.terminal.out.write(mermaidOf(definition, stepSyntaxes, marks));
+      context.terminal.out.write(await drawn(flags.format, definition, marks));
     });
   });
+}
+
+async function drawn(
+  format: string,
+  definition: Definition,
+  marks: ReadonlyMap<string, NodeMark> | undefined,
+): Promise<string> {
+  if (format !== 'svg') {
+    const { mermaidOf } = await import('../definition/graph/mermaid.ts');
+    return mermaidOf(definition, stepSyntaxes, marks);
+  }
+  const { DrawingError, svgOf } = await import('../definition/graph/svg.ts');
+  try {
+    return await svgOf(definition, stepSyntaxes, marks);
+  } catch (error) {
+    if (!(error instanceof DrawingError)) throw error;
+    throw new CommandError(EXIT.failed, `${definition.name}: ${error.message}; --format mermaid draws it elsewhere`);
+  }
 }
 
 /** What matters most about a step that ran several times. */

@@ -56,6 +56,16 @@ describe('graph', () => {
     expect(stdout).toContain('class n1 completed');
   });
 
+  test('--format svg is a picture, with the colours of a task if one is named', async () => {
+    const plain = await graph('one', '--format', 'svg');
+    expect(plain).toMatchObject({ code: 0, stderr: '' });
+    expect(plain.stdout).toMatch(/^<svg .*<\/svg>\n$/su);
+    expect(plain.stdout).not.toContain('#d7f5dd');
+    const { taskId } = await tasks.create({ workflow: 'one', arguments: {}, principal: 'local' });
+    await waitUntil('the task has ended', async () => (await tasks.outcome(taskId, 'local')) !== undefined);
+    expect((await graph('one', '--format', 'svg', '--task', taskId)).stdout).toContain('#d7f5dd');
+  });
+
   test('what there is not: exit 2 and what there is', async () => {
     expect(await graph('oen')).toMatchObject({
       code: 2,

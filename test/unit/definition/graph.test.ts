@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { mermaidOf, type NodeMark } from '../../../src/definition/graph.ts';
+import type { NodeMark } from '../../../src/definition/graph/drawing.ts';
+import { mermaidOf } from '../../../src/definition/graph/mermaid.ts';
 import { parseDefinition } from '../../../src/definition/parse.ts';
 import { stepSyntaxes } from '../../../src/steps/index.ts';
 

@@ -47,3 +47,16 @@ function leadingNames(steps: readonly unknown[]): readonly string[] {
 function isNode(value: unknown): value is { readonly [key: string]: unknown } {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
+
+/** Every object of a JSONata tree, once. */
+export function* treeParts(ast: unknown): Generator<object> {
+  const queue: unknown[] = [ast];
+  const seen = new Set<unknown>();
+  while (queue.length > 0) {
+    const node = queue.pop();
+    if (typeof node !== 'object' || node === null || seen.has(node)) continue;
+    seen.add(node);
+    yield node;
+    queue.push(...Object.values(node));
+  }
+}

@@ -9,15 +9,22 @@ import type jsonata from 'jsonata';
 import { messageOf, stepFailure, type FailureCode } from '../../core/failure.ts';
 import type { JsonValue } from '../../core/json.ts';
 import type { NameLookup, Reference } from './contract.ts';
-import { rootPaths } from './jsonata-paths.ts';
+import { rootPaths, treeParts } from './jsonata-paths.ts';
+import { boundTexts, chargeFunctions } from './jsonata-charges.ts';
+import { registerBoundedFunctions } from './jsonata-functions.ts';
+import { Meter } from './jsonata-meter.ts';
 import { memoByText } from './memo.ts';
 import { describeNames } from './names.ts';
 
-/** What an expression may use. Time in milliseconds, output in characters of JSON, `stack` in nested evaluations. */
+/**
+ * What an expression may use: steps of evaluation (the bound that counts: about 200 ms), milliseconds of processor time, `stack` in nested
+ * evaluations, entries of a list it makes, characters of JSON it gives.
+ */
 export const JSONATA_LIMITS = {
   sourceLength: 20_000,
-  timeoutMs: 250,
-  stack: 200,
+  steps: 400_000,
+  cpuMs: 1_000,
+  stack: 500,
   sequence: 100_000,
   outputLength: 1_048_576,
   padWidth: 100_000,
@@ -63,14 +70,19 @@ export async function evaluateJsonata(
   const parsed = parse(source);
   if ('problem' in parsed) throw stepFailure(code, `{% ${source} %}: ${parsed.problem}`);
   try {
-    const result: unknown = await parsed.expression.evaluate(inputOf(names), BINDINGS);
+    const { expression, ready } = parsed;
+    const result: unknown = await meter.take(async () => {
+      await ready();
+      return expression.evaluate(inputOf(names), BINDINGS);
+    });
     return plainJson(result);
   } catch (error) {
     throw stepFailure(code, `{% ${source} %}: ${thrownText(error)}; ${describeNames(names)}`, {});
   }
 }
 
-type Parsed = { readonly expression: jsonata.Expression } | { readonly problem: string };
+type Parsed =
+  { readonly expression: jsonata.Expression; readonly ready: () => Promise<void> } | { readonly problem: string };
 
 const parse: (source: string) => Parsed = memoByText((source): Parsed => {
   if (source.length > JSONATA_LIMITS.sourceLength) {
@@ -79,26 +91,23 @@ const parse: (source: string) => Parsed = memoByText((source): Parsed => {
   try {
     // `require` returns what the package's own types say; a dynamic import would make every reader of this file async.
     const library = require('jsonata') as typeof jsonata;
-    const { timeoutMs: timeout, stack, sequence } = JSONATA_LIMITS;
-    const expression = library(source, { timeout, stack, sequence, RegexEngine: NoRegExp as RegExpConstructor });
-    // The library looks for this hook after every part; it costs time, so only expressions that can build texts get it.
-    if (BUILDS_TEXT.test(source)) expression.assign(AFTER_EACH, refuseLongText);
-    const forbidden = findForbidden(expression.ast());
-    return forbidden === undefined ? { expression } : { problem: forbidden };
+    const expression = library(source, OPTIONS);
+    const ast: unknown = expression.ast();
+    const forbidden = findForbidden(ast);
+    if (forbidden !== undefined) return { problem: forbidden };
+    registerBoundedFunctions(expression, FUNCTION_LIMITS, meter);
+    if (BUILDS_TEXT.test(source)) boundTexts(expression, ast, JSONATA_LIMITS.outputLength);
+    return { expression, ready: once(() => chargeFunctions(library, expression, meter)) };
   } catch (error) {
     return { problem: thrownText(error) };
   }
 });
 
 const BUILDS_TEXT = /&|\$(?:join|replace|string)\b/;
-// The library looks this symbol up among the names; its types know texts only.
-const AFTER_EACH = Symbol.for('jsonata.__evaluate_exit') as unknown as string;
 
-/** Texts can double with every step; stopped before anything walks through one. */
-function refuseLongText(_expression: unknown, _input: unknown, _environment: unknown, result: unknown): void {
-  if (typeof result === 'string' && result.length > JSONATA_LIMITS.outputLength) {
-    throw new Error(`a text is larger than ${JSONATA_LIMITS.outputLength} characters`);
-  }
+function once(work: () => Promise<void>): () => Promise<void> {
+  let done: Promise<void> | undefined;
+  return () => (done ??= work());
 }
 
 /** A second lock: the tree was searched for regular expressions already. */
@@ -106,31 +115,29 @@ const NoRegExp: unknown = function refuse(): never {
   throw new Error('regular expressions are turned off');
 };
 
-const BINDINGS: Record<string, unknown> = {
-  ...Object.fromEntries([...OFF.keys()].map((name) => [name, undefined])),
-  pad: boundedPad,
+const meter = new Meter(JSONATA_LIMITS);
+
+const OPTIONS: jsonata.JsonataOptions = {
+  stack: JSONATA_LIMITS.stack,
+  sequence: JSONATA_LIMITS.sequence,
+  RegexEngine: NoRegExp as RegExpConstructor,
+  // The library asks for its time limit before every step, and for nothing else then: what there is of a hook that costs no await.
+  get timeout() {
+    meter.step();
+    return 0;
+  },
 };
 
-function boundedPad(text: unknown, width: unknown, fill: unknown): string | undefined {
-  if (typeof text !== 'string' || typeof width !== 'number') return undefined;
-  if (Math.abs(width) > JSONATA_LIMITS.padWidth)
-    throw new Error(`$pad goes up to ${JSONATA_LIMITS.padWidth} characters`);
-  const char = typeof fill === 'string' && fill !== '' ? fill : ' ';
-  return width > 0 ? text.padEnd(width, char) : text.padStart(-width, char);
-}
+const FUNCTION_LIMITS = { ...JSONATA_LIMITS, text: JSONATA_LIMITS.outputLength };
+
+const BINDINGS: Record<string, unknown> = Object.fromEntries([...OFF.keys()].map((name) => [name, undefined]));
 
 function findForbidden(ast: unknown): string | undefined {
-  const queue: unknown[] = [ast];
-  const seen = new Set<unknown>();
-  for (let node = queue.pop(); node !== undefined || queue.length > 0; node = queue.pop()) {
-    if (typeof node !== 'object' || node === null || seen.has(node)) continue;
-    seen.add(node);
+  for (const node of treeParts(ast)) {
     if (node instanceof RegExp) return 'regular expressions are turned off';
-    if ('type' in node && 'value' in node) {
-      if (node.type === 'regex') return 'regular expressions are turned off';
-      if (node.type === 'variable' && typeof node.value === 'string' && OFF.has(node.value)) return OFF.get(node.value);
-    }
-    queue.push(...Object.values(node));
+    if (!('type' in node) || !('value' in node)) continue;
+    if (node.type === 'regex') return 'regular expressions are turned off';
+    if (node.type === 'variable' && typeof node.value === 'string' && OFF.has(node.value)) return OFF.get(node.value);
   }
   return undefined;
 }
@@ -170,7 +177,6 @@ function isJsonataFunction(value: unknown): boolean {
 function thrownText(error: unknown): string {
   if (typeof error !== 'object' || error === null || !('message' in error) || typeof error.message !== 'string') {
     const code = typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined;
-    if (code === 'D1012') return `it ran longer than ${JSONATA_LIMITS.timeoutMs} ms`;
     return typeof code === 'string' ? code : messageOf(error);
   }
   const at = 'position' in error && typeof error.position === 'number' ? ` (at character ${error.position})` : '';

@@ -103,7 +103,15 @@ export function taskStoreSuite(name: string, open: () => Promise<StoreUnderTest>
 
     it('reads ranges in key order, half open, limited, both ways', async () => {
       const { store } = await opened();
-      const keys = ['j:a:000000000001', 'j:a:000000000002', 'j:a:000000000010', 'j:b:000000000001', 'j:a_', 'ja:x'];
+      const keys = [
+        'j:a:000000000001',
+        'j:a:000000000002',
+        'j:a:000000000010',
+        'j:a;',
+        'j:b:000000000001',
+        'j:a_',
+        'ja:x',
+      ];
       await store.commit({ guards: [], deletes: [], puts: keys.map((key) => ({ key, value: key })) });
       const read = async (limit: number, reverse: boolean): Promise<readonly string[]> =>
         (await store.range({ from: 'j:a:', to: 'j:a;', limit, reverse })).items.map((item) => item.key);

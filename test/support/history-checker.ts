@@ -4,6 +4,7 @@ import type { JsonObject } from '../../src/core/json.ts';
 import type { StoredEntry } from '../../src/engine/journal.ts';
 import type { TaskStore } from '../../src/tasks/task-store.ts';
 import type { History } from './kill-lane.ts';
+import { textOf } from './raw-client.ts';
 import type { LedgerEntry } from './workspace.ts';
 
 /** What the checker counted, for the floors of a test. */
@@ -15,14 +16,23 @@ export interface Verdict {
   readonly statuses: ReadonlyMap<string, number>;
 }
 
+/** A task as it is on the disk, children included. */
+export interface Left {
+  readonly taskId: string;
+  readonly workflow: string;
+  readonly status: string;
+}
+
 /**
  * Compares three histories: what the client was told, what the downstream server was really called for, and what is on the disk.
+ * `judge`, if given, says what is wrong with the end of a task; without it none but `pays` may fail.
  * Wall-clock times of one machine are compared, so calls and checkpoints of one step need not be more than a millisecond apart.
  */
 export async function checkHistories(
   history: History,
   ledger: readonly LedgerEntry[],
   store: TaskStore,
+  judge?: (left: Left, journal: readonly StoredEntry[]) => readonly string[],
 ): Promise<Verdict> {
   const violations = [...history.violations];
   const statuses = new Map<string, number>();
@@ -46,19 +56,21 @@ export async function checkHistories(
       violations.push(...stepViolations(taskId, path, journal, calls));
     }
     violations.push(...taskViolations(taskId, record, journal));
+    if (judge !== undefined) violations.push(...judge(leftOf(taskId, record), journal));
     const told = history.told.get(taskId);
     if (told === undefined) continue;
     statuses.set(told.status, (statuses.get(told.status) ?? 0) + 1);
     if (told.workflow === 'pays') {
       const paid = byKey.get(keyOf(taskId, 'pay')) ?? [];
       if (paid.length > 1) violations.push(`${taskId} paid ${paid.length} times though on_interrupt says fail (D4)`);
-    } else if (told.status === 'failed') violations.push(`${taskId} (${told.workflow}) failed: ${String(told.ended)}`);
+    } else if (judge === undefined && told.status === 'failed')
+      violations.push(`${taskId} (${told.workflow}) failed: ${String(told.ended)}`);
     if (told.status === 'cancelled' && !told.cancelAcked)
       statuses.set('cancelled unheard', (statuses.get('cancelled unheard') ?? 0) + 1);
     const [first] = told.answersAcked;
-    const answers = journal.filter((entry) => entry.type === 'input_answered').length;
-    if (first !== undefined && answers === 0) violations.push(`${taskId} lost an acknowledged answer (D8)`);
-    if (answers > 1) violations.push(`${taskId} took ${answers} answers to one question (D8)`);
+    const answers = journal.flatMap((entry) => (entry.type === 'input_answered' ? [entry.key] : []));
+    if (first !== undefined && answers.length === 0) violations.push(`${taskId} lost an acknowledged answer (D8)`);
+    if (new Set(answers).size < answers.length) violations.push(`${taskId} took two answers to one question (D8)`);
   }
   for (const prefix of ['open', 'clean']) {
     const left = await store.range({ from: `${prefix}:`, to: `${prefix};`, limit: 100 });
@@ -68,7 +80,7 @@ export async function checkHistories(
   return { violations, repeated, calls: ledger.length, statuses };
 }
 
-/** D3, D4: never twice by one process, never after its outcome was recorded. */
+/** D3, D4: never twice by one process but for a retry, never after its outcome was recorded. */
 function stepViolations(
   taskId: string,
   path: string,
@@ -78,14 +90,21 @@ function stepViolations(
   const found: string[] = [];
   const perServer = new Map<number, number>();
   for (const { pid } of calls) perServer.set(pid, (perServer.get(pid) ?? 0) + 1);
+  const retries = journal.filter((entry) => entry.type === 'attempt_failed' && entry.path === path).length;
   for (const [pid, count] of perServer)
-    if (count > 1) found.push(`${taskId} ${path} was called ${count} times by the process of ${pid}`);
+    if (count > 1 + retries) found.push(`${taskId} ${path} was called ${count} times by the process of ${pid}`);
   const finished = journal.filter((entry) => entry.type === 'finished' && entry.path === path);
   if (finished.length > 1) found.push(`${taskId} ${path} has ${finished.length} checkpoints (D3)`);
   const [checkpoint] = finished;
   const late = calls.filter(({ at }) => checkpoint !== undefined && at > checkpoint.at + 1);
   if (late.length > 0) found.push(`${taskId} ${path} was called after its checkpoint (D3)`);
   return found;
+}
+
+function leftOf(taskId: string, record: JsonObject): Left {
+  const { state } = record;
+  const status = isJsonObject(state) && state['kind'] === 'ended' ? textOf(state, 'status') : 'open';
+  return { taskId, workflow: textOf(record, 'workflow'), status };
 }
 
 /** D2, D9, D10: one outcome, a journal without gaps in the order of its times. */

@@ -15,6 +15,7 @@ export default defineConfig({
         test: {
           name: 'integration',
           include: ['test/{integration,e2e,recovery,samples}/**/*.test.ts'],
+          setupFiles: ['test/support/wire-watch-setup.ts'],
           testTimeout: 120_000,
           hookTimeout: 120_000,
           maxWorkers: 2,

@@ -6,6 +6,8 @@ export interface Refusal {
   readonly status: number;
   readonly code: number;
   readonly message: string;
+  /** Of the request that is refused, where it is known. */
+  readonly id?: string | number;
   readonly headers?: { readonly [name: string]: string };
 }
 

@@ -1,9 +1,11 @@
-import { StreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/streamableHttp.js';
+import { toNodeHandler } from '@modelcontextprotocol/node';
+import { WebStandardStreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/webStandardStreamableHttp.js';
 import type { Server } from '@modelcontextprotocol/sdk/server/index.js';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Clock } from '../core/clock.ts';
 import { messageOf } from '../core/failure.ts';
 import type { Logger } from '../core/logger.ts';
+import { withAnsweredId } from '../protocol/answered-id.ts';
 import { RPC } from '../protocol/errors.ts';
 import type { Principal } from '../tasks/task.ts';
 import { MemoryEvents, type SessionEvents } from './event-store.ts';
@@ -24,7 +26,7 @@ export interface SessionPorts {
 }
 
 interface Session {
-  readonly transport: StreamableHTTPServerTransport;
+  readonly answer: ReturnType<typeof toNodeHandler>;
   readonly server: Server;
   readonly principal: Principal;
   /** Requests and streams that are open now. */
@@ -95,14 +97,18 @@ export class HttpSessions {
       return refusal(503, 'Too many sessions; try again later', { 'retry-after': '10' });
     }
     const id = this.#ports.ids();
-    const transport = new StreamableHTTPServerTransport({
+    const transport = new WebStandardStreamableHTTPServerTransport({
       sessionIdGenerator: () => id,
       retryInterval: RETRY_MS,
       eventStore: this.#ports.createEvents?.(id) ?? new MemoryEvents(),
       onsessioninitialized: () => void this.#sessions.set(id, session),
     });
     const server = this.#ports.createServer(principal);
-    const session: Session = { transport, server, principal, open: 0, lastUsed: this.#ports.clock.monotonic() };
+    const answer = toNodeHandler({
+      fetch: async (message: Request, { parsedBody }: { readonly parsedBody?: unknown } = {}) =>
+        withAnsweredId(await transport.handleRequest(message, { parsedBody }), parsedBody),
+    });
+    const session: Session = { answer, server, principal, open: 0, lastUsed: this.#ports.clock.monotonic() };
     await server.connect(transport);
     const { onclose } = server;
     server.onclose = () => {
@@ -121,7 +127,8 @@ export class HttpSessions {
       session.open -= 1;
       session.lastUsed = this.#ports.clock.monotonic();
     });
-    await session.transport.handleRequest(request, response, body);
+    // Node's own type says `undefined` where the SDK's says absent.
+    await session.answer(request as Parameters<typeof session.answer>[0], response, body);
   }
 
   async #end(session: Session): Promise<void> {

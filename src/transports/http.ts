@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { JsonValue } from '../core/json.ts';
+import { answeredId } from '../protocol/answered-id.ts';
 import { KnownTasks, type Caller } from '../protocol/caller.ts';
 import type { ProtocolDeps } from '../protocol/deps.ts';
 import { RPC } from '../protocol/errors.ts';
@@ -230,7 +231,8 @@ class Front {
       await stateless.handle(request, response, read.body, this.#caller(principal));
       return undefined;
     }
-    return this.#sessions.handle(request, response, read.body, principal);
+    const refused = await this.#sessions.handle(request, response, read.body, principal);
+    return refused === undefined ? undefined : { ...refused, ...answeredId(read.body) };
   }
 
   async #json(
@@ -287,7 +289,8 @@ function isRead(request: IncomingMessage): boolean {
 }
 
 function refuse(response: ServerResponse, refused: Refusal): void {
-  const body = JSON.stringify({ jsonrpc: '2.0', id: null, error: { code: refused.code, message: refused.message } });
+  const { id, code, message } = refused;
+  const body = JSON.stringify({ jsonrpc: '2.0', ...(id === undefined ? {} : { id }), error: { code, message } });
   respond(response, refused.status, 'application/json', body, refused.headers);
 }
 

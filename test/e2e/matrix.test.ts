@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -10,6 +11,7 @@ import {
   type BuiltServer,
   type Workspace,
 } from '../support/built-server.ts';
+import { checkTap, startHttpTap, tapped } from '../support/wire-taps.ts';
 
 const DEFINITIONS = fileURLToPath(new URL('definitions', import.meta.url));
 const CLIENT = fileURLToPath(new URL('client.mjs', import.meta.url));
@@ -32,15 +34,23 @@ interface Got {
 
 /** A way to be reached that outlives a restart. */
 interface Place {
+  /** For one client; what it is sent is checked in `check`, at the latest. */
   target(): JsonObject;
+  check(): void;
   restart(): Promise<void>;
   remove(): Promise<void>;
 }
 
 async function overStdio(): Promise<Place> {
   const workspace = await createWorkspace(DEFINITIONS);
+  let log = '';
+  let clients = 0;
   return {
-    target: () => ({ ...stdioCommand(workspace, { env: ENV }) }),
+    target: () => {
+      log = join(workspace.dir, `wire-${(clients += 1)}.jsonl`);
+      return { ...tapped(stdioCommand(workspace, { env: ENV }), log) };
+    },
+    check: () => expect(checkTap(log)).toBeGreaterThan(0),
     // Every client starts a server of its own.
     restart: () => Promise.resolve(),
     remove: () => workspace.remove(),
@@ -50,13 +60,16 @@ async function overStdio(): Promise<Place> {
 async function overHttp(): Promise<Place> {
   const workspace: Workspace = await createWorkspace(DEFINITIONS);
   let server: BuiltServer = await startBuiltServer(workspace, { env: ENV });
+  const tap = await startHttpTap(() => server.url);
   return {
-    target: () => ({ url: server.url, headers: { ...server.headers } }),
+    target: () => ({ url: tap.url, headers: { ...server.headers } }),
+    check: () => expect(tap.checked()).toBeGreaterThan(0),
     restart: async () => {
       await server.kill();
       server = await startBuiltServer(workspace, { env: ENV });
     },
     remove: async () => {
+      await tap.close();
       await server.stop();
       await workspace.remove();
     },
@@ -81,6 +94,7 @@ describe.each([
         CLIENT,
         JSON.stringify({ kind, phase: 'whole', target: place.target(), ...plan }),
       ]);
+      place.check();
       return JSON.parse(stdout) as Got; // printed by client.mjs
     }
 

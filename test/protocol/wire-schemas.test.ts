@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { checkWire, type WireRevision } from '../support/wire-schemas.ts';
+import { specCheck, specErrorName, type WireRevision } from '../support/spec-schemas.ts';
+import { checkWire } from '../support/wire-schemas.ts';
 
 const task = {
   taskId: 't',
@@ -27,6 +28,9 @@ const WRONG: readonly (readonly [WireRevision, object, string | undefined])[] = 
   ['2025-11-25', { jsonrpc: '2.0', method: 'notifications/nope' }, undefined],
   ['2025-11-25', { jsonrpc: '2.0', id: 1, error: { code: 'no', message: 'no' } }, 'tools/call'],
   ['2026-07-28', answer({ ...task, resultType: 'task' }), 'tools/call'],
+  ['2026-07-28', { jsonrpc: '2.0', id: 1, method: 'elicitation/create', params: {} }, undefined],
+  ['2026-07-28', { jsonrpc: '2.0', id: 1, error: { code: -32021, message: 'without its data' } }, 'tools/call'],
+  ['2026-07-28', { jsonrpc: '2.0', id: null, error: { code: -32600, message: 'no' } }, 'tools/call'],
   ['2026-07-28', answer({ resultType: 'complete', tools: [{ name: 7 }] }), 'tools/list'],
 ];
 
@@ -36,4 +40,17 @@ test.each(RIGHT)('%s: %j is let through', (revision, message, answered) => {
 
 test.each(WRONG)('%s: %j is refused', (revision, message, answered) => {
   expect(() => checkWire(revision, message, answered)).toThrow();
+});
+
+// Without these, the checks above could pass by the schemas of the packages alone.
+test.each([
+  ['2025-11-25', 'CallToolResult', { content: [{ type: 'image', data: 'AA==', mimeType: 7 }] }],
+  ['2026-07-28', 'ListToolsResult', { tools: [] }],
+] as const)("%s: the specification's own schema refuses a wrong %s", (revision, name, value) => {
+  expect(specCheck(revision, name)?.(value)).toBeDefined();
+});
+
+test('the specification names the errors that have a form of their own', () => {
+  expect(specErrorName('2026-07-28', -32021)).toBe('MissingRequiredClientCapabilityError');
+  expect(specErrorName('2026-07-28', -32602)).toBeUndefined();
 });

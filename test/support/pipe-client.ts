@@ -2,6 +2,7 @@ import { PassThrough } from 'node:stream';
 import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
 import { ReadBuffer, serializeMessage } from '@modelcontextprotocol/sdk/shared/stdio.js';
 import type { JSONRPCMessage } from '@modelcontextprotocol/sdk/types.js';
+import { watchedPipe } from './wire-watch.ts';
 
 /** The client's end of an in-process pipe whose other end is served as stdio. */
 export interface Pipe {
@@ -13,10 +14,9 @@ export interface Pipe {
   readonly received: JSONRPCMessage[];
 }
 
-/** Two streams as one pipe, with the SDK's framing on the client's side. */
+/** Two streams as one pipe, with the SDK's framing on the client's side; what comes out is checked against the schemas. */
 export function createPipe(): Pipe {
-  const input = new PassThrough();
-  const output = new PassThrough();
+  const { input, output } = watchedPipe({ input: new PassThrough(), output: new PassThrough() });
   const received: JSONRPCMessage[] = [];
   const buffer = new ReadBuffer();
   const transport: Transport = {

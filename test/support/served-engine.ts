@@ -6,6 +6,7 @@ import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/
 import type { ClientCapabilities } from '@modelcontextprotocol/sdk/types.js';
 import { CLI, startCli } from './cli-process.ts';
 import { waitUntil } from './wait-until.ts';
+import { watched } from './wire-watch.ts';
 
 const TOKEN = 'a-token-of-the-tests';
 
@@ -49,13 +50,15 @@ export function serveEngine(reach: Reach, folder: string, env: Readonly<Record<s
   }
 
   function overStdio(): StdioClientTransport {
-    return new StdioClientTransport({
-      command: process.execPath,
-      args: [CLI, 'serve', '--stdio'],
-      cwd: folder,
-      env: { ...env },
-      stderr: 'ignore',
-    });
+    return watched(
+      new StdioClientTransport({
+        command: process.execPath,
+        args: [CLI, 'serve', '--stdio'],
+        cwd: folder,
+        env: { ...env },
+        stderr: 'ignore',
+      }),
+    );
   }
 
   return {

@@ -1,6 +1,7 @@
 import type { JsonObject, JsonValue } from '../../src/core/json.ts';
 import { isJsonObject } from '../../src/core/json.ts';
-import { checkWire, type WireRevision } from './wire-schemas.ts';
+import { checkWire } from './wire-schemas.ts';
+import type { WireRevision } from './spec-schemas.ts';
 
 /** How a client answers a request of the server: a result, or an `RpcError` that is thrown. */
 export type Answerer = (params: JsonObject) => Promise<JsonObject> | JsonObject;

@@ -1,17 +1,10 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import * as spec2025 from '@modelcontextprotocol/sdk/types.js';
 import { specTypeSchemas as spec2026 } from '@modelcontextprotocol/server';
 import * as extension from '@modelcontextprotocol/ext-tasks/core/v2';
-import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
-import addFormatsModule from 'ajv-formats';
 import { isJsonObject, type JsonObject } from '../../src/core/json.ts';
-
-/** The generations whose messages can be checked. */
-export type WireRevision = '2025-11-25' | '2026-07-28';
+import { specCheck, specErrorName, type Check, type WireRevision } from './spec-schemas.ts';
 
 type Problem = string | undefined;
-type Check = (value: unknown) => Problem;
 
 const RESULTS: { readonly [method: string]: string } = {
   initialize: 'InitializeResult',
@@ -36,28 +29,38 @@ const RESULTS: { readonly [method: string]: string } = {
   ping: 'EmptyResult',
 };
 
-const MESSAGES: { readonly [method: string]: string } = {
+/** In 2026-07-28 a server sends no requests: what it asks stands in its results. */
+const REQUESTS: { readonly [method: string]: string } = {
   'elicitation/create': 'ElicitRequest',
   'sampling/createMessage': 'CreateMessageRequest',
   'roots/list': 'ListRootsRequest',
+  ping: 'PingRequest',
+};
+
+const NOTIFICATIONS: { readonly [method: string]: string } = {
   'notifications/cancelled': 'CancelledNotification',
   'notifications/progress': 'ProgressNotification',
   'notifications/message': 'LoggingMessageNotification',
-  'notifications/tasks/status': 'TaskStatusNotification',
-  'notifications/tasks': 'TaskStatusNotification',
   'notifications/tools/list_changed': 'ToolListChangedNotification',
   'notifications/prompts/list_changed': 'PromptListChangedNotification',
   'notifications/resources/list_changed': 'ResourceListChangedNotification',
   'notifications/resources/updated': 'ResourceUpdatedNotification',
-  'notifications/subscriptions/acknowledged': 'SubscriptionsAcknowledgedNotification',
+};
+
+/** What only one of them has. */
+const OF_REVISION: { readonly [revision in WireRevision]: { readonly [method: string]: string } } = {
+  '2025-11-25': { ...REQUESTS, 'notifications/tasks/status': 'TaskStatusNotification' },
+  '2026-07-28': {
+    'notifications/tasks': 'TaskStatusNotification',
+    'notifications/subscriptions/acknowledged': 'SubscriptionsAcknowledgedNotification',
+  },
 };
 
 /**
  * Checks a message that the server has emitted against the schemas of its generation, and throws on the first violation or on a
  * kind of message that the generation does not have. `answered` is the method of the request that a response belongs to.
  *
- * The schemas are those of the SDKs and of the Tasks extension; with `MCP_SCHEMA_DIR` (a folder with the specification's
- * `schema.json` of each revision as `<revision>.json`) the specification's own JSON Schemas as well.
+ * The schemas are the specification's own JSON Schemas, those of the SDKs, and those of the Tasks extension's package.
  */
 export function checkWire(revision: WireRevision, message: unknown, answered?: string): void {
   const problem = problemOf(revision, message, answered);
@@ -66,16 +69,25 @@ export function checkWire(revision: WireRevision, message: unknown, answered?: s
 
 function problemOf(revision: WireRevision, message: unknown, answered: string | undefined): Problem {
   if (!isJsonObject(message) || message['jsonrpc'] !== '2.0') return 'not JSON-RPC 2.0';
-  if ('error' in message) return violation(revision, 'JSONRPCErrorResponse', message);
-  const { method, result } = message;
+  const { method, result, error } = message;
+  if (error !== undefined) {
+    const own = isJsonObject(error) ? specErrorName(revision, Number(error['code'])) : undefined;
+    return (
+      violation(revision, 'JSONRPCErrorResponse', message) ??
+      (own === undefined ? undefined : violation(revision, own, message))
+    );
+  }
   if (typeof method === 'string') {
-    const name = MESSAGES[method];
+    const name = NOTIFICATIONS[method] ?? OF_REVISION[revision][method];
     return name === undefined ? `unknown method ${method}` : violation(revision, name, message);
   }
   if (answered === undefined) return 'an answer to nothing';
   const name = RESULTS[answered];
   if (name === undefined || !isJsonObject(result)) return `no result of ${answered}`;
-  return violation(revision, refined(name, result, revision), result);
+  return (
+    violation(revision, 'JSONRPCResultResponse', message) ??
+    violation(revision, refined(name, result, revision), result)
+  );
 }
 
 /** `tools/call` has several results, and so has `prompts/get` of a prompt that asks. */
@@ -95,7 +107,7 @@ function violation(revision: WireRevision, name: string, value: unknown): Proble
   const key = `${revision} ${name}`;
   let check = checks.get(key);
   if (check === undefined) {
-    const all = [packaged(revision, name), published(revision, name)].filter((one) => one !== undefined);
+    const all = [packaged(revision, name), specCheck(revision, name)].filter((one) => one !== undefined);
     if (all.length === 0) return `no schema of ${name}`;
     check = (candidate) => all.map((one) => one(candidate)).find((problem) => problem !== undefined);
     checks.set(key, check);
@@ -112,7 +124,7 @@ interface Standard {
   readonly '~standard': { validate(value: unknown): unknown };
 }
 
-/** The schema that a package has. */
+/** The schema that a package has: of the extension before that of the SDK. */
 function packaged(revision: WireRevision, name: string): Check | undefined {
   if (revision === '2026-07-28') {
     const extended = name === 'InputRequiredResult' ? 'InputRequiredCallToolResult' : name;
@@ -131,28 +143,4 @@ function parserIn(module: object, name: string): Check | undefined {
 
 function standardProblem(verdict: unknown): Problem {
   return isJsonObject(verdict) && verdict['issues'] !== undefined ? JSON.stringify(verdict['issues']) : undefined;
-}
-
-const documents = new Map<WireRevision, Ajv2020>();
-
-/** The specification's own schema, where there is a copy of it. */
-function published(revision: WireRevision, name: string): Check | undefined {
-  const folder = process.env['MCP_SCHEMA_DIR'];
-  if (folder === undefined) return undefined;
-  let ajv = documents.get(revision);
-  if (ajv === undefined) {
-    ajv = new Ajv2020({ strict: false, allErrors: true });
-    (addFormatsModule as unknown as (ajv: Ajv2020) => void)(ajv); // its default export is the function
-    ajv.addSchema(JSON.parse(readFileSync(join(folder, `${revision}.json`), 'utf8')) as object, 'spec');
-    documents.set(revision, ajv);
-  }
-  let validate: ValidateFunction | undefined;
-  try {
-    validate = ajv.getSchema(`spec#/$defs/${name}`);
-  } catch (error) {
-    return () => String(error);
-  }
-  if (validate === undefined) return undefined;
-  const compiled = validate;
-  return (value) => (compiled(value) ? undefined : JSON.stringify(compiled.errors));
 }

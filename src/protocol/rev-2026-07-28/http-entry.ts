@@ -10,6 +10,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { messageOf } from '../../core/failure.ts';
 import { isJsonObject } from '../../core/json.ts';
 import type { JsonObject } from '../../core/json.ts';
+import { withAnsweredId } from '../answered-id.ts';
 import type { Caller } from '../caller.ts';
 import { RPC, toWireError, WireError } from '../errors.ts';
 import { abilitiesOf, codec2026, declaresTasks } from './codec.ts';
@@ -56,7 +57,7 @@ export function createHttpEntry(deps: CallDeps, subscriptions: Subscriptions, hu
     fetch: async (request: Request, options?: McpHandlerRequestOptions) => {
       const response = await mcp.fetch(request, options);
       const body = options?.parsedBody;
-      if (!isListen(body) || !isStream(response)) return response;
+      if (!isListen(body) || !isStream(response)) return withAnsweredId(response, body);
       // The SDK has checked headers and envelope and would now serve the kinds it knows. Its stream gives way to ours.
       await response.body?.cancel();
       return listen(body, callerOf(options?.authInfo), request.signal, subscriptions, deps);

@@ -6,6 +6,7 @@ import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { tempDir } from '../../support/temp-dir.ts';
+import { watched } from '../../support/wire-watch.ts';
 
 const ROOT = resolve(fileURLToPath(new URL('../../..', import.meta.url)));
 const page = readFileSync(join(ROOT, 'docs/clients.md'), 'utf8');
@@ -66,7 +67,9 @@ describe('docs/clients.md', () => {
       await cp(join(ROOT, 'definitions/long_survey.yaml'), join(folder.path, 'definitions/long_survey.yaml'));
       const { command, args } = entryOf(text);
       // As the hosts start it: the folder is theirs, and the environment is bare.
-      const transport = new StdioClientTransport({ command, args: [...args], cwd: '/', env: {}, stderr: 'pipe' });
+      const transport = watched(
+        new StdioClientTransport({ command, args: [...args], cwd: '/', env: {}, stderr: 'pipe' }),
+      );
       const client = new Client({ name: 'host', version: '1' });
       await client.connect(transport);
       try {

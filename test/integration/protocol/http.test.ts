@@ -12,6 +12,7 @@ import {
 } from '../../../src/transports/http.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
 import { protocolDeps } from '../../support/protocol-deps.ts';
+import { HttpConversations, jsonOf } from '../../support/wire-watch.ts';
 
 const fronts: HttpFront[] = [];
 const clients: Client[] = [];
@@ -49,16 +50,27 @@ const INITIALIZE = {
 };
 const HEADERS = { 'content-type': 'application/json', accept: 'application/json, text/event-stream' };
 
+const conversations = new HttpConversations();
+
 /** Node's own client, since fetch does not let a test choose Host. */
 function send(
   url: string,
   options: { method?: string; headers?: Record<string, string | string[]>; body?: string } = {},
 ): Promise<{ status: number; headers: Record<string, unknown>; text: string }> {
+  const session = options.headers?.['mcp-session-id'];
+  const watch = conversations.sent(typeof session === 'string' ? session : null, jsonOf(options.body ?? ''));
   return new Promise((resolve, reject) => {
     const sent = httpRequest(url, { method: options.method ?? 'POST', headers: options.headers ?? {} }, (answer) => {
       let text = '';
-      answer.on('data', (chunk: Buffer) => (text += chunk.toString()));
-      answer.on('end', () => resolve({ status: answer.statusCode ?? 0, headers: answer.headers, text }));
+      const reader = url.endsWith('/mcp') ? watch(answer.headers['content-type'] ?? '') : undefined;
+      answer.on('data', (chunk: Buffer) => {
+        text += chunk.toString();
+        reader?.push(chunk);
+      });
+      answer.on('end', () => {
+        reader?.end();
+        resolve({ status: answer.statusCode ?? 0, headers: answer.headers, text });
+      });
     });
     sent.on('error', reject);
     sent.end(options.body);

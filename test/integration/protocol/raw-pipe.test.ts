@@ -2,6 +2,7 @@ import { PassThrough } from 'node:stream';
 import { afterEach, describe, expect, test } from 'vitest';
 import { serveOnStdio, type StdioFront } from '../../../src/transports/stdio.ts';
 import { protocolDeps } from '../../support/protocol-deps.ts';
+import { watchedPipe } from '../../support/wire-watch.ts';
 
 interface Answer {
   readonly id?: unknown;
@@ -33,7 +34,7 @@ async function pipe(): Promise<{
 }> {
   const deps = protocolDeps();
   deps.publish('echo', async ({ input }) => ({ content: [{ type: 'text', text: JSON.stringify(input) }] }));
-  const streams = { input: new PassThrough(), output: new PassThrough() };
+  const streams = watchedPipe({ input: new PassThrough(), output: new PassThrough() });
   const front = await serveOnStdio(deps, streams);
   open.push({ input: streams.input, front });
   const answers: Answer[] = [];

@@ -14,12 +14,13 @@ const watchingFetch: typeof fetch = async (input, init) => {
   const answer = await plainFetch(input, init);
   if (url.pathname !== '/mcp' || input instanceof Request) return answer;
   const session = new Headers(init?.headers).get('mcp-session-id');
-  const watch = conversations.sent(session, jsonOf(String(init?.body)));
+  const body = init?.body;
+  const watch = conversations.sent(session, jsonOf(typeof body === 'string' ? body : ''));
   const reader = watch(answer.headers.get('content-type') ?? '');
   if (answer.body === null || reader === undefined) return answer;
   const { status, statusText, headers } = answer;
   // As it is read, and no faster: tests of slow readers stay what they are.
-  const body = answer.body.pipeThrough(
+  const watchedBody = answer.body.pipeThrough(
     new TransformStream<Uint8Array, Uint8Array>(
       {
         transform: (chunk, controller) => {
@@ -32,7 +33,7 @@ const watchingFetch: typeof fetch = async (input, init) => {
       { highWaterMark: 0 },
     ),
   );
-  return new Response(body, { status, statusText, headers });
+  return new Response(watchedBody, { status, statusText, headers });
 };
 
 if (expect.getState().testPath?.includes('/integration/downstream/') !== true) globalThis.fetch = watchingFetch;

@@ -1,4 +1,4 @@
-import { toNodeHandler } from '@modelcontextprotocol/node';
+import { getRequestListener } from '@hono/node-server';
 import { WebStandardStreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/webStandardStreamableHttp.js';
 import type { Server } from '@modelcontextprotocol/sdk/server/index.js';
 import type { IncomingMessage, ServerResponse } from 'node:http';
@@ -26,7 +26,7 @@ export interface SessionPorts {
 }
 
 interface Session {
-  readonly answer: ReturnType<typeof toNodeHandler>;
+  readonly transport: WebStandardStreamableHTTPServerTransport;
   readonly server: Server;
   readonly principal: Principal;
   /** Requests and streams that are open now. */
@@ -104,11 +104,7 @@ export class HttpSessions {
       onsessioninitialized: () => void this.#sessions.set(id, session),
     });
     const server = this.#ports.createServer(principal);
-    const answer = toNodeHandler({
-      fetch: async (message: Request, { parsedBody }: { readonly parsedBody?: unknown } = {}) =>
-        withAnsweredId(await transport.handleRequest(message, { parsedBody }), parsedBody),
-    });
-    const session: Session = { answer, server, principal, open: 0, lastUsed: this.#ports.clock.monotonic() };
+    const session: Session = { transport, server, principal, open: 0, lastUsed: this.#ports.clock.monotonic() };
     await server.connect(transport);
     const { onclose } = server;
     server.onclose = () => {
@@ -127,8 +123,12 @@ export class HttpSessions {
       session.open -= 1;
       session.lastUsed = this.#ports.clock.monotonic();
     });
-    // Node's own type says `undefined` where the SDK's says absent.
-    await session.answer(request as Parameters<typeof session.answer>[0], response, body);
+    // As the SDK's own wrapper does it, which hands its refusals on as they are.
+    const listener = getRequestListener(
+      async (message) => withAnsweredId(await session.transport.handleRequest(message, { parsedBody: body }), body),
+      { overrideGlobalObjects: false },
+    );
+    await listener(request, response);
   }
 
   async #end(session: Session): Promise<void> {

@@ -4,6 +4,8 @@ import type { Results } from './results.ts';
 import { NOT_RUN, stepView, type Derived } from './step-view.ts';
 import type { Variables } from './variables.ts';
 
+const NOTHING: JsonObject = {};
+
 /** What all scopes of a run share. */
 export interface World {
   readonly variables: Variables;
@@ -25,7 +27,7 @@ export class Scope implements NameLookup {
   /** Names bound here and further out, the inner ones over the outer ones. */
   readonly bound: JsonObject;
 
-  constructor(world: World, key = '', bound: JsonObject = {}) {
+  constructor(world: World, key = '', bound: JsonObject = NOTHING) {
     this.#world = world;
     this.key = key;
     this.bound = bound;
@@ -33,12 +35,16 @@ export class Scope implements NameLookup {
 
   /** The same place with more names. */
   with(names: JsonObject): Scope {
-    return new Scope(this.#world, this.key, { ...this.bound, ...names });
+    return new Scope(this.#world, this.key, this.#and(names));
   }
 
   /** The scope of an iteration inside this one. */
   iteration(key: string, names: JsonObject): Scope {
-    return new Scope(this.#world, key, { ...this.bound, ...names });
+    return new Scope(this.#world, key, this.#and(names));
+  }
+
+  #and(names: JsonObject): JsonObject {
+    return this.bound === NOTHING ? names : { ...this.bound, ...names };
   }
 
   lookup(name: string): JsonValue | undefined {

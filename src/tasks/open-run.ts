@@ -82,9 +82,9 @@ export class OpenRun {
       onForeign: (record) => this.#foreign(record),
     });
     const { writer, epoch } = this;
-    const shared = { writer, clock, runner: runnerId, epoch, signal: this.#controller.signal };
-    this.#inputs = new TaskInputs({ ...shared, state: this.#state });
-    this.#progress = new RunProgressSink({ ...shared, feed });
+    const { signal } = this;
+    this.#inputs = new TaskInputs({ writer, clock, runner: runnerId, epoch, signal, state: this.#state });
+    this.#progress = new RunProgressSink({ writer, clock, runner: runnerId, epoch, signal, feed });
     this.stopped = this.#run(start.children(this));
   }
 

@@ -68,6 +68,63 @@ export interface TaskRecord {
   readonly state: OpenState | EndedState;
 }
 
+/**
+ * The record with some members changed. Written out member by member, because V8 takes ten times as long to copy an object and change
+ * the copy, and leaves a hidden class behind for each: this is done several times a step.
+ */
+export function changed(record: TaskRecord, changes: Partial<TaskRecord>): TaskRecord {
+  return {
+    version: record.version,
+    id: record.id,
+    workflow: record.workflow,
+    digest: record.digest,
+    principal: record.principal,
+    createdAt: record.createdAt,
+    updatedAt: changes.updatedAt ?? record.updatedAt,
+    expiresAt: changes.expiresAt === undefined ? record.expiresAt : changes.expiresAt,
+    pollInterval: record.pollInterval,
+    depth: record.depth,
+    rev: changes.rev ?? record.rev,
+    epoch: changes.epoch ?? record.epoch,
+    seq: changes.seq ?? record.seq,
+    inputCount: changes.inputCount ?? record.inputCount,
+    message: changes.message ?? record.message,
+    percent: changes.percent ?? record.percent,
+    phases: changes.phases ?? record.phases,
+    warnings: changes.warnings ?? record.warnings,
+    state: changes.state ?? record.state,
+    ...(record.parent !== undefined && { parent: record.parent }),
+    ...(record.scheduleTime !== undefined && { scheduleTime: record.scheduleTime }),
+    ...(record.idempotency !== undefined && { idempotency: record.idempotency }),
+    ...timesOf(changes.resumedAt ?? record.resumedAt, changes.turn ?? record.turn, changes.begunAt ?? record.begunAt),
+  };
+}
+
+/** Most tasks have none of these. */
+function timesOf(
+  resumedAt: number | undefined,
+  turn: number | undefined,
+  begunAt: number | undefined,
+): Pick<TaskRecord, 'resumedAt' | 'turn' | 'begunAt'> | undefined {
+  if (resumedAt === undefined && turn === undefined && begunAt === undefined) return undefined;
+  return {
+    ...(resumedAt !== undefined && { resumedAt }),
+    ...(turn !== undefined && { turn }),
+    ...(begunAt !== undefined && { begunAt }),
+  };
+}
+
+/** An open state with some members changed; `wakeAt` is that of `changes`, or none. */
+export function changedOpen(state: OpenState, changes: Partial<OpenState>): OpenState {
+  return {
+    kind: 'open',
+    runner: changes.runner === undefined ? state.runner : changes.runner,
+    inputs: changes.inputs ?? state.inputs,
+    crashes: changes.crashes ?? state.crashes,
+    ...(changes.wakeAt !== undefined && { wakeAt: changes.wakeAt }),
+  };
+}
+
 /** A record with the mark that guards its next write. */
 export interface MarkedRecord {
   readonly record: TaskRecord;

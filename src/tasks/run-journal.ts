@@ -67,7 +67,7 @@ export class RunJournal implements Journal {
     const now = this.#now?.();
     if (now === undefined || this.#deferred.length > 0 || this.#tooMuch(entries) !== undefined) return undefined;
     this.#deferred = entries;
-    return entries.map((entry, index) => ({ ...entry, seq: this.#state.lastSeq + 1 + index, at: now }));
+    return entries.map((entry, index) => ({ seq: this.#state.lastSeq + 1 + index, at: now, ...entry }));
   }
 
   /** The deferred entries, to be written by the caller. */

@@ -2,7 +2,7 @@ import type { Clock } from '../core/clock.ts';
 import { Interruption } from '../core/failure.ts';
 import type { JournalEntry, StoredEntry } from '../engine/journal.ts';
 import { keys } from './keys.ts';
-import { asJson, loadRecord, recordValue } from './record.ts';
+import { asJson, changed, loadRecord, recordValue } from './record.ts';
 import type { MarkedRecord, TaskRecord } from './record.ts';
 import type { StoreHealth } from './store-health.ts';
 import { StoreError } from './task-store.ts';
@@ -184,7 +184,7 @@ export class TaskWriter {
       try {
         const applied = pending.change.apply(record, now);
         const { seq } = applied.record;
-        const entries = (applied.entries ?? []).map((entry, index) => ({ ...entry, seq: seq + 1 + index, at: now }));
+        const entries = (applied.entries ?? []).map((entry, index) => ({ seq: seq + 1 + index, at: now, ...entry }));
         record = entries.length === 0 ? applied.record : counted(applied.record, entries.length, now);
         for (const entry of entries) puts.push({ key: keys.entry(record.id, entry.seq), value: asJson(entry) });
         if (applied.guards !== undefined) guards.push(...applied.guards);
@@ -266,7 +266,7 @@ export class TaskWriter {
 function counted(record: TaskRecord, count: number, now: number): TaskRecord {
   if (record.state.kind === 'open') return transition(record, { type: 'appended', count }, now);
   // The entry that tells of the end is part of the same transition.
-  return { ...record, seq: record.seq + count };
+  return changed(record, { seq: record.seq + count });
 }
 
 /** Throws `Interruption` unless this runner, in this epoch, still runs the task. */

@@ -1,6 +1,7 @@
 import { describeFailure } from '../core/failure.ts';
 import type { Failure } from '../core/failure.ts';
 import type { Phase, RunProgress } from '../engine/ports.ts';
+import { changed, changedOpen } from './record.ts';
 import type { EndedState, OpenState, TaskRecord } from './record.ts';
 import type { PendingInput } from './task.ts';
 
@@ -48,48 +49,55 @@ export function nextInputKey(record: TaskRecord): string {
   return `in-${record.inputCount + 1}`;
 }
 
+/** What every transition changes. */
+interface Step {
+  readonly rev: number;
+  readonly updatedAt: number;
+}
+
 /** The record after the event. Throws `TransitionBug` when the event is not allowed in this state (T5). */
 export function transition(record: TaskRecord, event: TaskEventIn, now: number): TaskRecord {
   const { state } = record;
-  const rev = record.rev + 1;
-  const updatedAt = Math.max(now, record.updatedAt);
-  // What happens most is one copy.
-  if (event.type === 'appended' && state.kind === 'open')
-    return { ...record, rev, updatedAt, seq: record.seq + event.count };
-  const next = { ...record, rev, updatedAt };
-  if (state.kind === 'open') return openTransition(next, state, event);
-  if (event.type === 'resumed' && state.status === 'failed') return resumed(next, event);
+  const step = { rev: record.rev + 1, updatedAt: Math.max(now, record.updatedAt) };
+  if (state.kind === 'open') return openTransition(record, state, event, step);
+  if (event.type === 'resumed' && state.status === 'failed') return resumed(record, event, step);
   throw new TransitionBug(`${event.type} of a task that is ${state.status}`);
 }
 
-function openTransition(next: TaskRecord, state: OpenState, event: TaskEventIn): TaskRecord {
+function openTransition(record: TaskRecord, state: OpenState, event: TaskEventIn, step: Step): TaskRecord {
+  const { rev, updatedAt } = step;
+  const withState = (changes: Partial<OpenState>): OpenState =>
+    changedOpen(state, state.wakeAt === undefined ? changes : { wakeAt: state.wakeAt, ...changes });
   switch (event.type) {
-    case 'claimed':
-      return {
-        ...next,
-        epoch: next.epoch + 1,
-        state: { ...state, runner: event.runner, crashes: crashes(next, state, event.crashed) },
-      };
+    case 'claimed': {
+      const next = withState({ runner: event.runner, crashes: crashes(record, state, event.crashed) });
+      return changed(record, { rev, updatedAt, epoch: record.epoch + 1, state: next });
+    }
     case 'appended':
-      return { ...next, seq: next.seq + event.count };
+      return changed(record, { rev, updatedAt, seq: record.seq + event.count });
     case 'progressed':
-      return progressed(next, state, event.progress);
-    case 'input_requested':
-      if (event.input.key !== nextInputKey(next)) throw new TransitionBug(`input key ${event.input.key}`);
-      return { ...next, inputCount: next.inputCount + 1, state: { ...state, inputs: [...state.inputs, event.input] } };
-    case 'input_closed':
-      return { ...next, state: { ...state, inputs: state.inputs.filter(({ key }) => !event.keys.includes(key)) } };
+      return progressed(record, state, event.progress, step);
+    case 'input_requested': {
+      if (event.input.key !== nextInputKey(record)) throw new TransitionBug(`input key ${event.input.key}`);
+      const next = withState({ inputs: [...state.inputs, event.input] });
+      return changed(record, { rev, updatedAt, inputCount: record.inputCount + 1, state: next });
+    }
+    case 'input_closed': {
+      const next = withState({ inputs: state.inputs.filter(({ key }) => !event.keys.includes(key)) });
+      return changed(record, { rev, updatedAt, state: next });
+    }
     case 'begun':
-      return { ...next, begunAt: next.updatedAt };
+      return changed(record, { rev, updatedAt, begunAt: updatedAt });
     case 'settled':
-      return settled(next, event);
+      return settled(record, event, step);
     case 'cancelled':
-      return {
-        ...next,
+      return changed(record, {
+        rev,
+        updatedAt,
         message: `cancelled: ${event.reason}`,
-        phases: closedPhases(next.phases, 'skipped', next.updatedAt),
-        state: { kind: 'ended', status: 'cancelled', at: next.updatedAt },
-      };
+        phases: closedPhases(record.phases, 'skipped', updatedAt),
+        state: { kind: 'ended', status: 'cancelled', at: updatedAt },
+      });
     case 'resumed':
       throw new TransitionBug('resumed a task that is open');
   }
@@ -104,29 +112,31 @@ function crashes(next: TaskRecord, state: OpenState, crashed: boolean): OpenStat
   return { count: seq === next.seq ? count + 1 : 1, seq: next.seq };
 }
 
-function progressed(next: TaskRecord, state: OpenState, progress: RunProgress): TaskRecord {
-  const { wakeAt: _before, ...rest } = state;
-  return {
-    ...next,
-    message: progress.message,
-    percent: Math.max(next.percent, Math.min(100, Math.floor(progress.percent))),
-    phases: progress.phases,
-    state: { ...rest, ...(progress.wakeAt !== undefined && { wakeAt: progress.wakeAt }) },
-  };
+function progressed(record: TaskRecord, state: OpenState, progress: RunProgress, step: Step): TaskRecord {
+  const { message, phases, wakeAt } = progress;
+  return changed(record, {
+    rev: step.rev,
+    updatedAt: step.updatedAt,
+    message,
+    percent: Math.max(record.percent, Math.min(100, Math.floor(progress.percent))),
+    phases,
+    state: wakeAt === state.wakeAt ? state : changedOpen(state, wakeAt === undefined ? {} : { wakeAt }),
+  });
 }
 
-function settled(next: TaskRecord, event: Extract<TaskEventIn, { type: 'settled' }>): TaskRecord {
+function settled(record: TaskRecord, event: Extract<TaskEventIn, { type: 'settled' }>, step: Step): TaskRecord {
+  const { rev, updatedAt } = step;
   const state: EndedState = {
     kind: 'ended',
     status: event.status,
-    at: next.updatedAt,
+    at: updatedAt,
     ...(event.failure !== undefined && { failure: event.failure }),
   };
-  const warnings = [...new Set([...next.warnings, ...event.warnings])];
-  const phases = closedPhases(next.phases, event.status, next.updatedAt);
-  if (event.status === 'completed') return { ...next, message: 'completed', percent: 100, phases, warnings, state };
-  const message = event.failure === undefined ? 'failed' : describeFailure(event.failure);
-  return { ...next, message, phases, warnings, state };
+  const warnings = [...new Set([...record.warnings, ...event.warnings])];
+  const phases = closedPhases(record.phases, event.status, updatedAt);
+  const failed = event.failure === undefined ? 'failed' : describeFailure(event.failure);
+  const said = event.status === 'completed' ? { message: 'completed', percent: 100 } : { message: failed };
+  return changed(record, { rev, updatedAt, phases, warnings, state, ...said });
 }
 
 /** No phase of a task that has ended is under way: one that was becomes `last`, one that never began is skipped. */
@@ -142,15 +152,17 @@ function closedPhases(
   });
 }
 
-function resumed(next: TaskRecord, event: Extract<TaskEventIn, { type: 'resumed' }>): TaskRecord {
-  const { begunAt: _begun, turn: _turn, ...again } = next;
+function resumed(record: TaskRecord, event: Extract<TaskEventIn, { type: 'resumed' }>, step: Step): TaskRecord {
+  const { begunAt: _begun, turn: _turn, ...again } = record;
   return {
     ...again,
     ...(event.turn !== undefined && { turn: event.turn }),
-    epoch: next.epoch + 1,
+    rev: step.rev,
+    updatedAt: step.updatedAt,
+    epoch: record.epoch + 1,
     expiresAt: event.expiresAt,
-    resumedAt: next.updatedAt,
+    resumedAt: step.updatedAt,
     message: 'resumed',
-    state: { kind: 'open', runner: event.runner, inputs: [], crashes: { count: 0, seq: next.seq } },
+    state: { kind: 'open', runner: event.runner, inputs: [], crashes: { count: 0, seq: record.seq } },
   };
 }

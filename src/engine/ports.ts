@@ -174,6 +174,8 @@ export interface CleanUpReport {
  */
 export interface WorkflowRunner {
   run(definition: Definition, task: RunTask, ports: RunPorts, signal: AbortSignal): Promise<RunEnd>;
+  /** False only when no run of the definition can read what earlier ones have saved; `task.saved` may then be empty. */
+  mayReadSaved(definition: Definition): boolean;
   /** True when something is left to do after a cancel: a finished step with `compensate`, or a `finally`. Decided from the journal. */
   needsCleanUp(definition: Definition, journal: Journal): boolean;
   /** Runs that rest, with checkpoints of its own under `cleanup/…` paths. Resumable like `run`; the report is then of the whole. */

@@ -13,6 +13,7 @@ import type { RunEnd, RunPorts, RunTask, WorkflowRunner } from './ports.ts';
 import { failureOutcome, successOutcome, workflowOutput } from './result.ts';
 import { matchesFailure } from './retry.ts';
 import { Run } from './run.ts';
+import { mayReadSaved } from './saved-variables.ts';
 import { WORKFLOW_PLACE } from './targets.ts';
 
 /** Notes of the run itself. No step path begins with `!`. */
@@ -49,6 +50,7 @@ export function createWorkflowRunner(kinds: StepKindTable, limits: Partial<Engin
         throw error;
       }
     },
+    mayReadSaved,
     needsCleanUp: (definition, journal) => {
       const bound = bind(definition);
       return bound.finally !== undefined || restOf(bound, journal, true).length > 0;

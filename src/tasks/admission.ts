@@ -1,6 +1,6 @@
 import { isJsonObject } from '../core/json.ts';
 import type { JsonObject, JsonValue } from '../core/json.ts';
-import type { LoadedDefinition } from '../definition/model.ts';
+import type { Definition, LoadedDefinition } from '../definition/model.ts';
 import { compileSchema } from '../definition/schema-validator.ts';
 import type { TaskContext } from './context.ts';
 import { ANY_RUNNER, keys, savedName, under } from './keys.ts';
@@ -40,6 +40,7 @@ export interface Admitted {
 /** What is settled about a new task before its record is made. */
 interface Made {
   readonly id: string;
+  readonly definition: Definition;
   readonly depth: number;
   readonly digest: string;
   readonly same: SameTask | undefined;
@@ -105,7 +106,16 @@ export class Admission {
       await this.#checkOpen(request);
       const snapshot = await snapshots.ensure(loaded);
       const ticket = await this.#tickets.draw({ ...request, id }, definition);
-      const made = await this.#create(request, { id, depth, digest, same, known: known.mark, ticket, snapshot });
+      const made = await this.#create(request, {
+        id,
+        definition,
+        depth,
+        digest,
+        same,
+        known: known.mark,
+        ticket,
+        snapshot,
+      });
       if (made !== undefined) return made;
     }
   }
@@ -160,7 +170,7 @@ export class Admission {
     const record = this.#record(request, made);
     const taskKey = keys.task(record.id);
     // The caller keeps its arguments and may change them; what runs is what is stored.
-    const given = { arguments: jsonCopy(request.arguments), saved: await this.#saved(request) };
+    const given = { arguments: jsonCopy(request.arguments), saved: await this.#saved(request, made.definition) };
     const batch = this.#batch({ ...request, arguments: given.arguments }, record, made, given.saved);
     const result = await this.#commit(batch, record);
     if (result.ok) return { marked: { record, mark: result.marks[0] ?? '' }, given };
@@ -254,8 +264,9 @@ export class Admission {
   }
 
   /** What earlier runs of this workflow have saved for this principal. */
-  async #saved({ principal, workflow }: CreateTask): Promise<JsonObject> {
-    const { store, reportDamage } = this.#context;
+  async #saved({ principal, workflow }: CreateTask, definition: Definition): Promise<JsonObject> {
+    const { store, reportDamage, runner } = this.#context;
+    if (!runner.mayReadSaved(definition)) return {};
     const { items, damaged } = await store.range({ ...under(keys.allSaved(principal, workflow)), limit: MAX_SAVED });
     for (const key of damaged) reportDamage(key, 'a saved variable is damaged');
     return Object.fromEntries(items.map(({ key, value }) => [savedName(key), value]));

@@ -40,6 +40,10 @@ export class ScriptedRunner implements WorkflowRunner {
     }
   }
 
+  mayReadSaved(): boolean {
+    return true;
+  }
+
   needsCleanUp(definition: Definition, journal: Journal): boolean {
     return this.cleanUps.has(definition.name) && journal.finished('cleanup/undo') === undefined;
   }

@@ -26,6 +26,8 @@ interface Waiting {
 /** Bound variables of one statement stay far below SQLite's 32 766, and one statement's text below what would delay others. */
 const MAX_GROUP_ROWS = 4000;
 const MAX_GROUP_CHARS = 8 * 1024 * 1024;
+/** Groups of so many batches are worth a transaction of their own beside another. */
+const PART = 16;
 
 /**
  * Group commit: while one transaction is in flight, all new batches gather and go out as the next one.
@@ -34,6 +36,7 @@ const MAX_GROUP_CHARS = 8 * 1024 * 1024;
  * - A batch whose guard does not hold is refused alone; the others of its group go on without it.
  * - When a transaction fails, every batch in it is rejected: none of them was acknowledged.
  * - Batches that were answered together tend to be followed together: after a group, the next one waits for `company`.
+ * - Many are parted in two that take turns: while one part is being written, those who wait for the other do their work.
  */
 export class GroupCommit {
   readonly #writer: GroupWriter;
@@ -79,25 +82,37 @@ export class GroupCommit {
   async #drain(): Promise<void> {
     // Let everything that is committed in this turn of the event loop share the first transaction.
     await Promise.resolve();
-    while (this.#queue.length > 0) {
-      if (this.#together > 1) await this.#company?.();
-      const group = this.#takeGroup();
-      this.#together = group.length;
-      try {
-        await this.#commitGroup(group);
-      } catch (error) {
-        for (const waiting of group) waiting.reject(error);
+    let writing: Promise<() => void> | undefined;
+    while (writing !== undefined || this.#queue.length > 0) {
+      if (writing === undefined) {
+        if (this.#together > 1) await this.#company?.();
+        const parted = this.#queue.length >= 2 * PART;
+        writing = this.#write(parted ? Math.ceil(this.#queue.length / 2) : this.#queue.length);
       }
+      const answer = await writing;
+      // The other part goes out before this one is answered.
+      writing = this.#queue.length >= PART ? this.#write(this.#queue.length) : undefined;
+      answer();
     }
     this.#running = undefined;
   }
 
-  #takeGroup(): Waiting[] {
+  /** Writes the batches that are first in line; resolves with how to tell those who wait for them. */
+  #write(most: number): Promise<() => void> {
+    const group = this.#takeGroup(most);
+    this.#together = group.length;
+    return this.#commitGroup(group).catch((error: unknown) => () => {
+      for (const waiting of group) waiting.reject(error);
+    });
+  }
+
+  #takeGroup(most: number): Waiting[] {
     const group: Waiting[] = [];
     const written = new Set<string>();
     let rows = 0;
     let size = 0;
     for (const next of this.#queue) {
+      if (group.length === most) break;
       const touches = touchesAny(next.rows, written) || touchesAny(next.guards, written);
       const full = rows + next.rows.length > MAX_GROUP_ROWS || size + next.size > MAX_GROUP_CHARS;
       if (group.length > 0 && (touches || full)) break;
@@ -110,7 +125,8 @@ export class GroupCommit {
     return group;
   }
 
-  async #commitGroup(group: readonly Waiting[]): Promise<void> {
+  /** Tells those whose guards do not hold; resolves with how to tell the others. Rejects with `StoreError`: none of these was written. */
+  async #commitGroup(group: readonly Waiting[]): Promise<() => void> {
     let left = group;
     while (left.length > 0) {
       const [only, ...more] = left;
@@ -118,10 +134,7 @@ export class GroupCommit {
       const rows = (more.length === 0 ? only?.rows : left.flatMap((waiting) => waiting.rows)) ?? [];
       const written = rows.length > 0 && (await this.#writer.write(rows, guards));
       const failing = written ? undefined : await this.#writer.failing(guards);
-      if (written || (rows.length === 0 && failing?.size === 0)) {
-        for (const { resolve, marks } of left) resolve({ ok: true, marks });
-        return;
-      }
+      if (written || (rows.length === 0 && failing?.size === 0)) break;
       const held: Waiting[] = [];
       for (const waiting of left) {
         const conflict = waiting.guards.find(([key]) => failing?.has(key))?.[0];
@@ -130,6 +143,9 @@ export class GroupCommit {
       }
       left = held;
     }
+    return () => {
+      for (const { resolve, marks } of left) resolve({ ok: true, marks });
+    };
   }
 }
 

@@ -26,6 +26,7 @@ process.exitCode = await runCli(process.argv.slice(2), version(), {
   clock: systemClock,
   // Loaded when needed, so that `schema`, `--help` and a wrong flag answer at once.
   openEngine: async (config, options) => (await import('./compose.ts')).openEngine(config, options),
+  openServers: async (config, logger) => (await import('./compose.ts')).openServers(config, logger),
   ...(process.argv.includes('--background') ? { tellParent } : {}),
   exitCode: 0,
 });

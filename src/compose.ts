@@ -20,6 +20,7 @@ import { parseSnapshot } from './definition/snapshot.ts';
 import { parseServersFile } from './downstream/catalog.ts';
 import { DownstreamPool } from './downstream/pool.ts';
 import type { ServerCatalog } from './downstream/server-config.ts';
+import type { ToolFacts as DownstreamTool } from './downstream/tool-table.ts';
 import { readServersFile } from './downstream/servers-file.ts';
 import { createWorkflowRunner } from './engine/runner.ts';
 import { DEFAULT_PROTOCOL_SETTINGS } from './protocol/deps.ts';
@@ -73,14 +74,7 @@ export async function openEngine(config: Config, options: EngineOptions): Promis
   const catalog = await loadCatalog(config, advice);
   const definitions = await loadDefinitions(config, catalog, advice);
   const store = await KeyvTaskStore.open(join(config.data, DATABASE));
-  const downstream = new DownstreamPool({
-    catalog,
-    environment: config.environment,
-    clock: systemClock,
-    logger,
-    random: Math.random,
-    clientInfo: serverInfo(),
-  });
+  const downstream = openPool(config, catalog, logger);
   const tasks = new TaskManager({
     store,
     clock: systemClock,
@@ -146,6 +140,40 @@ export async function openEngine(config: Config, options: EngineOptions): Promis
       await store.close();
     },
   };
+}
+
+/**
+ * The servers of the servers file alone, for commands that look at their tools.
+ * @throws ConfigError when a servers file that was named cannot be read
+ */
+export async function openServers(
+  config: Config,
+  logger: Logger,
+): Promise<{
+  readonly names: readonly string[];
+  tools(server: string, signal: AbortSignal): Promise<readonly DownstreamTool[]>;
+  close(): Promise<void>;
+}> {
+  const pool = openPool(config, await loadCatalog(config, logger), logger);
+  return {
+    names: pool.status().map(({ server }) => server),
+    tools: async (server, signal) => {
+      await pool.connect(server, signal);
+      return pool.tools(server) ?? [];
+    },
+    close: () => pool.close(),
+  };
+}
+
+function openPool(config: Config, catalog: ServerCatalog, logger: Logger): DownstreamPool {
+  return new DownstreamPool({
+    catalog,
+    environment: config.environment,
+    clock: systemClock,
+    logger,
+    random: Math.random,
+    clientInfo: serverInfo(),
+  });
 }
 
 interface Parts {

@@ -7,7 +7,7 @@ import { createLogger } from '../logging/pino.ts';
 import { flagName, flagSyntax, SETTINGS } from '../settings.ts';
 import type { SettingName } from '../settings.ts';
 import type { StartMessage } from './start-message.ts';
-import type { EngineDoor, OpenEngine } from './engine-door.ts';
+import type { EngineDoor, OpenEngine, OpenServers } from './engine-door.ts';
 import type { ExitCode } from './exit.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -16,6 +16,7 @@ export interface CliContext {
   readonly terminal: Terminal;
   readonly clock: Clock;
   readonly openEngine: OpenEngine;
+  readonly openServers: OpenServers;
   /** Absent = the process's own environment and folder. */
   readonly environment?: Environment;
   readonly cwd?: string;

@@ -1,6 +1,7 @@
 import type { Config } from '../config.ts';
 import type { Logger } from '../core/logger.ts';
 import type { Issue, JsonSchema, LoadedDefinition } from '../definition/model.ts';
+import type { ToolFacts } from '../downstream/tool-table.ts';
 import type { Schedules } from '../schedule/schedules.ts';
 import type { TaskService } from '../tasks/task.ts';
 
@@ -31,3 +32,16 @@ export interface OpenOptions {
 }
 
 export type OpenEngine = (config: Config, options: OpenOptions) => Promise<EngineDoor>;
+
+/** The servers of the servers file without the rest of the engine: no definitions, no store. Nothing starts before it is asked for. */
+export interface ServersDoor {
+  /** Names in the order of the file, without those that are disabled. */
+  readonly names: readonly string[];
+  /** Starts or reaches a server and gives its tools. Rejects with a `StepFailure` that says why it cannot be reached, and with the signal's reason. */
+  tools(server: string, signal: AbortSignal): Promise<readonly ToolFacts[]>;
+  /** Stops every server that was started. */
+  close(): Promise<void>;
+}
+
+/** @throws ConfigError when the servers file cannot be read */
+export type OpenServers = (config: Config, logger: Logger) => Promise<ServersDoor>;

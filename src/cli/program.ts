@@ -10,6 +10,7 @@ import { CommandError, EXIT } from './exit.ts';
 import type { ExitCode } from './exit.ts';
 import { addGraph } from './graph.ts';
 import { addList } from './list.ts';
+import { addNew } from './new.ts';
 import { addRun } from './run.ts';
 import { addSchedule } from './schedule.ts';
 import { addSchema } from './schema.ts';
@@ -49,6 +50,7 @@ export function buildProgram(version: string, context: CliContext): Command {
     .showHelpAfterError('(--help shows what there is)');
   addServe(program, context);
   addRun(program, context);
+  addNew(program, context);
   addValidate(program, context);
   addTest(program, context);
   addList(program, context);

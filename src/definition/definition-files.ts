@@ -12,6 +12,8 @@ export interface DefinitionFile {
 }
 
 const EXTENSION = /\.(?:json|ya?ml)$/i;
+/** Schemas for editors stand beside the definitions that name them. */
+const NO_DEFINITION = /\.schema\.json$/i;
 const MAX_FILES = 10_000;
 const MAX_FOLDER_DEPTH = 16;
 
@@ -22,7 +24,7 @@ export class DefinitionsFolderError extends Error {
 
 /**
  * Reads every `*.json`, `*.yaml` and `*.yml` of a folder and its sub-folders, by name. Only regular files; a link is followed when
- * it stays inside the folder. What is refused or cannot be read is an issue. Names that begin with a dot are passed over.
+ * it stays inside the folder. `*.schema.json` is no definition. What is refused or cannot be read is an issue. Names that begin with a dot are passed over.
  * @throws DefinitionsFolderError when there is no such folder
  */
 export async function readDefinitionFiles(
@@ -62,7 +64,7 @@ async function filesIn(root: string, relative: string, depth: number): Promise<s
     const inside = path.join(relative, entry.name);
     if (entry.isDirectory()) {
       if (depth < MAX_FOLDER_DEPTH) found.push(...(await filesIn(root, inside, depth + 1)));
-    } else if (EXTENSION.test(entry.name)) found.push(inside);
+    } else if (EXTENSION.test(entry.name) && !NO_DEFINITION.test(entry.name)) found.push(inside);
   }
   return found;
 }

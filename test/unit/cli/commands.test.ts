@@ -87,6 +87,7 @@ async function cli(
       opened.push({ config, options });
       return Promise.resolve(engine());
     },
+    openServers: () => Promise.reject(new Error('not here')),
     environment,
     cwd: '/nowhere',
     exitCode: 0,

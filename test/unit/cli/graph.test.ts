@@ -33,6 +33,7 @@ async function graph(...args: readonly string[]) {
         serveStdio: () => Promise.reject(new Error('not here')),
         close: () => Promise.resolve(),
       }),
+    openServers: () => Promise.reject(new Error('not here')),
     environment: {},
     cwd: '/nowhere',
     exitCode: 0,

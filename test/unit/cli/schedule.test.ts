@@ -54,6 +54,7 @@ async function cli(args: string, terminal = new FakeTerminal(false)) {
       claims.push(options.claims);
       return Promise.resolve(engine);
     },
+    openServers: () => Promise.reject(new Error('not here')),
     environment: {},
     cwd: '/nowhere',
     exitCode: 0,

@@ -19,6 +19,7 @@ async function testCommand(...args: readonly string[]) {
     terminal,
     clock: systemClock,
     openEngine: () => Promise.reject(new Error('test opens nothing')),
+    openServers: () => Promise.reject(new Error('not here')),
     environment: {},
     cwd: folder.path,
     exitCode: 0,

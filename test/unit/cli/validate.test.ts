@@ -25,6 +25,7 @@ async function validate(...args: readonly string[]) {
     terminal,
     clock: systemClock,
     openEngine: () => Promise.reject(new Error('validate opens nothing')),
+    openServers: () => Promise.reject(new Error('not here')),
     environment: {},
     cwd: folder.path,
     exitCode: 0,

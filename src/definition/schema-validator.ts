@@ -28,7 +28,6 @@ const OPTIONS: Options = {
   verbose: true,
   logger: false,
   ownProperties: true,
-  addUsedSchema: false,
   $data: false,
   code: { regExp: Object.assign(boundedPattern, { code: 'boundedPattern' }) },
 };
@@ -52,11 +51,7 @@ export function compileSchema(schema: JsonSchema): Validator {
     throw new SchemaError(`the schema is larger than ${SCHEMA_LIMITS.length} characters`);
   }
   const validator = byText.get(text) ?? compile(schema);
-  if (byText.size >= MAX_CACHED) {
-    byText.clear();
-    // Each remembers every schema it has compiled, for ever.
-    instances.clear();
-  }
+  if (byText.size >= MAX_CACHED) byText.clear();
   byText.set(text, validator);
   byIdentity.set(schema, validator);
   return validator;
@@ -79,11 +74,13 @@ export function applyDefaults(schema: JsonSchema, value: JsonValue): JsonValue {
 }
 
 function compile(schema: JsonSchema): Validator {
-  const ajv = ajvFor(schema['$schema']);
+  // Ajv may mark schemas it has seen; ours are frozen.
+  const own = structuredClone(schema);
   let validate: ValidateFunction;
   try {
-    // Ajv may mark schemas it has seen; ours are frozen.
-    validate = ajv.compile(structuredClone(schema));
+    void checker(draftOf(schema)).validateSchema(own, true);
+    // An instance keeps every schema for ever, and the names inside one schema are known to the next: each gets its own.
+    validate = newAjv(draftOf(schema), { validateSchema: false }).compile(own);
   } catch (error) {
     throw new SchemaError(compileProblem(messageOf(error)), { cause: error });
   }
@@ -101,25 +98,39 @@ function compile(schema: JsonSchema): Validator {
 }
 
 function compileProblem(message: string): string {
+  if (message.startsWith('Maximum call stack'))
+    return 'its references lead to each other in a way that cannot be followed';
   const reference = /can't resolve reference (\S+)/.exec(message)?.[1];
   return reference === undefined
     ? `not a valid JSON Schema: ${message.replace(/^schema is invalid: /, '').replaceAll('data/', '/')}`
     : `the reference ${reference} is not inside this schema (references to other documents are never fetched)`;
 }
 
-type AjvLike = Pick<Ajv, 'compile'>;
-const instances = new Map<string, AjvLike>();
+type AjvLike = Pick<Ajv, 'compile' | 'validateSchema'>;
 
-function ajvFor(declared: JsonValue | undefined): AjvLike {
-  const draft = typeof declared === 'string' ? (/draft-0[67]|2019-09/.exec(declared)?.[0] ?? '2020-12') : '2020-12';
-  const known = instances.get(draft);
-  if (known !== undefined) return known;
-  const fresh =
-    draft === '2020-12' ? new Ajv2020(OPTIONS) : draft === '2019-09' ? new Ajv2019(OPTIONS) : new Ajv(OPTIONS);
-  addFormatsModule.default(fresh);
-  instances.set(draft, fresh);
-  return fresh;
+/** One for each draft, for the question whether a schema is one. */
+const checkers = new Map<string, AjvLike>();
+
+function checker(draft: string): AjvLike {
+  const known = checkers.get(draft) ?? newAjv(draft, {});
+  checkers.set(draft, known);
+  return known;
 }
+
+function draftOf({ $schema: declared }: JsonSchema): string {
+  return typeof declared === 'string' ? (/draft-0[67]|2019-09/.exec(declared)?.[0] ?? '2020-12') : '2020-12';
+}
+
+function newAjv(draft: string, more: Options): AjvLike {
+  const options = { ...OPTIONS, ...more };
+  const ajv =
+    draft === '2020-12' ? new Ajv2020(options) : draft === '2019-09' ? new Ajv2019(options) : new Ajv(options);
+  addFormatsModule.default(ajv);
+  return ajv;
+}
+
+/** Ajv resolves it to other places than the standard does: a schema that is refused is better than one that says yes and no at random. */
+const NO_DYNAMIC_REF = '$dynamicRef is not supported; write $ref';
 
 function checkBounds(schema: JsonSchema): void {
   let branches = 0;
@@ -130,6 +141,7 @@ function checkBounds(schema: JsonSchema): void {
     if (!isJsonObject(value)) return;
     parts += 1;
     for (const [key, member] of Object.entries(value)) {
+      if (key === '$dynamicRef' && typeof member === 'string') throw new SchemaError(NO_DYNAMIC_REF);
       if (Array.isArray(member) && (key === 'anyOf' || key === 'oneOf' || key === 'allOf')) branches += member.length;
       visit(member, depth + 1);
     }

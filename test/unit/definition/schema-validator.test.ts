@@ -58,6 +58,19 @@ describe('compileSchema', () => {
     expect(violations({ $id: 'https://example.com/s', type: 'number' }, 1)).toEqual([]);
   });
 
+  it('takes # for the schema itself, at any depth', () => {
+    const tree: JsonObject = { properties: { child: { $ref: '#' } }, additionalProperties: false };
+    expect(violations(tree, { child: { child: {} } })).toEqual([]);
+    expect(violations(tree, { child: { other: 1 } })).toEqual(["$.child.other: unknown key 'other'; known: child"]);
+  });
+
+  it('knows nothing of the names inside another schema', () => {
+    const part = (type: string): JsonObject => ({ $defs: { part: { $id: 'https://example.com/part', type } } });
+    expect(violations({ ...part('string'), $ref: 'https://example.com/part' }, 1)).toHaveLength(1);
+    expect(violations({ ...part('number'), $ref: 'https://example.com/part' }, 1)).toEqual([]);
+    expect(() => compileSchema({ $ref: 'https://example.com/part' })).toThrow('not inside this schema');
+  });
+
   it('reads draft-07 where $schema says so', () => {
     const draft7 = { $schema: 'http://json-schema.org/draft-07/schema#', items: [{ type: 'string' }], type: 'array' };
     expect(violations(draft7, [1])).toEqual(['$[0]: expected text, found number 1']);
@@ -69,6 +82,7 @@ describe('compileSchema', () => {
     [{ pattern: 'x'.repeat(2000) }, 'at most 1000 characters'],
     [{ $ref: 'http://127.0.0.1:1/x.json' }, 'never fetched'],
     [{ $ref: '#/$defs/nope' }, 'not inside this schema'],
+    [{ $dynamicRef: '#x', $defs: { x: { $dynamicAnchor: 'x' } } }, '$dynamicRef is not supported'],
     [{ anyOf: Array.from({ length: 600 }, () => ({})) }, 'more than 500 alternatives'],
     [{ properties: Object.fromEntries(Array.from({ length: 2500 }, (_, i) => [`p${i}`, {}])) }, 'more than 2000 parts'],
     [nested(70), 'nested deeper than 64'],

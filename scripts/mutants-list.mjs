@@ -212,6 +212,16 @@ export const MUTANTS = [
     name: 'bounds open tasks in all and per principal, and takes new ones when one has ended',
   },
   {
+    id: 'endless-tree',
+    bug: 'the tasks below a root are not counted again after a restart',
+    guarantee: 'D16',
+    file: `${tasks}/descendants.ts`,
+    from: 'if (rows + tree.given >= most)',
+    to: 'if (rows * 0 + tree.given >= most)',
+    test: 'test/unit/tasks/descendants.test.ts',
+    name: 'refuses the child that is one too many, and counts again after a restart (D16)',
+  },
+  {
     id: 'open-door',
     bug: 'a task answers to whoever knows its id',
     guarantee: 'D9',

@@ -83,7 +83,7 @@ export async function openEngine(config: Config, options: EngineOptions): Promis
     logger,
     definitions,
     parseSnapshot,
-    runner: createWorkflowRunner(stepKinds),
+    runner: createWorkflowRunner(stepKinds, config.engineLimits),
     kinds: stepKinds,
     downstream,
     claims: options.claims,

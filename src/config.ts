@@ -5,6 +5,8 @@ import { deepFreeze, isJsonObject } from './core/json.ts';
 import { nearest } from './core/suggest.ts';
 import { environmentName, flagName, SETTINGS } from './settings.ts';
 import type { HttpAddress, LogLevel, NamedToken, SettingName, SettingValues } from './settings.ts';
+import { DEFAULT_ENGINE_LIMITS } from './engine/limits.ts';
+import type { EngineLimits } from './engine/limits.ts';
 import { DEFAULT_LIMITS } from './tasks/limits.ts';
 import type { TaskLimits } from './tasks/limits.ts';
 
@@ -27,6 +29,7 @@ export interface Config {
   readonly compact: boolean;
   readonly resultLimitBytes: number;
   readonly limits: TaskLimits;
+  readonly engineLimits: EngineLimits;
   readonly allowedHosts: readonly string[];
   readonly allowedOrigins: readonly string[];
   readonly tokens: readonly NamedToken[];
@@ -122,9 +125,21 @@ function toConfig(values: SettingValues): Omit<Config, 'transports' | 'serversGi
       entryBytes: values.max_step_bytes,
       entries: values.max_history,
       outcomeBytes: values.max_result_bytes,
+      argumentDepth: values.max_argument_depth,
+      depth: values.max_depth,
+      descendants: values.max_descendants,
       ttlDefault: values.ttl_default_ms,
       ttlMax: values.ttl_max_ms,
       pollInterval: values.poll_interval_ms,
+    },
+    engineLimits: {
+      ...DEFAULT_ENGINE_LIMITS,
+      depth: values.max_depth,
+      stepsPerTask: values.max_steps,
+      fanOut: values.max_fan_out,
+      lanes: values.max_at_once,
+      loopIterations: values.max_iterations,
+      outputBytes: values.max_output_bytes,
     },
     allowedHosts: values.allowed_hosts,
     allowedOrigins: values.allowed_origins,

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { DEFAULT_ENGINE_LIMITS } from './engine/limits.ts';
 import { DEFAULT_LIMITS } from './tasks/limits.ts';
 
 /**
@@ -217,6 +218,54 @@ export const SETTINGS = {
     fallback: DEFAULT_LIMITS.entries,
     takes: 'N',
     help: 'journal entries of one task',
+  }),
+  max_argument_depth: setting({
+    schema: whole('levels', 1, 1000),
+    fallback: DEFAULT_LIMITS.argumentDepth,
+    takes: 'N',
+    help: 'nesting of the arguments of one call',
+  }),
+  max_depth: setting({
+    schema: whole('levels', 0, 100),
+    fallback: DEFAULT_LIMITS.depth,
+    takes: 'N',
+    help: 'nesting of child workflows',
+  }),
+  max_descendants: setting({
+    schema: whole('tasks', 0),
+    fallback: DEFAULT_LIMITS.descendants,
+    takes: 'N',
+    help: 'tasks that one task may have below itself, those that they start included',
+  }),
+  max_steps: setting({
+    schema: whole('steps', 1),
+    fallback: DEFAULT_ENGINE_LIMITS.stepsPerTask,
+    takes: 'N',
+    help: 'steps of one task, each iteration and each skipped one counted',
+  }),
+  max_fan_out: setting({
+    schema: whole('items', 1),
+    fallback: DEFAULT_ENGINE_LIMITS.fanOut,
+    takes: 'N',
+    help: 'items of a foreach, branches of a parallel step',
+  }),
+  max_at_once: setting({
+    schema: whole('lanes', 1),
+    fallback: DEFAULT_ENGINE_LIMITS.lanes,
+    takes: 'N',
+    help: 'what runs at the same time in all fan-outs of one task',
+  }),
+  max_iterations: setting({
+    schema: whole('iterations', 1),
+    fallback: DEFAULT_ENGINE_LIMITS.loopIterations,
+    takes: 'N',
+    help: 'iterations of a loop',
+  }),
+  max_output_bytes: setting({
+    schema: whole('bytes', 1024),
+    fallback: DEFAULT_ENGINE_LIMITS.outputBytes,
+    takes: 'BYTES',
+    help: 'size of the output of one step',
   }),
   poll_interval_ms: setting({
     schema: whole('milliseconds', 10, DAY_MS),

@@ -2,6 +2,9 @@ import { StepFailure } from '../core/failure.ts';
 import { linkedController, Stopped } from './abort.ts';
 import type { Lanes } from './lanes.ts';
 
+/** Lanes that start in one turn of the event loop. */
+const SLICE = 64;
+
 /**
  * Runs `worker(0) … worker(count - 1)`, at most `concurrency` at once and fewer while the task has no lanes left, started in order. When one throws, no further one starts,
  * the others' signal aborts, and after all have settled the failure of the lowest index is thrown (E2: independent of timing as
@@ -32,7 +35,16 @@ export async function fanOut(
   const widen = (): void => {
     if (widening) return;
     widening = true;
-    while (wanted() && lanes.take()) extra.push(lane().finally(() => lanes.give()));
+    for (let started = 0; wanted() && lanes.take(); started += 1) {
+      extra.push(lane().finally(() => lanes.give()));
+      if (started + 1 < SLICE) continue;
+      // Ten thousand at once would keep everybody else waiting.
+      setImmediate(() => {
+        widening = false;
+        widen();
+      });
+      return;
+    }
     widening = false;
   };
   const lane = async (): Promise<void> => {

@@ -3,6 +3,7 @@ import type { JsonObject, JsonValue } from '../core/json.ts';
 import type { Definition, LoadedDefinition } from '../definition/model.ts';
 import { compileSchema } from '../definition/schema-validator.ts';
 import type { TaskContext } from './context.ts';
+import { Descendants } from './descendants.ts';
 import { ANY_RUNNER, keys, savedName, under } from './keys.ts';
 import { grantedTtl } from './limits.ts';
 import { openRow, OthersOpen } from './open-rows.ts';
@@ -59,6 +60,7 @@ export class Admission {
   readonly #context: TaskContext;
   readonly #count: OpenCount;
   readonly #others: OthersOpen;
+  readonly #descendants: Descendants;
   readonly #tickets: TurnTickets;
   /** Makes an unacknowledged creation undone once the store answers again. */
   readonly #withdraw: (id: string) => Promise<void>;
@@ -67,6 +69,7 @@ export class Admission {
     this.#context = context;
     this.#count = count;
     this.#others = new OthersOpen(context);
+    this.#descendants = new Descendants(context);
     this.#tickets = tickets;
     this.#withdraw = withdraw;
   }
@@ -106,17 +109,24 @@ export class Admission {
       await this.#checkOpen(request);
       const snapshot = await snapshots.ensure(loaded);
       const ticket = await this.#tickets.draw({ ...request, id }, definition);
-      const made = await this.#create(request, {
-        id,
-        definition,
-        depth,
-        digest,
-        same,
-        known: known.mark,
-        ticket,
-        snapshot,
-      });
+      const settled = { id, definition, depth, digest, same, known: known.mark, ticket, snapshot };
+      const made = await this.#inTree(request, () => this.#create(request, settled));
       if (made !== undefined) return made;
+    }
+  }
+
+  /** Makes a child in a place below its root task; anything else as it is. */
+  async #inTree({ parent }: CreateTask, create: () => Promise<Admitted | undefined>): Promise<Admitted | undefined> {
+    if (parent === undefined) return await create();
+    const place = await this.#descendants.place(parent.root);
+    let isMade = false;
+    try {
+      const made = await create();
+      isMade = made?.given !== undefined;
+      return made;
+    } finally {
+      if (isMade) place.taken();
+      else place.free();
     }
   }
 
@@ -215,7 +225,10 @@ export class Admission {
       expiresAt: ttl === null ? null : now + ttl,
       pollInterval: limits.pollInterval,
       depth: made.depth,
-      ...(request.parent !== undefined && { parent: { taskId: request.parent.taskId, path: request.parent.path } }),
+      ...(request.parent !== undefined && {
+        parent: { taskId: request.parent.taskId, path: request.parent.path },
+        root: request.parent.root,
+      }),
       ...(request.scheduleTime !== undefined && { scheduleTime: request.scheduleTime }),
       ...(made.same !== undefined && { idempotency: made.same.row }),
       ...(made.ticket !== undefined && { turn: made.ticket.number }),
@@ -251,6 +264,7 @@ export class Admission {
     ];
     if (record.expiresAt !== null) puts.push({ key: keys.end(record.expiresAt, id), value: null });
     if (record.parent !== undefined) puts.push({ key: keys.child(record.parent.taskId, id), value: null });
+    if (record.root !== undefined) puts.push({ key: keys.descendant(record.root, id), value: null });
     if (runner === null) puts.push({ key: keys.bell(ANY_RUNNER, id), value: { rev: record.rev } });
     if (same !== undefined) {
       guards.push({ key: same.row, mark: known });

@@ -39,9 +39,9 @@ export class ChildTasks implements Children {
    * `StepFailure`: `invalid_arguments`, `tool_not_found` (no such workflow), `limit_exceeded`.
    */
   async start(path: string, workflow: string, input: JsonObject): Promise<{ readonly taskId: string }> {
-    const { id, principal, depth, resumedAt } = this.#run.writer.record;
+    const { id, root = id, principal, depth, resumedAt } = this.#run.writer.record;
     const taskId = childId(id, path);
-    const request = { workflow, arguments: input, principal, parent: { taskId: id, path, depth } };
+    const request = { workflow, arguments: input, principal, parent: { taskId: id, root, path, depth } };
     this.#run.expectChild();
     const view = await this.#patiently(() => this.#operations.createChild(request, taskId));
     if (view.status === 'failed' && resumedAt !== undefined && (view.endedAt ?? 0) <= resumedAt) {

@@ -52,6 +52,9 @@ export const keys = {
   allBells: 'bell:',
   child: (parent: string, id: string): string => `child:${parent}:${id}`,
   children: (parent: string): string => `child:${parent}:`,
+  /** One row for each task below a root task, at any depth. */
+  descendant: (root: string, id: string): string => `tree:${root}:${id}`,
+  descendants: (root: string): string => `tree:${root}:`,
   /** The last number drawn for the line of a workflow. */
   turnCount: (workflow: string): string => `turns:${encodeURIComponent(workflow)}`,
   /** A task's place in the line of its workflow; exists while it holds or waits for it. */

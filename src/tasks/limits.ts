@@ -20,6 +20,8 @@ export interface TaskLimits {
   readonly ttlMax: number | null;
   /** Nesting of child workflows. */
   readonly depth: number;
+  /** Tasks below one root task, at any depth, for as long as they are kept. Those of other processes are counted with a delay of up to two seconds. */
+  readonly descendants: number;
   /** Milliseconds a poller is told to wait. */
   readonly pollInterval: number;
 }
@@ -38,6 +40,7 @@ export const DEFAULT_LIMITS: TaskLimits = {
   ttlDefault: 7 * DAY,
   ttlMax: 30 * DAY,
   depth: 16,
+  descendants: 1000,
   pollInterval: 1000,
 };
 

@@ -45,6 +45,8 @@ export interface TaskRecord {
   readonly pollInterval: number;
   readonly depth: number;
   readonly parent?: { readonly taskId: string; readonly path: string };
+  /** The task at the top, whose descendant this one is. */
+  readonly root?: string;
   readonly scheduleTime?: string;
   /** The key of its idempotency row. */
   readonly idempotency?: string;

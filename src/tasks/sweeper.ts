@@ -107,6 +107,7 @@ export class Sweeper {
       keys.list(record.principal, record.createdAt, id),
       row,
       ...(record.parent === undefined ? [] : [keys.child(record.parent.taskId, id)]),
+      ...(record.root === undefined ? [] : [keys.descendant(record.root, id)]),
     ];
     const guards = [{ key: keys.task(id), mark }];
     if (record.idempotency !== undefined) {

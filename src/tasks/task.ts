@@ -75,7 +75,8 @@ export interface CreateTask {
   /** Client's idempotency key: same principal + workflow + key → the same task. */
   readonly idempotencyKey?: string;
   readonly scheduleTime?: string;
-  readonly parent?: { readonly taskId: string; readonly path: string; readonly depth: number };
+  /** `root`: the task at the top of the tree, the parent itself when that has none above it. */
+  readonly parent?: { readonly taskId: string; readonly root: string; readonly path: string; readonly depth: number };
 }
 
 /** Why a request about tasks cannot be met. Codecs map `code` to the wire; messages are fit to be shown. */

@@ -65,6 +65,7 @@ describe('docs/guarantees.md', () => {
       'journal entries of one task': DEFAULT_LIMITS.entries,
       'bytes of a result': DEFAULT_LIMITS.outcomeBytes,
       'nesting of child workflows': DEFAULT_LIMITS.depth,
+      'tasks below one root task': DEFAULT_LIMITS.descendants,
       'checkpoints of one task': DEFAULT_ENGINE_LIMITS.stepsPerTask,
       'items of a `foreach`, branches': DEFAULT_ENGINE_LIMITS.fanOut,
       'running at once in one task': DEFAULT_ENGINE_LIMITS.lanes,

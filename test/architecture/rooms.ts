@@ -16,8 +16,8 @@ export const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   protocol: ['core', 'definition', 'engine/journal.ts', 'engine/ports.ts', 'tasks'],
   transports: ['core', 'definition', 'tasks', 'protocol'],
   logging: ['core'],
-  settings: ['tasks/limits.ts'],
-  config: ['core', 'settings.ts', 'tasks/limits.ts'],
+  settings: ['engine/limits.ts', 'tasks/limits.ts'],
+  config: ['core', 'settings.ts', 'engine/limits.ts', 'tasks/limits.ts'],
   compose: [
     'core',
     'definition',

@@ -96,6 +96,7 @@ export function changed(record: TaskRecord, changes: Partial<TaskRecord>): TaskR
     warnings: changes.warnings ?? record.warnings,
     state: changes.state ?? record.state,
     ...(record.parent !== undefined && { parent: record.parent }),
+    ...(record.root !== undefined && { root: record.root }),
     ...(record.scheduleTime !== undefined && { scheduleTime: record.scheduleTime }),
     ...(record.idempotency !== undefined && { idempotency: record.idempotency }),
     ...timesOf(changes.resumedAt ?? record.resumedAt, changes.turn ?? record.turn, changes.begunAt ?? record.begunAt),

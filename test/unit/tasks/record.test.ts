@@ -14,6 +14,7 @@ const full: Required<TaskRecord> = {
   expiresAt: 3,
   pollInterval: 4,
   parent: { taskId: 'b', path: 'c' },
+  root: 'e',
   depth: 5,
   scheduleTime: '2026-01-01T00:00:00.000Z',
   idempotency: 'k',
@@ -49,7 +50,16 @@ describe('a changed record', () => {
   });
 
   it('gets no member that the record did not have', () => {
-    const { parent: _p, scheduleTime: _s, idempotency: _i, resumedAt: _r, turn: _t, begunAt: _b, ...least } = full;
+    const {
+      parent: _p,
+      root: _o,
+      scheduleTime: _s,
+      idempotency: _i,
+      resumedAt: _r,
+      turn: _t,
+      begunAt: _b,
+      ...least
+    } = full;
     expect(Object.keys(changed(least, {})).sort()).toEqual(Object.keys(least).sort());
   });
 });

@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { DEFAULT_ENGINE_LIMITS } from '../../src/engine/limits.ts';
 import { DEFAULT_LIMITS } from '../../src/tasks/limits.ts';
+import { titlesOf } from '../support/test-titles.ts';
 
 const root = new URL('../../', import.meta.url);
 const text = readFileSync(new URL('docs/guarantees.md', root), 'utf8');
@@ -22,14 +23,6 @@ const proofs = sections.flatMap((section): readonly Proof[] => {
     name: groups?.['name'] ?? '',
   }));
 });
-
-/** The titles of the tests in a source file, as they are written there. */
-function titlesOf(file: string): readonly string[] {
-  const source = readFileSync(new URL(file, root), 'utf8');
-  const calls =
-    /\b(?:it|test)(?:\.(?!skip\b|todo\b)[a-zA-Z]+(?:\([^]*?\)|<[^>]*>\([^]*?\))?)*\(\s*(?<quote>['"`])(?<title>[^]*?)(?<!\\)\k<quote>/g;
-  return [...source.matchAll(calls)].map(({ groups }) => groups?.['title'] ?? '');
-}
 
 /** `20 000`, `4 MiB`, `7 days` as numbers of bytes, milliseconds or things. */
 function valueOf(cell: string): number {

@@ -21,6 +21,8 @@ export class RecentValues<Value> {
   readonly #values = new Map<string, { text: string; value?: Value }>();
   /** The number of the last transaction of which we know all. */
   #known: number | undefined;
+  /** The number that was looked up for the reads of this turn, while it holds. */
+  #seen: { readonly transaction: number | undefined } | undefined;
 
   constructor(transactions: Transactions, decode: (text: string) => Value) {
     this.#transactions = transactions;
@@ -31,11 +33,24 @@ export class RecentValues<Value> {
   /** The value of a key, `undefined` when it has to be read. */
   get(key: string): Value | undefined {
     const found = this.#values.get(key);
-    if (found === undefined || this.#known === undefined || this.#transactions.transaction() !== this.#known)
-      return undefined;
+    if (found === undefined || this.#known === undefined || this.#look() !== this.#known) return undefined;
     this.#values.delete(key);
     this.#values.set(key, found);
     return (found.value ??= this.#decode(found.text));
+  }
+
+  /**
+   * Looks once for all reads of a turn, which ends when no promise is left to go on. Whoever asks in this turn has asked before it
+   * began, as nothing comes in from outside meanwhile; so what was true in it is no older than the question (D9).
+   */
+  #look(): number | undefined {
+    if (this.#seen === undefined) {
+      this.#seen = { transaction: this.#transactions.transaction() };
+      process.nextTick(() => {
+        this.#seen = undefined;
+      });
+    }
+    return this.#seen.transaction;
   }
 
   /** To be asked before a read; `took` wants it back with what was read. */

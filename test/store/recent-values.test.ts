@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { join } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import fc from 'fast-check';
 import { KeyvTaskStore } from '../../src/store/keyv-task-store.ts';
 import { RecentValues } from '../../src/store/recent-values.ts';
@@ -104,42 +105,70 @@ describe('values that were read lately', () => {
     await store.close();
   });
 
-  it('come from memory while only we write, and are all forgotten when another has written', () => {
+  it('come from memory while only we write, and are all forgotten when another has written', async () => {
     let transaction: number | undefined = 7;
     const values = new RecentValues({ transaction: () => transaction }, (text) => text);
+    /** Somebody has written meanwhile: that is seen from the next turn on. */
+    const meanwhile = async (number: number): Promise<void> => {
+      transaction = number;
+      await nextTurn();
+    };
     const read = (key: string, text: string): void => {
       values.took(key, text, values.before());
     };
     read('a', '1');
     expect(values.get('a')).toBe('1');
-    transaction = 8;
+    await meanwhile(8);
     expect(values.get('a')).toBeUndefined();
     values.wrote([['b', 'x']], [['b', null]], true);
     expect(values.get('a')).toBe('1');
-    transaction = 9;
+    await meanwhile(9);
     values.wrote([['a', '2']], [['a', '1']], true);
     expect(values.get('a')).toBe('2');
     values.wrote([['a', '9']], [['a', 'no']], false);
     expect(values.get('a')).toBe('2');
-    transaction = 11;
+    await meanwhile(11);
     values.wrote([['c', 'x']], [['c', null]], true);
     expect(values.get('a')).toBeUndefined();
     read('a', '3');
     const before = values.before();
-    transaction = 12;
+    await meanwhile(12);
     values.took('d', '4', before);
     expect(values.get('a')).toBeUndefined();
-    transaction = 11;
+    await meanwhile(11);
     expect(values.get('a')).toBe('3');
     expect(values.get('d')).toBeUndefined();
     // One that may have written what was there: the next number may be another's.
-    transaction = 12;
+    await meanwhile(12);
     values.wrote([['probe', 'x']], [], true);
     expect(values.get('a')).toBeUndefined();
     values.forget();
     expect(values.get('a')).toBeUndefined();
     transaction = undefined;
+    await nextTurn();
     read('a', '5');
     expect(values.get('a')).toBeUndefined();
+  });
+
+  it('ask for the number once for all reads of a turn, and again in the next one', async () => {
+    let asked = 0;
+    let transaction = 1;
+    const values = new RecentValues({ transaction: () => ((asked += 1), transaction) }, (text) => text);
+    for (const key of ['a', 'b']) values.took(key, key, values.before());
+    const before = asked;
+    const reads = async (): Promise<readonly (string | undefined)[]> => {
+      const first = values.get('a');
+      await Promise.resolve();
+      return [first, values.get('b'), values.get('a')];
+    };
+    expect(await Promise.all([reads(), reads()])).toEqual([
+      ['a', 'b', 'a'],
+      ['a', 'b', 'a'],
+    ]);
+    expect(asked - before).toBe(1);
+    transaction = 2;
+    await nextTurn();
+    expect(await reads()).toEqual([undefined, undefined, undefined]);
+    expect(asked - before).toBe(2);
   });
 });

@@ -4,9 +4,14 @@ import type { Caller } from './caller.ts';
 import type { ProtocolDeps } from './deps.ts';
 import { isTerminal, META } from './task-object.ts';
 
+/** False only when there is nothing to be told of beside the task. */
+export function mayHaveCleanUp(view: TaskView): boolean {
+  return isTerminal(view) && view.status !== 'completed';
+}
+
 /** What is cleaned up after a task that was ended from outside; its record stays as it is, so this is told beside it. */
 async function stateOf(view: TaskView, caller: Caller, deps: ProtocolDeps): Promise<CleanUpState | undefined> {
-  if (!isTerminal(view) || view.status === 'completed') return undefined;
+  if (!mayHaveCleanUp(view)) return undefined;
   return await deps.tasks.cleanUp(view.taskId, caller.principal);
 }
 

@@ -7,7 +7,7 @@ import type { TaskContext } from './context.ts';
 import { isTaskId, keys } from './keys.ts';
 import { listTasks } from './listing.ts';
 import { loadRecord, viewOf } from './record.ts';
-import type { MarkedRecord } from './record.ts';
+import type { MarkedRecord, TaskRecord } from './record.ts';
 import { notFound, refusing } from './refusal.ts';
 import { loadEntries } from './run-journal.ts';
 import { stepTable } from './step-table.ts';
@@ -17,6 +17,8 @@ import { DamagedValueError } from './task-store.ts';
 /** The part of `TaskService` that looks and changes nothing. A task is there for its principal alone. */
 export class TaskReads {
   readonly #context: TaskContext;
+  /** A record that has not changed is the same object when it is read again. */
+  readonly #views = new WeakMap<TaskRecord, TaskView>();
 
   constructor(context: TaskContext) {
     this.#context = context;
@@ -24,7 +26,13 @@ export class TaskReads {
 
   async view(taskId: string, principal: Principal): Promise<TaskView | undefined> {
     const marked = await this.find(taskId, principal);
-    return marked && viewOf(marked.record);
+    return marked && this.#view(marked.record);
+  }
+
+  #view(record: TaskRecord): TaskView {
+    const known = this.#views.get(record) ?? viewOf(record);
+    this.#views.set(record, known);
+    return known;
   }
 
   list(query: ListQuery): Promise<{ readonly tasks: readonly TaskView[]; readonly nextCursor?: string }> {

@@ -1,3 +1,4 @@
+import type { Server as Server2025 } from '@modelcontextprotocol/sdk/server/index.js';
 import { serveStdio } from '@modelcontextprotocol/server/stdio';
 import type { Readable, Writable } from 'node:stream';
 import { setImmediate as nextTurn } from 'node:timers/promises';
@@ -7,6 +8,7 @@ import type { ProtocolDeps } from '../protocol/deps.ts';
 import { createGenerations } from '../protocol/generations.ts';
 import { LOCAL_PRINCIPAL } from '../tasks/task.ts';
 import { PipeTransport } from './stdio-transport.ts';
+import { StraightChannel } from './straight-channel.ts';
 
 /** A served pipe. */
 export interface StdioFront {
@@ -44,7 +46,9 @@ export function serveOnStdio(
     (request) =>
       request.era === 'legacy' || stateless === undefined
         ? // The entry only connects and closes a server of the older SDK, which has both methods in the same form.
-          (session.server(context) as unknown as ReturnType<Exclude<typeof stateless, undefined>['stdio']>)
+          (straight(session.server(context), transport) as unknown as ReturnType<
+            Exclude<typeof stateless, undefined>['stdio']
+          >)
         : stateless.stdio(context),
     {
       transport: stateless?.pipe(transport, context) ?? transport,
@@ -63,6 +67,13 @@ export function serveOnStdio(
       await closed;
     },
   });
+}
+
+/** The server, to be connected to the pipe itself. */
+function straight(server: Server2025, pipe: PipeTransport): Server2025 {
+  const connect = server.connect.bind(server);
+  server.connect = (channel) => connect(new StraightChannel(channel, pipe));
+  return server;
 }
 
 /** The process's stdout for MCP alone: whatever a library prints there would break the client's parser. */

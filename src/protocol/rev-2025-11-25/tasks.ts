@@ -1,6 +1,7 @@
-import { isJsonObject } from '../../core/json.ts';
+import { isJsonObject, type JsonObject } from '../../core/json.ts';
+import type { TaskView } from '../../tasks/task.ts';
 import { awaitOutcome, requireTask } from '../calls.ts';
-import { cleanUpMeta } from '../clean-up.ts';
+import { cleanUpMeta, mayHaveCleanUp } from '../clean-up.ts';
 import { RPC, WireError } from '../errors.ts';
 import { firstAbort } from '../first-abort.ts';
 import { optionalText, requiredText } from '../params.ts';
@@ -18,9 +19,22 @@ export function taskHandlers(): HandlerTable {
 const get: Handler = async (params, _extra, session) => {
   const view = await requireTask(requiredText(params, 'taskId'), session.caller, session.deps);
   session.notifier.watch(view);
+  const answer = answerOf(view);
+  if (!mayHaveCleanUp(view)) return answer;
   const undone = await cleanUpMeta(view, session.caller, session.deps);
-  return { ...codec2025.task(view, undefined), _meta: { [META.progress]: progressObject(view), ...undone } };
+  return { ...answer, _meta: { [META.progress]: progressObject(view), ...undone } };
 };
+
+const answers = new WeakMap<TaskView, JsonObject>();
+
+/** The task object of a view. Clients ask more often than tasks change. */
+function answerOf(view: TaskView): JsonObject {
+  const known = answers.get(view);
+  if (known !== undefined) return known;
+  const made = { ...codec2025.task(view, undefined), _meta: { [META.progress]: progressObject(view) } };
+  answers.set(view, made);
+  return made;
+}
 
 const list: Handler = async (params, _extra, session) => {
   if (!session.caller.identified) throw new WireError(RPC.methodNotFound, 'Method not found');

@@ -59,13 +59,15 @@ export class PipeListener implements Transport {
 
   /** True when the message was ours. */
   #serve(message: JSONRPCMessage): boolean {
-    if (isJSONRPCRequest(message) && message.method === 'subscriptions/listen') {
+    // The names first: whether it is a message is the dearer question.
+    if (!('method' in message)) return false;
+    if (message.method === 'subscriptions/listen' && isJSONRPCRequest(message)) {
       const meta = envelopeOf(message);
       if (meta === undefined) return false;
       void this.#listen(message, meta[CLIENT_CAPABILITIES_META_KEY]);
       return true;
     }
-    if (!isJSONRPCNotification(message) || message.method !== 'notifications/cancelled') return false;
+    if (message.method !== 'notifications/cancelled' || !isJSONRPCNotification(message)) return false;
     const id = message.params?.['requestId'];
     const found = typeof id === 'string' || typeof id === 'number' ? this.#open.get(id) : undefined;
     if (found === undefined || (typeof id !== 'string' && typeof id !== 'number')) return false;

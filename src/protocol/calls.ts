@@ -228,10 +228,11 @@ export async function requireTask(taskId: string, caller: Caller, deps: Protocol
   return view;
 }
 
-function startRelay(
+/** Puts the questions of a task to one client; they belong to the task, and closing the relay leaves them open. */
+export function startRelay(
   taskId: string,
   caller: Caller,
-  channel: WaitChannel,
+  channel: Pick<WaitChannel, 'asker' | 'questions'>,
   deps: ProtocolDeps,
   onStuck: () => void,
 ): InputRelay {

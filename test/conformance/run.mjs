@@ -7,7 +7,7 @@
  * The suite needs Node.js >= 22; an older one gets it through npx. What cannot pass stands in expected-failures.yaml with a reason each; an
  * entry that passes, or names no scenario, is an error too. Exit code 0 = something ran, and everything as expected.
  */
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
@@ -15,6 +15,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { parse } from 'yaml';
+import { newerNode } from '../support/newer-node.mjs';
 
 const here = dirname(fileURLToPath(import.meta.url));
 const root = join(here, '..', '..');
@@ -28,8 +29,6 @@ const { values: options } = parseArgs({
   },
 });
 
-/** The line of Node.js that the suite is run with where ours is too old. */
-const NEWER_NODE = 'node@24';
 /** Longer than the slowest scenario by far. */
 const SCENARIO_MS = 120_000;
 const REVISIONS = ['2025-11-25', '2026-07-28'];
@@ -81,15 +80,6 @@ async function scenarios() {
     }
   }
   return found;
-}
-
-/** This Node.js if it is new enough, else one that npx brings. */
-function newerNode() {
-  if (Number(process.versions.node.split('.')[0]) >= 22) return process.execPath;
-  const args = ['-y', '-p', NEWER_NODE, 'node', '-p', 'process.execPath'];
-  const { status, stdout, stderr } = spawnSync('npx', args, { encoding: 'utf8' });
-  if (status !== 0) fail(`npx cannot bring ${NEWER_NODE}; name a newer Node.js with --node FILE\n${stderr}`);
-  return stdout.trim();
 }
 
 /** The built server on a copy of the fixtures, which one of them changes. */

@@ -5,21 +5,23 @@ import type { Asker } from '../input-relay.ts';
 import { META } from '../task-object.ts';
 import type { Extra, Session } from './session.ts';
 
+type RequestId = Extra['requestId'];
+
 /** The SDK's own default gives a person 60 seconds; the question's own deadline belongs to the task. */
 const NO_TIMEOUT_MS = 2 ** 31 - 1;
 
 /**
- * Puts questions to the client on the stream of one request. `taskId` is given when the client knows the task: the question is
+ * Puts questions to the client on the stream of the request with this id, or on the connection's own. `taskId` is given when the client knows the task: the question is
  * then marked as related to it. In a plain call it is not, since a client that cannot correlate it would cancel.
  */
-export function asker2025(session: Session, extra: Extra, taskId: string | undefined): Asker {
+export function asker2025(session: Session, requestId: RequestId | undefined, taskId: string | undefined): Asker {
   return {
     can: (request) => canAsk(session, request),
     async ask(input, signal) {
       const { method, params } = input.request;
       try {
         const request = { method, params: taskId === undefined ? params : tagged(params, taskId) };
-        return await askClient(session, extra, request, signal);
+        return await askClient(session, requestId, request, signal);
       } catch (error) {
         const refused = signal.aborted ? undefined : refusalOf(method, error);
         if (refused === undefined) throw error;
@@ -29,17 +31,17 @@ export function asker2025(session: Session, extra: Extra, taskId: string | undef
   };
 }
 
-/** Puts one request to the client on the stream of the request that it belongs to. Rejects on a JSON-RPC error, on a lost connection and on abort. */
+/** Puts one request to the client on the stream of the request that it belongs to, if any. Rejects on a JSON-RPC error, on a lost connection and on abort. */
 export async function askClient(
   session: Session,
-  extra: Extra,
+  requestId: RequestId | undefined,
   request: InputRequest,
   signal: AbortSignal,
 ): Promise<JsonValue> {
   const answer: unknown = await session.server.request(
     { method: request.method, params: request.params },
     ResultSchema,
-    { relatedRequestId: extra.requestId, signal, timeout: NO_TIMEOUT_MS },
+    { ...(requestId === undefined ? {} : { relatedRequestId: requestId }), signal, timeout: NO_TIMEOUT_MS },
   );
   return answer as JsonValue; // it was parsed from JSON
 }

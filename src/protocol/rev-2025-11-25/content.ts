@@ -29,7 +29,7 @@ export const contentHandlers: HandlerTable = {
     const { question, messages } = await openPrompt(requiredText(params, 'name'), args, session.deps);
     if (question === undefined) return messages();
     if (!canAsk(session, question)) throw invalidParams('This prompt asks a person, and this client shows no forms');
-    return messages(await askClient(session, extra, question, extra.signal));
+    return messages(await askClient(session, extra.requestId, question, extra.signal));
   },
   'completion/complete': (params, _extra, { caller, deps }) => {
     const ref = optionalObject(params, 'ref');

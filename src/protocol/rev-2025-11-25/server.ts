@@ -9,6 +9,7 @@ import { codec2025 } from './codec.ts';
 import { contentHandlers } from './content.ts';
 import { checkHandshake } from './handshake.ts';
 import { Notifier } from './notifier.ts';
+import { PolledQuestions } from './polled-questions.ts';
 import type { HandlerTable, Session } from './session.ts';
 import { taskHandlers } from './tasks.ts';
 import { toolHandlers } from './tools.ts';
@@ -38,7 +39,8 @@ export function create2025Server(deps: ProtocolDeps, context: ConnectionContext)
   checkHandshake(server);
   const notifier = new Notifier(server, deps);
   const session: Session = { ...context, server, deps, notifier, questions: new SharedQuestions() };
-  const table: HandlerTable = { ...toolHandlers, ...taskHandlers(), ...contentHandlers };
+  const polled = new PolledQuestions();
+  const table: HandlerTable = { ...toolHandlers, ...taskHandlers(polled), ...contentHandlers };
   // The SDK handles this one by itself as soon as `logging` is declared, on the wrong stream.
   server.removeRequestHandler('logging/setLevel');
   server.fallbackRequestHandler = async (request, extra) => {
@@ -53,6 +55,9 @@ export function create2025Server(deps: ProtocolDeps, context: ConnectionContext)
     }
   };
   server.onerror = (error) => deps.logger.debug({ err: error }, 'protocol error on a connection');
-  server.onclose = () => notifier.close();
+  server.onclose = () => {
+    polled.close();
+    notifier.close();
+  };
   return server;
 }

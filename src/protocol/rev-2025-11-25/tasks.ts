@@ -8,22 +8,31 @@ import { optionalText, requiredText } from '../params.ts';
 import { isTerminal, META, progressObject } from '../task-object.ts';
 import { asker2025 } from './asker.ts';
 import { codec2025 } from './codec.ts';
+import type { PolledQuestions } from './polled-questions.ts';
 import { WaiterLimit } from './waiters.ts';
 import type { Handler, HandlerTable } from './session.ts';
 
 /** `tasks/*` of 2025-11-25. The `taskId` parameter alone says which task is meant, whatever `_meta` says beside it. */
-export function taskHandlers(): HandlerTable {
-  return { 'tasks/get': get, 'tasks/list': list, 'tasks/result': result(new WaiterLimit()), 'tasks/cancel': cancel };
+export function taskHandlers(questions: PolledQuestions): HandlerTable {
+  return {
+    'tasks/get': get(questions),
+    'tasks/list': list,
+    'tasks/result': result(new WaiterLimit(), questions),
+    'tasks/cancel': cancel,
+  };
 }
 
-const get: Handler = async (params, _extra, session) => {
-  const view = await requireTask(requiredText(params, 'taskId'), session.caller, session.deps);
-  session.notifier.watch(view);
-  const answer = answerOf(view);
-  if (!mayHaveCleanUp(view)) return answer;
-  const undone = await cleanUpMeta(view, session.caller, session.deps);
-  return { ...answer, _meta: { [META.progress]: progressObject(view), ...undone } };
-};
+const get =
+  (questions: PolledQuestions): Handler =>
+  async (params, _extra, session) => {
+    const view = await requireTask(requiredText(params, 'taskId'), session.caller, session.deps);
+    session.notifier.watch(view);
+    questions.seen(view, session);
+    const answer = answerOf(view);
+    if (!mayHaveCleanUp(view)) return answer;
+    const undone = await cleanUpMeta(view, session.caller, session.deps);
+    return { ...answer, _meta: { [META.progress]: progressObject(view), ...undone } };
+  };
 
 const answers = new WeakMap<TaskView, JsonObject>();
 
@@ -49,11 +58,12 @@ const list: Handler = async (params, _extra, session) => {
   };
 };
 
-function result(waiters: WaiterLimit): Handler {
+function result(waiters: WaiterLimit, polled: PolledQuestions): Handler {
   return async (params, extra, session) => {
     const taskId = requiredText(params, 'taskId');
     const view = await requireTask(taskId, session.caller, session.deps);
     session.notifier.watch(view);
+    const asksItself = polled.waits(taskId);
     const place = waiters.enter(taskId);
     const withdrawn = firstAbort(extra.signal, place.signal);
     try {
@@ -63,7 +73,7 @@ function result(waiters: WaiterLimit): Handler {
         {
           signal: withdrawn.signal,
           hurry: session.hurry,
-          asker: asker2025(session, extra, taskId),
+          asker: asker2025(session, extra.requestId, taskId),
           questions: session.questions,
         },
         session.deps,
@@ -80,6 +90,7 @@ function result(waiters: WaiterLimit): Handler {
         throw new WireError(RPC.unavailable, 'The server is stopping; ask again for the same task');
       throw error;
     } finally {
+      asksItself();
       withdrawn.dispose();
       place.leave();
     }

@@ -79,7 +79,7 @@ function callChannel(params: JsonObject, extra: Extra, session: Session): CallCh
   return {
     signal: extra.signal,
     hurry: session.hurry,
-    asker: asker2025(session, extra, undefined),
+    asker: asker2025(session, extra.requestId, undefined),
     questions: session.questions,
     created: (view, said) => session.notifier.watch(view, progressToken, said),
     withdrawn: () => session.server.transport !== undefined,

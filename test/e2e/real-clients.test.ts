@@ -19,6 +19,7 @@ import {
   type Place,
   type RealClient,
 } from '../support/real-clients.ts';
+import { textOf } from '../support/raw-client.ts';
 import { waitUntil } from '../support/wait-until.ts';
 import { checkTap, startHttpTap, tapped, type HttpTap } from '../support/wire-taps.ts';
 
@@ -75,7 +76,7 @@ function inspectorClient(place: () => Place, era: 'legacy' | 'modern'): RealClie
       const { structuredContent } = await callTool('tasks_list', { workflow, status });
       const tasks = isJsonObject(structuredContent) ? structuredContent['tasks'] : undefined;
       const first: unknown = Array.isArray(tasks) ? tasks[0] : undefined;
-      return isJsonObject(first) ? String(first['taskId']) : undefined;
+      return isJsonObject(first) ? textOf(first, 'taskId') : undefined;
     });
   return {
     call: async (name, args) => {
@@ -92,7 +93,7 @@ function inspectorClient(place: () => Place, era: 'legacy' | 'modern'): RealClie
       }
       const { content, isError } = await result;
       const [block] = Array.isArray(content) ? content : [];
-      return { text: isJsonObject(block) ? String(block['text']) : '', isError: isError === true, task: true };
+      return { text: isJsonObject(block) ? textOf(block, 'text') : '', isError: isError === true, task: true };
     },
     cancel: async (name, args) => {
       const told = callTool(name, args).then(

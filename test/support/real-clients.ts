@@ -17,6 +17,7 @@ import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js'
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
 import { CallToolResultSchema, ElicitRequestSchema } from '@modelcontextprotocol/sdk/types.js';
 import { isJsonObject, type JsonObject } from '../../src/core/json.ts';
+import { textOf as memberOf } from './raw-client.ts';
 import type { HttpEndpoint, StdioCommand } from './wire-clients.ts';
 import { watched } from './wire-watch.ts';
 
@@ -45,7 +46,9 @@ const TTL = { ttl: 600_000 };
 
 function textOf(result: unknown): Omit<Ending, 'task'> {
   const { content, isError } = isJsonObject(result) ? result : {};
-  const texts = Array.isArray(content) ? content.map((block) => (isJsonObject(block) ? block['text'] : undefined)) : [];
+  const texts = Array.isArray(content)
+    ? content.map((block) => (isJsonObject(block) && typeof block['text'] === 'string' ? block['text'] : ''))
+    : [];
   return { text: texts.join('\n'), isError: isError === true };
 }
 
@@ -129,7 +132,7 @@ export function byTools(
       const taskId = taskIn(await callTool(name, args))?.['taskId'] ?? '';
       await callTool('tasks_cancel', { taskId });
       const { structuredContent: now } = await callTool('tasks_get', { taskId });
-      return isJsonObject(now) ? String(now['status']) : '';
+      return isJsonObject(now) ? memberOf(now, 'status') : '';
     },
   };
 }
@@ -154,14 +157,14 @@ export async function extTasks(place: Place, era: 'legacy' | 'modern'): Promise<
   });
   return {
     call: async (name, args = {}) => {
-      const execution = await session.callTool(name, { ...args } as never, { task: { preference: 'prefer' } }); // JSON, under another name
+      const execution = await session.callTool(name, { ...args }, { task: { preference: 'prefer' } });
       const task = execution.kind === 'task';
       const { outcome } = await execution.settle();
       if (outcome.status === 'completed') return { ...textOf(outcome.result), task };
       return { text: outcome.status === 'failed' ? outcome.error.message : '', isError: true, task };
     },
     cancel: async (name, args) => {
-      const execution = await session.callTool(name, { ...args } as never, { task: { preference: 'prefer' } });
+      const execution = await session.callTool(name, { ...args }, { task: { preference: 'prefer' } });
       await execution.cancel();
       return (await execution.settle()).outcome.status;
     },

@@ -57,7 +57,7 @@ export class PolledQuestions {
 
   /** The connection has ended; its questions stay open on their tasks. */
   close(): void {
-    for (const taskId of [...this.#polled.keys()]) this.#forget(taskId);
+    for (const taskId of this.#polled.keys()) this.#forget(taskId);
   }
 
   #watch(taskId: string, session: Session): Polled {

@@ -2,6 +2,7 @@ import { ElicitRequestSchema } from '@modelcontextprotocol/sdk/types.js';
 import { afterEach, describe, expect, test } from 'vitest';
 import { isJsonObject } from '../../../src/core/json.ts';
 import { protocolDeps } from '../../support/protocol-deps.ts';
+import { textOf } from '../../support/raw-client.ts';
 import { serveHttp, servePipe, type Connected, type Served } from '../../support/scripted-client.ts';
 import { waitUntil } from '../../support/wait-until.ts';
 
@@ -43,7 +44,7 @@ async function asked(serve: typeof servePipe): Promise<{
     });
   });
   const { task } = await client.raw('tools/call', { name: 'asks', arguments: {}, task: {} });
-  const taskId = isJsonObject(task) ? String(task['taskId']) : '';
+  const taskId = isJsonObject(task) ? textOf(task, 'taskId') : '';
   // By another method than the one under test.
   await waitUntil('it asks', async () =>
     JSON.stringify(await client.raw('tools/call', { name: 'tasks_get', arguments: { taskId } })).includes('Name?'),

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { stepKinds } from '../../src/steps/index.ts';
 import { crashEverywhere } from '../support/crash-everywhere.ts';
 import { definitionOf, EngineWorld, text, toolError, type PlainStep } from '../support/engine-world.ts';
 import { Crash } from '../support/memory-journal.ts';
@@ -7,7 +8,25 @@ import { Crash } from '../support/memory-journal.ts';
 /** A tree of step kinds without ids; they are given in document order afterwards. */
 type Shape = { readonly kind: string; readonly seed: number; readonly lists: readonly (readonly Shape[])[] };
 
-const LEAVES = ['ok', 'ok', 'flaky', 'bad', 'set', 'wait', 'emit', 'skipped', 'ask', 'unsafe', 'succeed'];
+const LEAVES = [
+  'ok',
+  'ok',
+  'flaky',
+  'bad',
+  'set',
+  'wait',
+  'emit',
+  'skipped',
+  'ask',
+  'model',
+  'roots',
+  'reads',
+  'greets',
+  'child',
+  'unsafe',
+  'gives_up',
+  'succeed',
+];
 const BLOCKS = [
   'sequence',
   'parallel',
@@ -63,7 +82,7 @@ class Grower {
           id,
           action: 'bad',
           retry: { max_attempts: 1 + (seed % 2) },
-          ...(seed > 5 ? { can_fail_safely: true } : {}),
+          ...safely(seed > 5),
         };
       case 'set':
         return {
@@ -81,6 +100,18 @@ class Grower {
         return { id, action: 'never', when: `${seed} > 90` };
       case 'ask':
         return { id, type: 'elicit', message: 'ok?', schema: {}, on_decline: 'continue' };
+      case 'model':
+        return { id, type: 'llm', prompt: `how many at ${id}?` };
+      case 'roots':
+        return { id, type: 'roots' };
+      case 'reads':
+        return { id, type: 'resource', uri: `memo://${seed}` };
+      case 'greets':
+        return { id, type: 'prompt', action: 'greet', arguments: { n: seed } };
+      case 'child':
+        return { id, type: 'workflow', workflow: seed > 4 ? 'child_that_fails' : 'child', ...safely(seed > 5 || calm) };
+      case 'gives_up':
+        return { id, type: 'fail', code: 'other', when: `${seed} > 3`, ...safely(seed > 5 || calm) };
       case 'succeed':
         return { id, type: 'succeed', when: calm ? 'false' : `${seed} > 5`, output: { at: id } };
       case 'sequence':
@@ -148,6 +179,10 @@ class Grower {
   }
 }
 
+function safely(can: boolean): object {
+  return can ? { can_fail_safely: true } : {};
+}
+
 function makeWorld(): EngineWorld {
   const world = new EngineWorld();
   world.downstream.tools['ok'] = () => text('ok');
@@ -159,7 +194,17 @@ function makeWorld(): EngineWorld {
       .some((entry) => entry.type === 'attempt_failed' && keyOf(world, entry.path) === context.idempotencyKey);
     return failed ? text('ok') : toolError('busy');
   };
-  world.autoAnswer = () => ({ action: 'decline' });
+  world.childOutcomes['child_that_fails'] = {
+    kind: 'result',
+    result: { content: [], isError: true },
+    output: null,
+    failure: { code: 'mine', message: 'no' },
+  };
+  world.autoAnswer = ({ method }) => {
+    if (method === 'roots/list') return { roots: [{ uri: 'file:///work' }] };
+    if (method === 'elicitation/create') return { action: 'decline' };
+    return { role: 'assistant', model: 'm', content: { type: 'text', text: 'seven' } };
+  };
   return world;
 }
 
@@ -181,7 +226,24 @@ function definitionFrom(shapes: readonly Shape[], seed: number): ReturnType<type
   });
 }
 
+/** Every `type` in steps, at any depth, with how deep it stands. */
+function typesIn(value: unknown, depth = 0): readonly (readonly [type: string, depth: number])[] {
+  if (typeof value !== 'object' || value === null) return [];
+  const own = 'id' in value && 'type' in value && typeof value.type === 'string' ? [[value.type, depth] as const] : [];
+  return [...own, ...Object.values(value).flatMap((member) => typesIn(member, depth + own.length))];
+}
+
 describe('a random tree of step kinds', () => {
+  it('is drawn from every kind there is, each also two deep', () => {
+    const deepest = new Map<string, number>();
+    for (const tree of fc.sample(fc.array(shape, { minLength: 1, maxLength: 3 }), { numRuns: 600, seed: 1 })) {
+      for (const [type, depth] of typesIn(definitionFrom(tree, 1).steps))
+        deepest.set(type, Math.max(depth, deepest.get(type) ?? 0));
+    }
+    expect([...deepest.keys()].toSorted()).toEqual([...stepKinds.keys()].toSorted());
+    expect([...deepest].filter(([, depth]) => depth < 2)).toEqual([]);
+  });
+
   it(
     'gives the same outcome and the same checkpoints whenever it is killed (D3, E2, E3)',
     { timeout: 120_000 },

@@ -145,7 +145,7 @@ describe('set', () => {
 describe('resource and prompt', () => {
   it('give text where it is text, and the parts', async () => {
     const world = new EngineWorld();
-    world.downstream.resources['two'] = [
+    world.downstream.resources['two'] = () => [
       { uri: 'a', text: 'A' },
       { uri: 'b', blob: 'AA==' },
     ];

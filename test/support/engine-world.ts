@@ -31,6 +31,21 @@ export interface SeenCall {
 /** What a scripted tool does with a call. May throw a `StepFailure`, wait, or look at the signal. */
 export type ScriptedTool = (args: JsonObject, context: CallContext, call: number) => Promise<ToolResult> | ToolResult;
 
+/** What a scripted resource or prompt does with a request. */
+export type ScriptedRead = (
+  args: JsonObject,
+  signal: AbortSignal,
+) => Promise<readonly JsonObject[]> | readonly JsonObject[];
+
+/** Never answers; rejects with the reason when the signal aborts. */
+export function hanging(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    const stop = (): void => reject(signal.reason as Error);
+    if (signal.aborted) stop();
+    else signal.addEventListener('abort', stop, { once: true });
+  });
+}
+
 /** A tool result of one text. */
 export function text(value: string): ToolResult {
   return { content: [{ type: 'text', text: value }] };
@@ -50,8 +65,8 @@ export function structured(value: JsonObject): ToolResult {
 export class FakeDownstream implements Downstream {
   readonly calls: SeenCall[] = [];
   readonly tools: { [name: string]: ScriptedTool } = {};
-  readonly resources: { [uri: string]: readonly JsonObject[] } = {};
-  readonly prompts: { [name: string]: (args: JsonObject) => readonly JsonObject[] } = {};
+  readonly resources: { [uri: string]: ScriptedRead } = {};
+  readonly prompts: { [name: string]: ScriptedRead } = {};
   readonly repeatable: { [tool: string]: Repeatability } = {};
   /** What a server says once it is asked; until then the tool is as `repeatable` has it. */
   readonly learnable: { [tool: string]: Repeatability } = {};
@@ -69,16 +84,20 @@ export class FakeDownstream implements Downstream {
     return script === undefined ? structured({ echo: args }) : await script(args, context, count);
   }
 
-  readResource(uri: string): Promise<{ readonly contents: readonly JsonObject[] }> {
-    return Promise.resolve({ contents: this.resources[uri] ?? [{ uri, text: `text of ${uri}` }] });
+  async readResource(
+    uri: string,
+    { signal }: { readonly signal: AbortSignal },
+  ): Promise<{ readonly contents: readonly JsonObject[] }> {
+    return { contents: (await this.resources[uri]?.({}, signal)) ?? [{ uri, text: `text of ${uri}` }] };
   }
 
-  getPrompt(name: string, args: JsonObject): Promise<{ readonly messages: readonly JsonObject[] }> {
-    const prompt = this.prompts[name];
-    const messages = prompt?.(args) ?? [
-      { role: 'user', content: { type: 'text', text: `${name} ${JSON.stringify(args)}` } },
-    ];
-    return Promise.resolve({ messages });
+  async getPrompt(
+    name: string,
+    args: JsonObject,
+    { signal }: { readonly signal: AbortSignal },
+  ): Promise<{ readonly messages: readonly JsonObject[] }> {
+    const said = { role: 'user', content: { type: 'text', text: `${name} ${JSON.stringify(args)}` } };
+    return { messages: (await this.prompts[name]?.(args, signal)) ?? [said] };
   }
 
   repeatability(_server: string, tool: string): Repeatability {
@@ -107,7 +126,7 @@ export class EngineWorld {
   readonly emitted: JsonObject[] = [];
   readonly children: { path: string; workflow: string; input: JsonObject }[] = [];
   /** Outcomes of child workflows by name. */
-  readonly childOutcomes: { [workflow: string]: Outcome } = {};
+  readonly childOutcomes: { [workflow: string]: Outcome | 'never' } = {};
   canAsk = false;
   /** Answers questions by itself; `undefined` = nobody answered in time. */
   autoAnswer: ((request: InputRequest) => JsonValue | undefined) | undefined;
@@ -213,16 +232,12 @@ export class EngineWorld {
           this.children.push({ path, workflow, input });
           return Promise.resolve({ taskId: `child of ${path}` });
         },
-        outcome: (taskId) => {
+        outcome: (taskId, signal) => {
           const workflow = this.children.findLast((child) => taskId === `child of ${child.path}`)?.workflow ?? '';
           const output = { from: workflow };
-          return Promise.resolve(
-            this.childOutcomes[workflow] ?? {
-              kind: 'result',
-              result: { content: [], structuredContent: output },
-              output,
-            },
-          );
+          const usual: Outcome = { kind: 'result', result: { content: [], structuredContent: output }, output };
+          const outcome = this.childOutcomes[workflow] ?? usual;
+          return outcome === 'never' ? hanging(signal) : Promise.resolve(outcome);
         },
       },
       progress: {

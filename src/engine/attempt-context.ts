@@ -5,7 +5,7 @@ import type { BoundNode, Pause, RunOptions, Sequence, SequenceEnd, StepContext }
 import { attemptPath, FINALLY_NOTE, iterationPath, notePath } from './paths.ts';
 import type { Lists, Place } from './place.ts';
 import type { RunPorts } from './ports.ts';
-import type { Run } from './run.ts';
+import type { Run, Tally } from './run.ts';
 import type { Scope } from './scope.ts';
 import { textOf } from './step-view.ts';
 
@@ -19,6 +19,8 @@ interface Execution {
   readonly node: BoundNode;
   readonly path: string;
   readonly place: Place;
+  /** What this attempt uses. */
+  readonly used: Tally;
 }
 
 /**
@@ -35,8 +37,9 @@ export class AttemptContext implements StepContext {
   readonly #run: Run;
   readonly #lists: Lists;
   readonly #node: BoundNode;
+  readonly #used: Tally;
 
-  constructor(run: Run, lists: Lists, { node, path, place }: Execution, attempt: number, signal: AbortSignal) {
+  constructor(run: Run, lists: Lists, { node, path, place, used }: Execution, attempt: number, signal: AbortSignal) {
     const handle = run.ports.journal.handle(path);
     this.path = path;
     this.attemptPath = attemptPath(path, attempt);
@@ -47,6 +50,7 @@ export class AttemptContext implements StepContext {
     this.#run = run;
     this.#lists = lists;
     this.#node = node;
+    this.#used = used;
   }
 
   get idempotencyKey(): string {
@@ -141,7 +145,7 @@ export class AttemptContext implements StepContext {
   }
 
   charge(what: 'tool_calls' | 'tokens', amount: number): void {
-    this.#run.charge(what, amount);
+    this.#run.charge(what, amount, this.#used);
   }
 
   emit(event: Parameters<StepContext['emit']>[0]): void {

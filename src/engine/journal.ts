@@ -17,6 +17,13 @@ export interface StepResult {
   readonly attempts: number;
 }
 
+/** What a task, or one attempt of a step, has used of its budget. `bytes`: of results, as JSON. */
+export interface Usage {
+  readonly tool_calls: number;
+  readonly tokens: number;
+  readonly bytes: number;
+}
+
 /** A request to a person or to the client's model, in MCP's own shape (`elicitation/create`, `sampling/createMessage`, `roots/list`). */
 export interface InputRequest {
   readonly method: string;
@@ -30,6 +37,7 @@ export interface InputRequest {
  *
  * `started` is the intent before a call that is not known to be safe to repeat. `finished` is the checkpoint. `timer` fixes a
  * wake-up time, so that a restart waits for the rest only. `handle` is the id of a downstream task to re-attach to.
+ * `used`, where the workflow has a budget, is what this one attempt used; the attempts of a step and its checkpoint together are its whole use.
  * `decision` fixes a choice that a replay could not derive (random, time, outside state).
  */
 export type JournalEntry =
@@ -41,6 +49,7 @@ export type JournalEntry =
       readonly attempt: number;
       readonly failure: Failure;
       readonly retryAt?: number;
+      readonly used?: Partial<Usage>;
     }
   | { readonly type: 'handle'; readonly path: string; readonly attempt: number; readonly handle: JsonValue }
   | { readonly type: 'timer'; readonly path: string; readonly wakeAt: number }
@@ -61,6 +70,7 @@ export type JournalEntry =
       readonly startedAt: number;
       readonly result: StepResult;
       readonly saved?: JsonObject;
+      readonly used?: Partial<Usage>;
     }
   | { readonly type: 'resumed'; readonly from?: string; readonly dropped: readonly string[] }
   | { readonly type: 'emitted'; readonly path: string; readonly message: string; readonly level: string }

@@ -6,7 +6,7 @@ import { evaluateConditionValue } from '../definition/expression/condition.ts';
 import { renderValue } from '../definition/expression/template.ts';
 import type { BoundWorkflow } from './bind.ts';
 import { jsonBytes } from './json-bytes.ts';
-import type { JournalEntry, StepResult, StoredEntry } from './journal.ts';
+import type { JournalEntry, StepResult, StoredEntry, Usage } from './journal.ts';
 import type { BoundNode } from './kind.ts';
 import { Lanes } from './lanes.ts';
 import type { EngineLimits } from './limits.ts';
@@ -17,11 +17,13 @@ import { Results, type Finished } from './results.ts';
 import { Scope } from './scope.ts';
 import { parseTarget, Variables, type VariableTarget } from './variables.ts';
 
-/** What a task has used so far, restarts included. */
-export interface Usage {
-  readonly tool_calls: number;
-  readonly tokens: number;
-  readonly bytes: number;
+/** Counts what one attempt uses. */
+export type Tally = { -readonly [what in keyof Usage]?: number };
+
+/** What goes into a checkpoint beside the result. */
+interface FinishMore {
+  readonly assign?: { readonly [target: string]: JsonValue };
+  readonly used?: Tally;
 }
 
 interface Write {
@@ -75,6 +77,7 @@ export class Run {
     for (const entry of ports.journal.entries()) this.#load(entry);
   }
 
+  /** What the task has used so far, restarts included. */
   get usage(): Usage {
     return this.#usage;
   }
@@ -110,7 +113,7 @@ export class Run {
     path: string,
     startedAt: number,
     result: StepResult,
-    assign: { readonly [target: string]: JsonValue } = {},
+    { assign = {}, used = {} }: FinishMore = {},
   ): Promise<StepResult> {
     const stored =
       Object.keys(assign).length === 0 ? result : { ...result, view: { ...result.view, assigned: assign } };
@@ -123,6 +126,7 @@ export class Run {
       startedAt,
       result: stored,
       ...(saved === undefined ? {} : { saved }),
+      ...this.usedIn(used),
     };
     const isLast = node === this.bound.last && path === node.id && result.status === 'completed';
     const entries = (isLast ? this.#defer(checkpoint) : undefined) ?? (await this.append(checkpoint));
@@ -142,14 +146,20 @@ export class Run {
     );
   }
 
-  /** Counts against `budget`. Throws `budget_exceeded` and counts nothing when it would be too much. */
-  charge(what: keyof Usage, amount: number): void {
+  /** The tally of an attempt as its entry keeps it; nothing where there is no budget. */
+  usedIn(used: Tally): { readonly used?: Tally } {
+    return this.bound.definition.budget === undefined ? {} : { used };
+  }
+
+  /** Counts against `budget`, and in the tally of the attempt. Throws `budget_exceeded` and counts nothing when it would be too much. */
+  charge(what: keyof Usage, amount: number, tally: Tally): void {
     const limit = this.bound.definition.budget?.[what];
     const next = this.#usage[what] + amount;
     if (limit !== undefined && next > limit) {
       throw stepFailure('budget_exceeded', `${what} would be ${next}; the budget is ${limit}`);
     }
     this.#usage[what] = next;
+    tally[what] = (tally[what] ?? 0) + amount;
   }
 
   /** Renders the templates of a value. What resolves to nothing is a warning or, in a strict definition, a failure (rule 4). */
@@ -196,19 +206,31 @@ export class Run {
     if (entry.type === 'emitted' && entry.level === 'warning' && entry.path.endsWith('!warning')) {
       this.#remember(entry.message);
     }
-    if (entry.type === 'attempt_failed' && this.bound.byId.get(entry.step)?.kind.type === 'tool') {
-      this.#usage.tool_calls += 1;
-    }
-    if (entry.type !== 'finished') return;
+    if (entry.type !== 'finished' && entry.type !== 'attempt_failed') return;
     const node = this.bound.byId.get(entry.step);
     if (node === undefined) return;
-    if (node.kind.type === 'tool' && entry.result.attempts > 0) this.#usage.tool_calls += 1;
-    // What a result of an earlier task cost was that task's.
-    const tokens = entry.result.view?.['cached'] === true ? 0 : entry.result.view?.['tokens'];
-    if (typeof tokens === 'number') this.#usage.tokens += tokens;
-    if (this.bound.definition.budget?.bytes !== undefined) this.#usage.bytes += jsonBytes(entry.result.output);
+    for (const [what, amount] of Object.entries(entry.used ?? this.#guessed(entry, node))) {
+      // Its members are those of `Usage`.
+      this.#usage[what as keyof Usage] += amount;
+    }
+    if (entry.type !== 'finished') return;
     this.#take(entry, node);
     this.progress.replayed(node, entry.result.status, entry.at);
+  }
+
+  /** What an entry of an older release tells of its use. */
+  #guessed(entry: Finished | Extract<StoredEntry, { type: 'attempt_failed' }>, node: BoundNode): Partial<Usage> {
+    if (this.bound.definition.budget === undefined) return {};
+    const called = node.kind.type === 'tool' ? 1 : 0;
+    if (entry.type === 'attempt_failed') return { tool_calls: called };
+    const { attempts, view, output } = entry.result;
+    // What a result of an earlier task cost was that task's.
+    const tokens = view?.['cached'] === true ? 0 : view?.['tokens'];
+    return {
+      tool_calls: attempts > 0 ? called : 0,
+      tokens: typeof tokens === 'number' ? tokens : 0,
+      bytes: jsonBytes(output),
+    };
   }
 
   #take(entry: Finished, node: BoundNode): void {

@@ -17,7 +17,7 @@ import type { BoundNode, StepOutput } from './kind.ts';
 import { attemptPath, childPath, NAMES_NOTE, notePath } from './paths.ts';
 import type { Lists, Place } from './place.ts';
 import { retryDelayMs } from './retry.ts';
-import type { Run } from './run.ts';
+import type { Run, Tally } from './run.ts';
 import { StepCache } from './step-cache.ts';
 
 type Started = Extract<StoredEntry, { type: 'started' }>;
@@ -27,6 +27,11 @@ interface Execution {
   readonly node: BoundNode;
   readonly path: string;
   readonly place: Place;
+}
+
+/** One attempt of it, and what that uses. */
+interface Attempt extends Execution {
+  readonly used: Tally;
 }
 
 /**
@@ -69,15 +74,18 @@ export class StepRunner {
     if (key === undefined) return await this.#attempts(execution, startedAt);
     const fresh = this.#run.ports.journal.lastAttempt(path) === undefined;
     const kept = fresh ? await this.#cache.find(node, key) : undefined;
-    if (kept !== undefined) return await this.#run.finish(node, path, startedAt, this.#charged(node, kept));
+    if (kept !== undefined) {
+      const used: Tally = {};
+      return await this.#run.finish(node, path, startedAt, this.#charged(node, kept, used), { used });
+    }
     const result = await this.#attempts(execution, startedAt);
     if (result.status === 'completed') await this.#cache.keep(node, key, result);
     return result;
   }
 
-  #charged(node: BoundNode, kept: StepResult): StepResult {
+  #charged(node: BoundNode, kept: StepResult, used: Tally): StepResult {
     try {
-      this.#run.charge('bytes', jsonBytes(kept.output) + jsonBytes(kept.view ?? null));
+      this.#run.charge('bytes', jsonBytes(kept.output) + jsonBytes(kept.view ?? null), used);
       return kept;
     } catch (error) {
       return failedResult(node, failureOf(error), 0);
@@ -124,7 +132,8 @@ export class StepRunner {
     }
     for (; ; attempt += 1) {
       place.signal.throwIfAborted();
-      const end = await this.#oneAttempt(execution, attempt, cut);
+      const used: Tally = {};
+      const end = await this.#oneAttempt({ ...execution, used }, attempt, cut);
       cut = undefined;
       if (end.failure === undefined) {
         const result: StepResult = {
@@ -134,16 +143,17 @@ export class StepRunner {
           attempts: attempt,
         };
         this.#noteNames(execution);
-        return await this.#run.finish(node, path, startedAt, result, end.assign);
+        return await this.#run.finish(node, path, startedAt, result, { assign: end.assign ?? {}, used });
       }
       const failure: Failure = { ...end.failure, step: end.failure.step ?? node.id };
       const delay = retryDelayMs(node.step.retry, failure, attempt, this.#run.ports.random);
       if (delay === undefined) {
-        return await this.#run.finish(node, path, startedAt, failedResult(node, failure, attempt, end));
+        return await this.#run.finish(node, path, startedAt, failedResult(node, failure, attempt, end), { used });
       }
       const now = this.#run.ports.clock.now();
       const retryAt = now + delay;
-      await this.#run.append({ type: 'attempt_failed', path, step: node.id, attempt, failure, retryAt });
+      const what = { path, step: node.id, attempt, failure, retryAt, ...this.#run.usedIn(used) };
+      await this.#run.append({ type: 'attempt_failed', ...what });
       await this.#waitToRetry(execution, attempt, retryAt, now, failure);
     }
   }
@@ -170,7 +180,7 @@ export class StepRunner {
     await this.#run.ports.clock.sleep(left, place.signal);
   }
 
-  async #oneAttempt(execution: Execution, attempt: number, cut: Started | undefined): Promise<StepOutput> {
+  async #oneAttempt(execution: Attempt, attempt: number, cut: Started | undefined): Promise<StepOutput> {
     const { node, path, place } = execution;
     const { ports } = this.#run;
     if (cut !== undefined) {
@@ -193,7 +203,7 @@ export class StepRunner {
       return fail('limit_exceeded', `the output is larger than ${this.#run.limits.outputBytes} bytes`);
     }
     try {
-      this.#run.charge('bytes', bytes);
+      this.#run.charge('bytes', bytes, execution.used);
     } catch (error) {
       return { output: null, failure: failureOf(error) };
     }
@@ -201,7 +211,7 @@ export class StepRunner {
   }
 
   /** Executes under `timeout_seconds`. A leaf is given up as soon as its signal aborts; a block settles what it started first (E5). */
-  async #timed(execution: Execution, attempt: number): Promise<StepOutput> {
+  async #timed(execution: Attempt, attempt: number): Promise<StepOutput> {
     const { node, path, place } = execution;
     const leaf = node.kind.blocks(node.step).length === 0;
     const seconds = node.kind.ownTimeout === true ? undefined : node.step.timeout_seconds;

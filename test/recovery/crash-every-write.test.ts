@@ -134,6 +134,11 @@ function countsOf(world: DurableWorld, tool: string): readonly number[] {
   return [...counts.values()].toSorted((one, other) => other - one);
 }
 
+/** The downtime counts in the seconds that were used. */
+function withoutTime(outcome: Outcome | undefined): unknown {
+  return JSON.parse(JSON.stringify(outcome ?? null), (key: string, value: unknown) => (key === 'seconds' ? 0 : value));
+}
+
 /** D2, D3, D4, D8, D9, D10: what holds whatever went wrong with one write. */
 function check(canonical: Canonical, calm: Ended, ended: Ended, plan: FaultPlan): void {
   const died = plan.fault.startsWith('die');
@@ -143,7 +148,7 @@ function check(canonical: Canonical, calm: Ended, ended: Ended, plan: FaultPlan)
     expect(canonical.mayBeInterrupted === true && died, 'interrupted only where that is said').toBe(true);
   else {
     expect(ended.view.status).toBe(calm.view.status);
-    expect(ended.outcome).toEqual(calm.outcome);
+    expect(withoutTime(ended.outcome)).toEqual(withoutTime(calm.outcome));
     expect(ended.checkpoints).toEqual(calm.checkpoints);
   }
   for (const [tool, counts] of ended.calls) {
@@ -151,9 +156,10 @@ function check(canonical: Canonical, calm: Ended, ended: Ended, plan: FaultPlan)
     // A call more only where the process died, and not of a step that says `on_interrupt: fail`.
     const again = died && !(canonical.mayBeInterrupted === true && tool === 'pay') ? 1 : 0;
     // One key a step, whatever happens (D5).
-    expect(counts.length, `steps that called ${tool}`).toBe(usual.length);
+    if (tool === canonical.mayCallAnew) expect(counts.length, `steps that called ${tool}`).toBeLessThanOrEqual(2);
+    else expect(counts.length, `steps that called ${tool}`).toBe(usual.length);
     for (const [index, count] of counts.entries())
-      expect(count, `calls of ${tool}`).toBeLessThanOrEqual((usual[index] ?? 0) + again);
+      expect(count, `calls of ${tool}`).toBeLessThanOrEqual((usual[index] ?? 1) + again);
   }
   const { death } = ended.world;
   expect(death !== undefined, 'it died exactly when it was told to').toBe(died);

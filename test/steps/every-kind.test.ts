@@ -65,10 +65,10 @@ const ROWS: Readonly<Record<string, Row>> = {
   },
   group: {
     succeeds: {
-      keys: { steps: [ok, { id: 'then', action: 'ok', depends_on: ['inner'] }] },
-      output: { inner: 'ok', then: 'ok' },
+      keys: { steps: [ok, { id: 'next', action: 'ok', depends_on: ['inner'] }] },
+      output: { inner: 'ok', next: 'ok' },
     },
-    fails: { keys: { steps: [bad, { id: 'then', action: 'ok', depends_on: ['inner'] }] }, code: 'tool_error' },
+    fails: { keys: { steps: [bad, { id: 'next', action: 'ok', depends_on: ['inner'] }] }, code: 'tool_error' },
     lasts: { steps: [long] },
   },
   try: {

@@ -13,6 +13,8 @@ export interface Canonical {
   readonly client?: 'cancels' | 'resumes';
   /** A crash may make the task fail as interrupted instead: `on_interrupt: fail`. */
   readonly mayBeInterrupted?: true;
+  /** A tool whose results are remembered: where the memory could not be written, it is called once more. */
+  readonly mayCallAnew?: string;
 }
 
 function one(name: string, steps: readonly PlainStep[], more: Partial<Definition> = {}): Canonical {
@@ -153,6 +155,109 @@ export const CANONICAL: readonly Canonical[] = [
   one('remote', [
     { id: 'job', action: 'job' },
     { id: 'b', action: 'b' },
+  ]),
+  one(
+    'undone',
+    [
+      { id: 'a', action: 'a', compensate: { id: 'undo_a', type: 'tool', server: 's', action: 'undo' } },
+      {
+        id: 'each',
+        type: 'foreach',
+        items: ['x', 'y'],
+        steps: [
+          {
+            id: 'book',
+            action: 'book',
+            compensate: {
+              id: 'unbook',
+              type: 'tool',
+              server: 's',
+              action: 'flaky',
+              arguments: { item: '{{item}}' },
+              retry: { max_attempts: 3, delay_seconds: 1 },
+            },
+          },
+        ],
+      },
+      { id: 'bad', action: 'bad' },
+    ],
+    { finally: [{ id: 'last', type: 'emit', message: 'over' }] },
+  ),
+  one(
+    'over_budget',
+    [
+      { id: 'a', action: 'a' },
+      { id: 'bad', action: 'bad', retry: { max_attempts: 2, delay_seconds: 1 }, can_fail_safely: true },
+      { id: 'c', action: 'c' },
+    ],
+    { budget: { tool_calls: 3 } },
+  ),
+  {
+    ...one('remembers', [
+      {
+        id: 'poll',
+        type: 'loop',
+        max_iterations: 3,
+        steps: [{ id: 'look', action: 'look', arguments: { where: 'here' }, cache_seconds: 600 }],
+      },
+      { id: 'b', action: 'b' },
+    ]),
+    mayCallAnew: 'look',
+  },
+  {
+    name: 'lines',
+    definitions: [
+      definitionOf(
+        [
+          {
+            id: 'both',
+            type: 'parallel',
+            branches: {
+              left: [{ id: 'l', type: 'workflow', workflow: 'in_line', input: { n: 1 } }],
+              right: [{ id: 'r', type: 'workflow', workflow: 'in_line', input: { n: 2 } }],
+            },
+          },
+        ],
+        { name: 'lines' },
+      ),
+      definitionOf([{ id: 'c', action: 'c', arguments: { n: '{{input.n}}' } }], {
+        name: 'in_line',
+        concurrency: { limit: 1, on_conflict: 'queue' },
+      }),
+    ],
+  },
+  one('nested', [
+    {
+      id: 'g',
+      type: 'group',
+      steps: [
+        { id: 'a', action: 'a' },
+        {
+          id: 'p',
+          type: 'parallel',
+          depends_on: ['a'],
+          branches: {
+            left: [
+              {
+                id: 'each',
+                type: 'foreach',
+                items: ['x', 'y'],
+                max_concurrency: 2,
+                steps: [
+                  {
+                    id: 't',
+                    type: 'try',
+                    steps: [{ id: 'bad', action: 'bad', retry: { max_attempts: 2, delay_seconds: 1 } }],
+                    catch: [{ steps: [{ id: 'c', action: 'c' }] }],
+                  },
+                ],
+              },
+            ],
+            right: [{ id: 'nap', type: 'wait', seconds: 2 }],
+          },
+        },
+      ],
+    },
   ]),
   {
     ...one('cancelled', [

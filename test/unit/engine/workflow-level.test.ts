@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { crashEverywhere } from '../../support/crash-everywhere.ts';
-import { definitionOf, EngineWorld, text, toolError, type PlainStep } from '../../support/engine-world.ts';
+import { definitionOf, EngineWorld, structured, text, toolError, type PlainStep } from '../../support/engine-world.ts';
 
 describe('the result of a workflow', () => {
   const step = { id: 'a', type: 'set', values: { n: 1 } };
@@ -102,6 +102,26 @@ describe('budget', () => {
     await expect(restarted.run(definition, { crash: { at: 2, when: 'after' } })).rejects.toThrow('died');
     await restarted.run(definition);
     expect(restarted.called).toHaveLength(3);
+  });
+
+  it('is used up in the same way whenever it is killed: failed attempts, views and skipped steps counted', async () => {
+    const definition = definitionOf(
+      [
+        { id: 'a', action: 'bad', retry: { max_attempts: 3, delay_seconds: 1 }, can_fail_safely: true },
+        { id: 'never', action: 'never', when: 'false' },
+        { id: 'c', action: 'long' },
+        { id: 'd', action: 'long' },
+      ],
+      { budget: { tool_calls: 4, bytes: 100_000 } },
+    );
+    const make = (): EngineWorld => {
+      const world = new EngineWorld();
+      world.downstream.tools['bad'] = () => toolError('no');
+      world.downstream.tools['long'] = () => structured({ text: 'x'.repeat(1000) });
+      return world;
+    };
+    // The use is part of the outcome, which is compared.
+    expect(await crashEverywhere(make, definition)).toBeGreaterThan(10);
   });
 
   it('of bytes and of seconds', async () => {

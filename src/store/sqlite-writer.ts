@@ -9,6 +9,13 @@ const MAX_KEPT_PAIRS = 64;
 const MAX_KEPT_CHARS = 64 * 1024;
 const MAX_KEPT = 64;
 
+/** A prepared statement. A run that is given to one that cannot be prepared is never answered by the driver. */
+interface Kept {
+  readonly statement: Promise<sqlite3.Statement>;
+  /** Once it is. */
+  readonly prepared?: sqlite3.Statement;
+}
+
 /** A row as the driver gives it. */
 export type Columns = Readonly<Record<string, unknown>>;
 
@@ -20,7 +27,7 @@ export class SqliteWriter implements GroupWriter {
   readonly #database: sqlite3.Database;
   readonly #table: string;
   /** By numbers of rows and guards; the one used last is the last. */
-  readonly #kept = new Map<string, Promise<sqlite3.Statement>>();
+  readonly #kept = new Map<string, Kept>();
 
   /** @param database closed by `close`. The caller sets up journal and tables. */
   constructor(database: sqlite3.Database, table: string) {
@@ -37,9 +44,11 @@ export class SqliteWriter implements GroupWriter {
       chars += pair[1]?.length ?? 0;
     }
     for (const pair of guards) values.push(pair[0], pair[1]);
-    const sql = this.#writeStatement(rows.length, guards.length);
-    if (pairs > MAX_KEPT_PAIRS || chars > MAX_KEPT_CHARS) return (await this.#runOnce(sql, values)) > 0;
-    return (await runKept(await this.#keep(`${rows.length}/${guards.length}`, sql), values)) > 0;
+    if (pairs > MAX_KEPT_PAIRS || chars > MAX_KEPT_CHARS) {
+      return (await this.#runOnce(this.#writeStatement(rows.length, guards.length), values)) > 0;
+    }
+    const kept = this.#keep(rows.length, guards.length);
+    return (await runKept(kept.prepared ?? (await kept.statement), values)) > 0;
   }
 
   async failing(guards: readonly Guard[]): Promise<ReadonlySet<string>> {
@@ -67,9 +76,8 @@ export class SqliteWriter implements GroupWriter {
   async close(): Promise<void> {
     const kept = [...this.#kept.values()];
     this.#kept.clear();
-    for (const statement of await Promise.allSettled(kept)) {
-      if (statement.status === 'fulfilled') statement.value.finalize();
-    }
+    await Promise.allSettled(kept.map(({ statement }) => statement));
+    for (const { prepared } of kept) prepared?.finalize();
     await closeConnection(this.#database);
   }
 
@@ -82,30 +90,36 @@ export class SqliteWriter implements GroupWriter {
     return `SELECT g.column1 AS key FROM (${placeholders(count)}) g LEFT JOIN ${this.#table} t ON t.key = g.column1 WHERE substr(t.value, 1, ${MARK_LENGTH}) IS NOT g.column2`;
   }
 
-  #keep(shape: string, sql: string): Promise<sqlite3.Statement> {
+  #keep(rows: number, guards: number): Kept {
+    const shape = `${rows}/${guards}`;
     const known = this.#kept.get(shape);
-    const statement = known ?? this.#prepare(sql);
+    const kept = known ?? this.#prepare(this.#writeStatement(rows, guards));
     if (known !== undefined) this.#kept.delete(shape);
-    this.#kept.set(shape, statement);
-    if (known === undefined) statement.catch(() => this.#kept.delete(shape));
+    this.#kept.set(shape, kept);
+    if (known === undefined) kept.statement.catch(() => this.#kept.delete(shape));
     const [oldest] = this.#kept;
     if (oldest !== undefined && this.#kept.size > MAX_KEPT) {
       this.#kept.delete(oldest[0]);
-      oldest[1].then(
+      oldest[1].statement.then(
         (unused) => unused.finalize(),
         () => undefined,
       );
     }
-    return statement;
+    return kept;
   }
 
-  #prepare(sql: string): Promise<sqlite3.Statement> {
-    return new Promise((resolve, reject) => {
-      const statement: sqlite3.Statement = this.#database.prepare(sql, (error: Error | null) => {
-        if (error === null) resolve(statement);
-        else reject(storeErrorOf(error));
-      });
-    });
+  #prepare(sql: string): Kept {
+    const kept: { statement: Promise<sqlite3.Statement>; prepared?: sqlite3.Statement } = {
+      statement: new Promise((resolve, reject) => {
+        const statement: sqlite3.Statement = this.#database.prepare(sql, (error: Error | null) => {
+          if (error === null) {
+            kept.prepared = statement;
+            resolve(statement);
+          } else reject(storeErrorOf(error));
+        });
+      }),
+    };
+    return kept;
   }
 
   /** Rows changed. */

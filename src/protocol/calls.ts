@@ -136,6 +136,9 @@ export async function callWorkflow(
   }
 }
 
+/** Made once: a reason of its own would take down a stack for every call. */
+const OVER = new Error('the wait is over');
+
 /** A task that was just created, with what it may have said meanwhile. */
 interface Started {
   readonly view: TaskView;
@@ -186,7 +189,7 @@ async function waitInline(
     if (!channel.hurry.aborted && !enough.signal.aborted) throw error;
     return { kind: 'tool', result: deferredResult(newest) };
   } finally {
-    ended.abort();
+    ended.abort(OVER);
     wait.dispose();
     unsubscribe();
     relay.close();

@@ -2,6 +2,7 @@ import Keyv from 'keyv';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { DamagedValueError, StoreError } from '../tasks/task-store.ts';
 import type { Batch, CommitResult, Stored, TaskStore } from '../tasks/task-store.ts';
+import { isAskedFor } from '../tasks/keys.ts';
 import { deepFreeze } from '../core/json.ts';
 import { GroupCommit } from './group-commit.ts';
 import type { Guard, Row } from './group-commit.ts';
@@ -28,7 +29,7 @@ export class KeyvTaskStore implements TaskStore {
 
   private constructor(table: SqliteTable) {
     this.#table = table;
-    this.#recent = new RecentValues(table, (text) => deepFreeze(decodeValue(text)));
+    this.#recent = new RecentValues(table, (text) => deepFreeze(decodeValue(text)), isAskedFor);
     this.#commits = new GroupCommit(
       { write: (rows, guards) => this.#write(rows, guards), failing: (guards) => table.failing(guards) },
       () => nextTurn(),

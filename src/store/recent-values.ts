@@ -10,13 +10,14 @@ const MAX_VALUES = 2000;
 const MAX_CHARS = 16 * 1024;
 
 /**
- * Texts that were read lately, for as long as it is certain that a read would give the same: while only we have written since, and
+ * Texts that were read lately, or written and will be asked for, for as long as it is certain that a read would give the same: while only we have written since, and
  * not this key. As soon as another process has committed, all are forgotten; while a commit of ours is in flight and may or may not
  * be visible, none is given. So a value from here never differs from a read made now.
  */
 export class RecentValues<Value> {
   readonly #transactions: Transactions;
   readonly #decode: (text: string) => Value;
+  readonly #readSoon: (key: string) => boolean;
   /** The one used last is the last. */
   readonly #values = new Map<string, { text: string; value?: Value }>();
   /** The number of the last transaction of which we know all. */
@@ -24,9 +25,15 @@ export class RecentValues<Value> {
   /** The number that was looked up for the reads of this turn, while it holds. */
   #seen: { readonly transaction: number | undefined } | undefined;
 
-  constructor(transactions: Transactions, decode: (text: string) => Value) {
+  /** @param readSoon whether a value that was just written is kept as if it had been read. */
+  constructor(
+    transactions: Transactions,
+    decode: (text: string) => Value,
+    readSoon: (key: string) => boolean = () => false,
+  ) {
     this.#transactions = transactions;
     this.#decode = decode;
+    this.#readSoon = readSoon;
     this.#known = transactions.transaction();
   }
 
@@ -64,9 +71,16 @@ export class RecentValues<Value> {
   took(key: string, text: string, before: number | undefined): void {
     if (before === undefined || before !== this.#known || this.#transactions.transaction() !== before) return;
     if (text.length > MAX_CHARS) return;
+    this.#keep(key, text);
+  }
+
+  #keep(key: string, text: string): void {
     this.#values.set(key, { text });
-    const [oldest] = this.#values.keys();
-    if (oldest !== undefined && this.#values.size > MAX_VALUES) this.#values.delete(oldest);
+    if (this.#values.size <= MAX_VALUES) return;
+    for (const oldest of this.#values.keys()) {
+      this.#values.delete(oldest);
+      return;
+    }
   }
 
   /**
@@ -79,11 +93,10 @@ export class RecentValues<Value> {
     const expected = certain ? ((this.#known ?? 0) + (written ? 1 : 0)) >>> 0 : undefined;
     this.#known = now;
     if (now === undefined || now !== expected) this.#values.clear();
-    if (!written || this.#values.size === 0) return;
+    if (!written) return;
     for (const [key, text] of rows) {
-      if (!this.#values.has(key)) continue;
       if (text === null || text.length > MAX_CHARS) this.#values.delete(key);
-      else this.#values.set(key, { text });
+      else if (this.#values.has(key) || this.#readSoon(key)) this.#keep(key, text);
     }
   }
 

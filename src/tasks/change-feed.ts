@@ -59,9 +59,17 @@ export class ChangeFeed {
     };
   }
 
-  /** Resolves with the first view published from now on that is news; rejects with the signal's reason on abort. */
-  wait(taskId: string, afterRev: number, signal: AbortSignal): Promise<TaskView> {
-    return new Promise((resolve, reject) => {
+  /**
+   * `news` resolves with the first view published from now on that is news, and rejects with the signal's reason on abort. After
+   * `leave` it may never settle.
+   */
+  wait(
+    taskId: string,
+    afterRev: number,
+    signal: AbortSignal,
+  ): { readonly news: Promise<TaskView>; readonly leave: () => void } {
+    let leave = (): void => undefined;
+    const news = new Promise<TaskView>((resolve, reject) => {
       const set = entryOf(this.#waiters, taskId);
       const onAbort = (): void => settle(() => reject(signal.reason));
       const waiter: Waiter = {
@@ -75,10 +83,12 @@ export class ChangeFeed {
         signal.removeEventListener('abort', onAbort);
         act();
       };
+      leave = () => settle(() => undefined);
       set.add(waiter);
       if (signal.aborted) onAbort();
       else signal.addEventListener('abort', onAbort, { once: true });
     });
+    return { news, leave };
   }
 }
 

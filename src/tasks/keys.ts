@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { Principal } from './task.ts';
 
 /**
@@ -89,6 +89,11 @@ export function under(prefix: string): { readonly from: string; readonly to: str
   return { from: prefix, to: `${prefix.slice(0, -1)};` };
 }
 
+/** Whether a key is of what clients ask for as soon as it has changed: records and outcomes. */
+export function isAskedFor(key: string): boolean {
+  return key.startsWith('task:') || key.startsWith('out:');
+}
+
 /** The last part of a key: a task id in every index. */
 export function lastPart(key: string): string {
   return key.slice(key.lastIndexOf(':') + 1);
@@ -106,7 +111,7 @@ export function isTaskId(text: string): boolean {
 
 /** 132 bits of SHA-256 as base64url. */
 export function hashOf(text: string): string {
-  return createHash('sha256').update(text).digest('base64url').slice(0, 22);
+  return hash('sha256', text, 'base64url').slice(0, 22);
 }
 
 const LATEST = 999_999_999_999_999;

@@ -21,6 +21,13 @@ import { assertOwned, TaskWriter } from './task-writer.ts';
 import type { Applied } from './task-writer.ts';
 import { transition } from './transition.ts';
 
+/** Made once: taking down a stack costs more than most steps, and says nothing here. */
+const INTERRUPTIONS = {
+  cancel: new Interruption('cancel'),
+  shutdown: new Interruption('shutdown'),
+  fenced: new Interruption('fenced'),
+};
+
 /** How the run of a task in this process came to an end. */
 export type RunStop =
   /** Its outcome is durable. */
@@ -104,7 +111,7 @@ export class OpenRun {
 
   /** Stops the run; `stopped` resolves when the engine has let go of it. */
   abort(why: Interruption['why']): void {
-    this.#controller.abort(new Interruption(why));
+    this.#controller.abort(INTERRUPTIONS[why]);
   }
 
   #committed(record: TaskRecord, entries: readonly StoredEntry[]): void {

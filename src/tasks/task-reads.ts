@@ -80,14 +80,13 @@ export class TaskReads {
   async waitForChange(taskId: string, principal: Principal, afterRev: number, signal: AbortSignal): Promise<TaskView> {
     signal.throwIfAborted();
     // First listen, then look: nothing is missed in between.
-    const stop = new AbortController();
-    const news = this.#context.feed.wait(taskId, afterRev, AbortSignal.any([signal, stop.signal]));
+    const { news, leave } = this.#context.feed.wait(taskId, afterRev, signal);
     news.catch(() => undefined);
     try {
       const view = viewOf((await this.get(taskId, principal)).record);
       return isNews(view, afterRev) ? view : await news;
     } finally {
-      stop.abort();
+      leave();
     }
   }
 

@@ -171,4 +171,48 @@ describe('values that were read lately', () => {
     expect(await reads()).toEqual([undefined, undefined, undefined]);
     expect(asked - before).toBe(2);
   });
+
+  it('hold what we have just written, where it will be asked for', async () => {
+    let transaction = 1;
+    const values = new RecentValues(
+      { transaction: () => transaction },
+      (text) => text,
+      (key) => key.startsWith('task:'),
+    );
+    transaction = 2;
+    values.wrote(
+      [
+        ['task:a', '1'],
+        ['open:a', 'x'],
+        ['task:long', 'x'.repeat(20_000)],
+      ],
+      [['task:a', null]],
+      true,
+    );
+    await nextTurn();
+    expect(['task:a', 'open:a', 'task:long'].map((key) => values.get(key))).toEqual(['1', undefined, undefined]);
+    transaction = 3;
+    values.wrote(
+      [
+        ['task:a', null],
+        ['task:b', '2'],
+      ],
+      [['task:b', null]],
+      true,
+    );
+    await nextTurn();
+    expect(['task:a', 'task:b'].map((key) => values.get(key))).toEqual([undefined, '2']);
+    // Refused: nothing of it was written.
+    values.wrote([['task:b', '9']], [['task:b', 'no']], false);
+    expect(values.get('task:b')).toBe('2');
+  });
+
+  it('are bounded: the one that was used the longest ago goes first', async () => {
+    const values = new RecentValues({ transaction: () => 1 }, (text) => text);
+    for (let at = 0; at < 2000; at += 1) values.took(`k${at}`, 'x', values.before());
+    expect(values.get('k0')).toBe('x');
+    values.took('one more', 'x', values.before());
+    await nextTurn();
+    expect(['k0', 'k1', 'k2', 'one more'].map((key) => values.get(key))).toEqual(['x', undefined, 'x', 'x']);
+  });
 });

@@ -13,3 +13,21 @@ it('a listener that leaves twice takes nobody else away', () => {
   expect(heard).toEqual(['second']);
   expect(feed.watched()).toEqual(['t']);
 });
+
+it('who leaves before there is news is told nothing more, and nobody watches the task any longer', async () => {
+  const feed = new ChangeFeed(silentLogger);
+  const signal = new AbortController().signal;
+  const [gone, stays] = [feed.wait('t', 1, signal), feed.wait('t', 1, signal)];
+  const heard: string[] = [];
+  gone.news.then(
+    () => heard.push('gone'),
+    () => heard.push('gone'),
+  );
+  gone.leave();
+  gone.leave();
+  expect(feed.watched()).toEqual(['t']);
+  feed.gone('t');
+  await expect(stays.news).rejects.toThrow('task not found');
+  expect(heard).toEqual([]);
+  expect(feed.watched()).toEqual([]);
+});

@@ -5,11 +5,14 @@ import { messageOf } from '../core/failure.ts';
 import { attachFiles, issuesOf, type ReadDefinition } from '../definition/attachments.ts';
 import { DefinitionsFolderError, fileIssue, readDefinitionFiles } from '../definition/definition-files.ts';
 import type { DefinitionFile } from '../definition/definition-files.ts';
+import type { KnownServers } from '../definition/known-tools.ts';
 import type { Issue, LoadedDefinition } from '../definition/model.ts';
-import { parseDefinition } from '../definition/parse.ts';
-import type { ParseOptions } from '../definition/parse.ts';
+import { parseDefinition, serversNamedIn } from '../definition/parse.ts';
+import type { ParseOptions, ParseResult } from '../definition/parse.ts';
 import { publishedTwice } from '../definition/published.ts';
+import type { OtherWorkflow } from '../definition/validate.ts';
 import { parseServersFile } from '../downstream/catalog.ts';
+import type { ServerCatalog } from '../downstream/server-config.ts';
 import { readServersFile } from '../downstream/servers-file.ts';
 import { stepSyntaxes } from '../steps/index.ts';
 import { usageError } from './exit.ts';
@@ -24,22 +27,73 @@ export interface Validation {
   readonly issues: readonly Issue[];
 }
 
+/** Files and folders as somebody named them, read. */
+export interface Source {
+  readonly folder: string;
+  readonly files: readonly DefinitionFile[];
+  readonly issues: readonly Issue[];
+}
+
+/** The servers file as far as checks need it. `catalog` is absent where there is no file and nobody named one. */
+export interface ServersRead {
+  readonly catalog?: ServerCatalog;
+  readonly file: string;
+  readonly positions: ReadonlyMap<string, { readonly line: number; readonly column: number }>;
+  readonly issues: readonly Issue[];
+}
+
 /**
  * Checks files and folders as they are named; messages name them the same way.
  * @throws CommandError (2) when one of them, or a servers file that was named, cannot be read
  */
 export async function validatePaths(paths: readonly string[], config: Config, cwd: string): Promise<Validation> {
-  const { options, issues } = await serverNames(config, cwd);
-  const found: Issue[] = [...issues];
+  const servers = await readServers(config, cwd);
+  return await validateSources(await readSources(paths, config, cwd), servers, config, cwd, new Map());
+}
+
+/** @throws CommandError (2) when something cannot be read */
+export async function readSources(paths: readonly string[], config: Config, cwd: string): Promise<readonly Source[]> {
+  const sources: Source[] = [];
+  for (const path of paths) sources.push(await readPath(path, cwd, config.definitions));
+  return sources;
+}
+
+/** The servers that the definitions name, each once, in the order of the files. */
+export function serversNamed(sources: readonly Source[]): readonly string[] {
+  const files = sources.flatMap((source) => source.files);
+  return [...new Set(files.flatMap(({ file, text }) => serversNamedIn(text, file, stepSyntaxes)))];
+}
+
+/**
+ * Checks what was read, against each other, the servers file, and what is known of tools. A server that the file does not list is an error if somebody named the file:
+ * the default one is often just not the one that these definitions are for.
+ */
+export async function validateSources(
+  sources: readonly Source[],
+  servers: ServersRead,
+  config: Config,
+  cwd: string,
+  known: KnownServers,
+): Promise<Validation> {
+  const found: Issue[] = [...servers.issues];
   const owners = new Map<string, string>();
   const loaded: LoadedDefinition[] = [];
   let files = 0;
-  for (const path of paths) {
-    const source = await readPath(path, cwd, config.definitions);
+  const options: ParseOptions = {
+    known,
+    ...(servers.catalog === undefined
+      ? {}
+      : {
+          servers: new Set(servers.catalog.servers.keys()),
+          unknownServer: config.serversGiven ? ('error' as const) : ('warning' as const),
+        }),
+  };
+  const parse = parserOf(sources, options);
+  for (const source of sources) {
     found.push(...source.issues);
     const read: ReadDefinition[] = [];
     for (const { file, text } of source.files) {
-      const parsed = parseDefinition(text, file, stepSyntaxes, options);
+      const parsed = parse(text, file);
       const result = await attachFiles(parsed, { folder: source.folder, file: resolve(cwd, file) });
       read.push({ file, result, ...(result.loaded === undefined ? {} : { good: result.loaded }) });
     }
@@ -67,29 +121,40 @@ export async function validatePaths(paths: readonly string[], config: Config, cw
   return { files, workflows: [...owners.keys()].sort(), loaded, issues: found };
 }
 
-/**
- * What the servers file says, when there is one. A server that it does not list is an error if somebody named the file: the default
- * one is often just not the one that these definitions are for.
- */
-async function serverNames(config: Config, cwd: string): Promise<{ options: ParseOptions; issues: readonly Issue[] }> {
+/** A definition that may call others is read a second time, when those are known. */
+function parserOf(sources: readonly Source[], options: ParseOptions): (text: string, file: string) => ParseResult {
+  const first = new Map<string, ParseResult>();
+  const workflows = new Map<string, OtherWorkflow>();
+  for (const { file, text } of sources.flatMap((source) => source.files)) {
+    const parsed = parseDefinition(text, file, stepSyntaxes, options);
+    first.set(file, parsed);
+    const definition = parsed.loaded?.definition;
+    if (definition === undefined || workflows.has(definition.name)) continue;
+    const { name, input_schema: input, output_schema: output } = definition;
+    workflows.set(name, { input, ...(output === undefined ? {} : { output }) });
+  }
+  return (text, file) => {
+    const parsed = first.get(file);
+    if (parsed !== undefined && !text.includes('workflow')) return parsed;
+    return parseDefinition(text, file, stepSyntaxes, { ...options, workflows });
+  };
+}
+
+/** @throws CommandError (2) when the file cannot be read, or is not there although somebody named it */
+export async function readServers(config: Config, cwd: string): Promise<ServersRead> {
+  const file = shown(config.servers, cwd);
   const unreadable = (why: string): CommandError => usageError(`--servers: cannot read ${config.servers} (${why})`);
   const text = await readServersFile(config.servers).catch((error: unknown) => {
     throw unreadable(messageOf(error));
   });
   if (text === undefined) {
     if (config.serversGiven) throw unreadable('it does not exist');
-    return { options: {}, issues: [] };
+    return { file, positions: new Map(), issues: [] };
   }
-  const { catalog, issues } = parseServersFile(text, shown(config.servers, cwd));
-  const servers = new Set(catalog.servers.keys());
-  return { options: { servers, unknownServer: config.serversGiven ? 'error' : 'warning' }, issues };
+  return { file, ...parseServersFile(text, file) };
 }
 
-async function readPath(
-  path: string,
-  cwd: string,
-  definitions: string,
-): Promise<{ readonly folder: string; readonly files: readonly DefinitionFile[]; readonly issues: readonly Issue[] }> {
+async function readPath(path: string, cwd: string, definitions: string): Promise<Source> {
   const full = resolve(cwd, path);
   try {
     if ((await stat(full)).isFile()) {

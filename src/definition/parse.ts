@@ -9,6 +9,7 @@ import type { SourceNode, SourceProblem } from './source/document.ts';
 import { offsetOf, Positions } from './source/positions.ts';
 import { readSource } from './source/read.ts';
 import type { StepSyntaxTable } from './step-syntax.ts';
+import { outlineOf } from './validate/outline.ts';
 import { validateDocument, type ValidateOptions } from './validate.ts';
 
 export type ParseOptions = ValidateOptions;
@@ -61,6 +62,15 @@ export function parseDefinition(
     path === undefined ? [] : [{ path, ...positions.at(offsetOf(root, ['resources', index, 'file'])) }],
   );
   return { loaded, issues, ...(attachments.length === 0 ? {} : { attachments }) };
+}
+
+/** The servers that the steps of a definition name, whether it is valid or not. A name that is a template is left out. */
+export function serversNamedIn(text: string, file: string, syntaxes: StepSyntaxTable): readonly string[] {
+  const document = readSource(text, file).document?.value;
+  if (!isJsonObject(document)) return [];
+  normaliseSteps(document, syntaxes);
+  const names = outlineOf(document, syntaxes).places.flatMap(({ syntax, step }) => syntax.servers(step));
+  return [...new Set(names.map(({ name }) => name))].filter((name) => !name.includes('{{'));
 }
 
 function problemIssue(problem: SourceProblem, file: string, positions: Positions): Issue {

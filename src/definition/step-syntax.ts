@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import type { JsonValue } from '../core/json.ts';
 import type { Step } from './model.ts';
 
 /** A list of child steps inside a step, with the name it has in step paths (`null`: children follow the step's own id directly). */
@@ -20,6 +21,24 @@ export interface ExpressionPosition {
   readonly inside?: boolean;
 }
 
+/** What the output of a completed step can be, as far as its text says. */
+export type OutputFact =
+  | { readonly is: 'schema'; readonly schema: JsonValue }
+  /** The value, rendered. */
+  | { readonly is: 'template'; readonly value: JsonValue }
+  /** What the tool says. */
+  | { readonly is: 'tool'; readonly server: string; readonly tool: string }
+  | { readonly is: 'workflow'; readonly name: string };
+
+/** A call that a step makes: of a tool, or of another workflow. */
+export interface CallFact {
+  readonly of: { readonly server: string; readonly tool: string } | { readonly workflow: string };
+  /** Where the name stands in the step. */
+  readonly at: readonly (string | number)[];
+  /** The key of its arguments; absent in the step = none. */
+  readonly argumentsKey: string;
+}
+
 /**
  * The syntax of one step kind, as `definition` sees it. `steps/` provides the table; `definition` receives it as an argument,
  * so that it knows how to read a kind and never what the kind does. `blocks`, `expressions`, `servers` and `targets` are also
@@ -39,6 +58,12 @@ export interface StepSyntax {
   readonly targets?: (step: Step) => readonly { readonly id: string; readonly at: readonly (string | number)[] }[];
   /** Words that the kind accepts as `on_error` beside a step id; they name no step. */
   readonly onErrorWords?: readonly string[];
+  /** Members of its result beside those that every step has; absent = not known. */
+  readonly members?: readonly string[];
+  /** Absent, or nothing: not known before it ran. */
+  readonly output?: (step: Step) => OutputFact | undefined;
+  /** Absent, or nothing: it calls nothing by a fixed name. */
+  readonly call?: (step: Step) => CallFact | undefined;
   /** One paragraph for the reference. */
   readonly summary: string;
   /** A complete step of this kind as YAML, run by a test. */

@@ -1,6 +1,9 @@
 import type { JsonObject } from '../core/json.ts';
 import type { Finding } from './finding.ts';
+import type { KnownServers } from './known-tools.ts';
+import type { JsonSchema } from './model.ts';
 import type { StepSyntaxTable } from './step-syntax.ts';
+import { checkCalls } from './validate/calls.ts';
 import { namesInScope } from './validate/names-in-scope.ts';
 import { outlineOf } from './validate/outline.ts';
 import { checkPublished } from './validate/published.ts';
@@ -13,7 +16,17 @@ import { checkWorkflow } from './validate/workflow.ts';
 /** About 50 ms. */
 const SEARCH_STEPS = 500_000;
 
+/** What other definitions take and give, by name. */
+export interface OtherWorkflow {
+  readonly input: JsonSchema;
+  readonly output?: JsonSchema;
+}
+
 export interface ValidateOptions {
+  /** What is known of downstream tools: calls and references are checked against it. */
+  readonly known?: KnownServers;
+  /** Workflows beside this one. */
+  readonly workflows?: ReadonlyMap<string, OtherWorkflow>;
   /** Names of the configured downstream servers; without it server names are not checked. */
   readonly servers?: ReadonlySet<string>;
   /** How a server that is not configured counts. Default `error`. */
@@ -35,6 +48,12 @@ export function validateDocument(
   const names = namesInScope(document, outline);
   const targeted = new Set(targets.map(({ id }) => id));
   const complete = known.every((finding) => finding.severity !== 'error');
+  const types = {
+    outline,
+    document,
+    known: options.known ?? new Map<string, never>(),
+    workflowOutput: (name: string): JsonSchema | undefined => options.workflows?.get(name)?.output,
+  };
   return [
     ...checkWorkflow(document),
     ...checkPublished(document),
@@ -42,7 +61,12 @@ export function validateDocument(
     ...checkTargets(targets, outline),
     ...checkDependencies(outline),
     ...checkTests(document, outline),
-    ...checkReferences({ document, outline, names, targeted, search: { left: SEARCH_STEPS } }),
+    ...checkReferences({ document, outline, names, targeted, types, search: { left: SEARCH_STEPS } }),
+    ...checkCalls({
+      ...types,
+      workflowInput: (name) => options.workflows?.get(name)?.input,
+      givenArguments: new Set(targets.flatMap(({ id, given }) => (given === true ? [id] : []))),
+    }),
     ...(complete ? checkReachability(outline, targets) : []),
   ];
 }

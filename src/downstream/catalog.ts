@@ -51,7 +51,12 @@ const KNOWN_KEYS = new Set([...Object.keys(stdioEntry.shape), ...Object.keys(htt
 export function parseServersFile(
   source: string,
   file: string,
-): { readonly catalog: ServerCatalog; readonly issues: readonly Issue[] } {
+): {
+  readonly catalog: ServerCatalog;
+  readonly issues: readonly Issue[];
+  /** Where each server stands in the file, from 1. */
+  readonly positions: ReadonlyMap<string, { readonly line: number; readonly column: number }>;
+} {
   const lines = new LineCounter();
   const document = parseDocument(source, { lineCounter: lines });
   const reader = new Reader(document, lines, file);
@@ -63,7 +68,7 @@ export function parseServersFile(
   if (document.errors.length === 0) {
     for (const [name, config] of reader.servers()) servers.set(name, config);
   }
-  return { catalog: { file, servers }, issues: reader.issues };
+  return { catalog: { file, servers }, issues: reader.issues, positions: reader.positions };
 }
 
 interface Position {
@@ -73,6 +78,7 @@ interface Position {
 
 class Reader {
   readonly issues: Issue[] = [];
+  readonly positions = new Map<string, { readonly line: number; readonly column: number }>();
   private readonly document: Document.Parsed;
   private readonly lines: LineCounter;
   private readonly file: string;
@@ -99,6 +105,8 @@ class Reader {
       return;
     }
     for (const [name, entry] of Object.entries(entries)) {
+      const { line, col } = this.position([key, name]);
+      this.positions.set(name, { line, column: col });
       const config = this.entry(name, entry, [key, name]);
       if (config !== undefined) yield [name, config];
     }

@@ -3,7 +3,7 @@ import type { Clock } from '../core/clock.ts';
 import type { Failure } from '../core/failure.ts';
 import type { JsonObject, JsonValue } from '../core/json.ts';
 import type { Conditional, Step } from '../definition/model.ts';
-import type { Block, ExpressionPosition, StepSyntax } from '../definition/step-syntax.ts';
+import type { Block, CallFact, ExpressionPosition, OutputFact, StepSyntax } from '../definition/step-syntax.ts';
 import type { JournalEntry, StepResult } from './journal.ts';
 import type { Lanes } from './lanes.ts';
 import type { EngineLimits } from './limits.ts';
@@ -163,7 +163,11 @@ export interface KindSource<Shape extends z.ZodRawShape> {
   readonly servers?: (spec: z.output<z.ZodObject<Shape>>) => ReturnType<StepSyntax['servers']>;
   readonly targets?: (spec: z.output<z.ZodObject<Shape>>) => ReturnType<NonNullable<StepSyntax['targets']>>;
   readonly onErrorWords?: readonly string[];
+  readonly output?: (spec: z.output<z.ZodObject<Shape>>) => OutputFact | undefined;
+  readonly call?: (spec: z.output<z.ZodObject<Shape>>) => CallFact | undefined;
   readonly derived?: StepKind['derived'];
+  /** Members of its result that it stores (`StepOutput.view`), for a reference to be checked against. */
+  readonly members?: readonly string[];
   readonly ownTimeout?: boolean;
   readonly argumentsKey?: string;
   readonly bind: (spec: z.output<z.ZodObject<Shape>>, binder: Binder, step: Step) => BoundStep;
@@ -174,7 +178,7 @@ const checkedStep = z.custom<Step>((value) => typeof value === 'object' && value
 
 /**
  * Makes a kind of its source. Keys are read with the kind's own schema each time (a definition is bound once), so a kind never
- * casts. `blocks`, `expressions`, `servers` and `targets` of a step that does not fit the schema are empty.
+ * casts. `blocks`, `expressions`, `servers`, `targets`, `output` and `call` of a step that does not fit the schema are empty.
  */
 export function defineStepKind<Shape extends z.ZodRawShape>(source: KindSource<Shape>): StepKind {
   const schema = z.object(source.fields(checkedStep));
@@ -185,6 +189,12 @@ export function defineStepKind<Shape extends z.ZodRawShape>(source: KindSource<S
       const spec = schema.safeParse(step);
       return spec.success ? read(spec.data) : [];
     };
+  const readingOne = <T>(read: (spec: z.output<z.ZodObject<Shape>>) => T | undefined) => {
+    return (step: Step): T | undefined => {
+      const spec = schema.safeParse(step);
+      return spec.success ? read(spec.data) : undefined;
+    };
+  };
   return {
     type: source.type,
     summary: source.summary,
@@ -192,8 +202,11 @@ export function defineStepKind<Shape extends z.ZodRawShape>(source: KindSource<S
     fields: source.fields,
     blocks: reading(source.blocks),
     expressions: reading(source.expressions),
+    members: [...Object.keys(source.derived ?? {}), ...(source.members ?? [])],
     servers: reading(source.servers),
     targets: reading(source.targets),
+    ...(source.output === undefined ? {} : { output: readingOne(source.output) }),
+    ...(source.call === undefined ? {} : { call: readingOne(source.call) }),
     ...(source.onErrorWords === undefined ? {} : { onErrorWords: source.onErrorWords }),
     ...(source.derived === undefined ? {} : { derived: source.derived }),
     ...(source.ownTimeout === undefined ? {} : { ownTimeout: source.ownTimeout }),

@@ -45,6 +45,11 @@ on_decline: continue
     on_timeout: otherwise('nobody has answered in time'),
   }),
   ownTimeout: true,
+  // A definition is JSON all through; zod only does not say so.
+  output: (spec) =>
+    spec.url === undefined && spec.schema !== undefined
+      ? { is: 'schema', schema: spec.schema as JsonObject }
+      : undefined,
   expressions: (spec) => [
     { at: ['message'], as: 'template' },
     ...(spec.schema === undefined ? [] : [{ at: ['schema'], as: 'template' as const }]),
@@ -55,6 +60,7 @@ on_decline: continue
       const id = spec[key];
       return id === undefined || id === 'fail' || id === 'continue' ? [] : [{ id, at: [key] }];
     }),
+  members: ['action'],
   bind: (spec) => {
     const branches = { decline: spec.on_decline, cancel: spec.on_cancel, timeout: spec.on_timeout };
     return {

@@ -49,6 +49,7 @@ steps:
   ],
   expressions: () => [{ at: ['items'], as: 'template' }],
   derived: { items: itemsOf, failed: (result) => failedOf(result).length },
+  members: ['item_errors'],
   bind: (spec, binder) => {
     const body = binder.sequence(spec.steps);
     const name = spec.as ?? 'item';

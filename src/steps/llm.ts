@@ -42,6 +42,9 @@ max_tokens: 200
     ...(spec.system === undefined ? [] : [{ at: ['system'], as: 'template' as const }]),
   ],
   ownTimeout: true,
+  // A definition is JSON all through; zod only does not say so.
+  output: (spec) => (spec.schema === undefined ? undefined : { is: 'schema', schema: spec.schema as JsonObject }),
+  members: ['usage', 'model', 'stop_reason', 'tokens', 'answer'],
   bind: (spec, _binder, step) => {
     // JSON documents hold nothing but JSON.
     const schema = spec.schema as JsonObject | undefined;

@@ -38,6 +38,7 @@ steps:
   }),
   blocks: (spec) => [{ at: ['steps'], steps: spec.steps, runs: 'iteration' }],
   expressions: (spec) => (spec.until === undefined ? [] : [{ at: ['until'], as: 'condition', inside: true }]),
+  members: ['iterations', 'exhausted'],
   bind: (spec, binder) => {
     const body = binder.sequence(spec.steps);
     return {

@@ -30,6 +30,7 @@ arguments:
   argumentsKey: 'arguments',
   servers: (spec) => [{ name: spec.server, at: ['server'] }],
   expressions: () => [{ at: ['arguments'], as: 'template' }],
+  members: ['messages', 'description'],
   bind: (spec) => {
     const name = spec.prompt_name ?? spec.action ?? '';
     return {

@@ -27,6 +27,7 @@ uri: screenshots/latest
   servers: (spec) => [{ name: spec.server, at: ['server'] }],
   expressions: () => [{ at: ['uri'], as: 'template' }],
   derived: { contents: contentsOf, text: textIn, json: (result) => parsedJson(textIn(result)) },
+  members: ['contents'],
   bind: (spec) => ({
     about: `${spec.server}: ${spec.uri}`,
     execute: async (context) => {

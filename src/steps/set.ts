@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { isJsonObject } from '../core/json.ts';
+import { isJsonObject, type JsonObject } from '../core/json.ts';
 import { defineStepKind } from '../engine/kind.ts';
 
 /** Computes values and writes variables, in one checkpoint. */
@@ -29,6 +29,8 @@ assign:
     ...(spec.values === undefined ? [] : [{ at: ['values'], as: 'template' as const }]),
     ...(spec.assign === undefined ? [] : [{ at: ['assign'], as: 'template' as const }]),
   ],
+  // A definition is JSON all through; zod only does not say so.
+  output: (spec) => ({ is: 'template', value: (spec.values ?? {}) as JsonObject }),
   bind: (spec) => ({
     execute: async (context) => {
       const output = await context.render(spec.values ?? {});

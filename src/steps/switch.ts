@@ -45,6 +45,7 @@ default:
   ],
   expressions: (spec) =>
     spec.cases.map((_branch, index) => ({ at: ['cases', index, 'when'], as: 'condition' as const })),
+  members: ['case'],
   bind: (spec, binder) => {
     const cases = spec.cases.map((branch) => ({ when: String(branch.when), steps: binder.sequence(branch.steps) }));
     const otherwise = binder.sequence(spec.default ?? []);

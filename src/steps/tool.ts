@@ -30,6 +30,12 @@ arguments:
   argumentsKey: 'arguments',
   servers: (spec) => [{ name: spec.server, at: ['server'] }],
   expressions: () => [{ at: ['arguments'], as: 'template' }],
+  output: (spec) => ({ is: 'tool', server: spec.server, tool: spec.action }),
+  call: (spec) => ({
+    of: { server: spec.server, tool: spec.action },
+    at: ['action'],
+    argumentsKey: 'arguments',
+  }),
   derived: { content: contentOf, text: (result) => textBlocks(contentOf(result)), json: jsonOf, is_error: isError },
   bind: (spec) => ({
     about: `${spec.server}.${spec.action}`,

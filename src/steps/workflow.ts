@@ -26,6 +26,10 @@ input: { name: "{{input.name}}" }
     { at: ['workflow'], as: 'template' },
     { at: ['input'], as: 'template' },
   ],
+  output: (spec) => (isFixed(spec.workflow) ? { is: 'workflow', name: spec.workflow } : undefined),
+  call: (spec) =>
+    isFixed(spec.workflow) ? { of: { workflow: spec.workflow }, at: ['workflow'], argumentsKey: 'input' } : undefined,
+  members: ['task_id'],
   bind: (spec) => ({
     about: `workflow ${spec.workflow}`,
     execute: async (context) => {
@@ -43,6 +47,10 @@ input: { name: "{{input.name}}" }
     },
   }),
 });
+
+function isFixed(name: string): boolean {
+  return !name.includes('{{') && !name.startsWith('{%');
+}
 
 function childOutput(workflow: string, taskId: string, outcome: Outcome): StepOutput {
   const view = { task_id: taskId };

@@ -11,6 +11,9 @@ import { valueAt } from '../schema/check.ts';
 import { listsAround, type StepPlace } from './outline.ts';
 import { checkOrder, type OrderContext } from './order.ts';
 import { boundNames, FIXED_MEMBERS, ROOTS, type Area, type NamesInScope } from './names-in-scope.ts';
+import type { KnownServer } from '../known-tools.ts';
+import { remembered } from './calls.ts';
+import { isDeadEnd, pathShape, unknownStepMember, type TypeContext } from './types/step-shapes.ts';
 import { error, findIn, MAX_FINDINGS, shorten, suggestion, unknownStep, warning } from './report.ts';
 
 /** A text of the definition that holds templates or is a condition, and where it is evaluated. */
@@ -28,6 +31,7 @@ interface ExpressionText {
 export interface ReferenceContext extends OrderContext {
   readonly document: JsonObject;
   readonly names: NamesInScope;
+  readonly types: TypeContext;
 }
 
 export function checkReferences(context: ReferenceContext): Finding[] {
@@ -81,10 +85,13 @@ function checkText(expression: ExpressionText, context: ReferenceContext): Findi
     const problems = checkJsonata(text, at);
     if (problems.length > 0) return problems;
     // JSONata takes a name that is not there for nothing at all, so that is no error.
-    return jsonataReferences(source)
-      .slice(0, MAX_FINDINGS)
-      .flatMap((reference) => checkReference(reference, expression, context))
-      .map((finding) => ({ ...finding, severity: 'warning' as const }));
+    return (
+      jsonataReferences(source)
+        .slice(0, MAX_FINDINGS)
+        // Its paths go through lists, so only the names are looked at.
+        .flatMap((reference) => checkNames(reference, expression, context))
+        .map((finding) => ({ ...finding, severity: 'warning' as const }))
+    );
   }
   if (as === 'condition') {
     const parsed = parseCondition(text);
@@ -129,6 +136,53 @@ export function checkTemplate(
 }
 
 function checkReference(reference: Reference, expression: ExpressionText, context: ReferenceContext): Finding[] {
+  const found = checkNames(reference, expression, context);
+  return found.length > 0 ? found : checkPath(reference, expression, context);
+}
+
+/** A path whose names are there, and that leads to nothing all the same. */
+function checkPath(reference: Reference, expression: ExpressionText, { types }: ReferenceContext): Finding[] {
+  const { at, place } = expression;
+  const [root] = reference.path;
+  if (expression.binds?.includes(String(root)) === true) return [];
+  if (place !== undefined && boundNames(place, expression.inside === true).has(String(root))) return [];
+  const unknown = unknownStepMember(reference.path, types);
+  if (unknown !== undefined) {
+    const { step, member, known: members } = unknown;
+    const hint = suggestion(member, members, 'it has');
+    return [warning('unknown_member', at, `the result of '${step}' has no '${shorten(member)}'`, hint)];
+  }
+  const found = pathShape(reference.path, types);
+  if (!isDeadEnd(found)) return [];
+  const name = String(reference.path[found.index]);
+  const before = reference.path.slice(0, found.index).join('.');
+  const known = knownTool(reference.path, types);
+  const finding =
+    found.is === 'impossible'
+      ? error('unknown_member', at, `'${shorten(before)}' has no '${shorten(name)}'`, memberHint(name, found.known))
+      : warning(
+          'undeclared_member',
+          at,
+          `the schema of '${shorten(before)}' does not name '${shorten(name)}'`,
+          suggestion(name, found.known, 'it names'),
+        );
+  return [known === undefined ? finding : remembered(finding, known)];
+}
+
+function memberHint(name: string, known: readonly string[]): string {
+  return suggestion(name, known, 'it has') ?? 'there is nothing inside of it';
+}
+
+/** The server that said what the step behind a path gives. */
+function knownTool(path: Reference['path'], { outline, known }: TypeContext): KnownServer | undefined {
+  const [root, second] = path.map(String);
+  const id = root === 'steps' ? second : outline.ids.has(root ?? '') ? root : root?.replace(/^step_/u, '');
+  const place = outline.byId.get(id ?? '');
+  const fact = place?.syntax.output?.(place.step);
+  return fact?.is === 'tool' ? known.get(fact.server) : undefined;
+}
+
+function checkNames(reference: Reference, expression: ExpressionText, context: ReferenceContext): Finding[] {
   const { at, place, inside = false } = expression;
   const { names, outline } = context;
   const [root, second] = reference.path.map(String);

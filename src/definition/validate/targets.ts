@@ -9,6 +9,8 @@ export interface Target {
   readonly id: string;
   readonly at: DocumentPath;
   readonly from?: StepPlace;
+  /** The place gives the step its arguments. */
+  readonly given?: boolean;
 }
 
 /** Every place that targets a step. */
@@ -34,13 +36,14 @@ function stepTargets({ step, syntax, at }: StepPlace): Target[] {
     ...(isWord ? [] : onErrorTargets(onError, ['on_error'])),
     ...(typeof onFail === 'string' ? [{ id: onFail, at: ['retry', 'on_fail'] }] : []),
     ...(syntax.targets?.(step) ?? []),
-  ].map((target) => ({ id: target.id, at: [...at, ...target.at] }));
+  ].map((target: Target) => ({ ...target, at: [...at, ...target.at] }));
 }
 
 function onErrorTargets(onError: unknown, at: DocumentPath): Target[] {
   if (typeof onError === 'string') return [{ id: onError, at }];
   const step = isJsonObject(onError) ? onError['step'] : undefined;
-  return typeof step === 'string' ? [{ id: step, at: [...at, 'step'] }] : [];
+  if (!isJsonObject(onError) || typeof step !== 'string') return [];
+  return [{ id: step, at: [...at, 'step'], ...(onError['arguments'] === undefined ? {} : { given: true }) }];
 }
 
 function conditionalTargets(conditionals: JsonValue | undefined): Target[] {

@@ -16,6 +16,9 @@ const { value } = fc.letrec<{ value: JsonValue }>((tie) => ({
   ),
 }));
 
+/** Written out as a member, `then` would look like a promise. */
+const CONDITIONAL = ['if', 'then', 'else'];
+
 const type = fc.constantFrom('object', 'array', 'string', 'number', 'integer', 'null', 'boolean');
 
 const { schema } = fc.letrec<{ schema: JsonValue }>((tie) => {
@@ -37,9 +40,7 @@ const { schema } = fc.letrec<{ schema: JsonValue }>((tie) => {
       anyOf: some,
       oneOf: some,
       not: tie('schema'),
-      if: tie('schema'),
-      then: tie('schema'),
-      else: tie('schema'),
+      ...Object.fromEntries(CONDITIONAL.map((word) => [word, tie('schema')])),
       const: value,
       enum: fc.array(value, { minLength: 1, maxLength: 2 }),
       $ref: fc.constantFrom(

@@ -23,7 +23,7 @@ test('from nothing to a run: new asks a real server, validate --connect agrees, 
     ) as string,
   });
   expect(await workflow('test')).toMatchObject({ code: 0 });
-  expect((await workflow('graph', 'add', '--format', 'svg')).stdout).toMatch(/^<svg [^]*get-sum[^]*<\/svg>\n$/u);
+  expect((await workflow('graph', 'add', '--format', 'svg')).stdout).toMatch(/^<svg [^]*get&#45;sum[^]*<\/svg>\n$/u);
   const run = await workflow('run', 'add', '--set', 'a=2', '--set', 'b=3', '--json');
   expect(run.code).toBe(0);
   expect(JSON.stringify(JSON.parse(run.stdout))).toContain('5');

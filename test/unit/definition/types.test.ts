@@ -60,7 +60,7 @@ describe('members of a schema', () => {
         type: 'object',
         properties: { a: TEXT },
         if: {},
-        ...Object.fromEntries([['then', { properties: { x: TEXT } }]]),
+        ...Object.fromEntries(['then'].map((word) => [word, { properties: { x: TEXT } }])),
       },
       'x',
       'possible',

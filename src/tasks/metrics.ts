@@ -1,4 +1,5 @@
 import type { Clock } from '../core/clock.ts';
+import type { TaskHealth, TaskManager } from './task-manager.ts';
 import type { TaskEvent, TaskService } from './task.ts';
 
 const ENDED = ['completed', 'failed', 'cancelled'] as const;
@@ -13,13 +14,16 @@ export class TaskMetrics {
   readonly #open = new Set<string>();
   /** The last ones whose end was counted. */
   readonly #counted = new Set<string>();
+  readonly #health: () => TaskHealth;
   readonly #unsubscribe: () => void;
   #changes = 0;
   #seconds = 0;
 
-  constructor(tasks: Pick<TaskService, 'subscribe'>, clock: Clock) {
+  /** `health` is asked whenever the text is. */
+  constructor(tasks: Pick<TaskService, 'subscribe'> & Pick<TaskManager, 'health'>, clock: Clock) {
     this.#clock = clock;
     this.#startedAt = clock.monotonic();
+    this.#health = () => tasks.health();
     this.#unsubscribe = tasks.subscribe((event) => this.#take(event));
   }
 
@@ -44,6 +48,12 @@ export class TaskMetrics {
         [['', this.#seconds]],
       ),
       ...metric('mcp_workflow_task_changes_total', 'counter', 'Durable changes of tasks.', [['', this.#changes]]),
+      ...metric(
+        'mcp_workflow_damaged_values',
+        'gauge',
+        'Damaged values in the data folder that this process has met.',
+        [['', this.#health().damaged.length]],
+      ),
       '',
     ].join('\n');
   }

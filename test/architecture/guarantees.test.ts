@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { DEFAULT_ENGINE_LIMITS } from '../../src/engine/limits.ts';
+import { SETTINGS } from '../../src/settings.ts';
 import { DEFAULT_LIMITS } from '../../src/tasks/limits.ts';
 import { titlesOf } from '../support/test-titles.ts';
 
@@ -45,10 +46,13 @@ describe('docs/guarantees.md', () => {
   });
 
   it('publishes the limits that hold', () => {
-    const rows = [...text.matchAll(/^\| (?<what>[^|]+?) +\| (?<value>[\d][^|]*?) +\|$/gm)];
+    const rows = [...text.matchAll(/^\| (?<what>[^|]+?) +\| (?<value>[\d][^|]*?) +\| `(?<setting>\w+)` +\|$/gm)];
     const published = Object.fromEntries(
       rows.map(({ groups }) => [groups?.['what'] ?? '', valueOf(groups?.['value'] ?? '')]),
     );
+    const fallbacks = new Map<string, unknown>(Object.entries(SETTINGS).map(([key, { fallback }]) => [key, fallback]));
+    for (const { groups } of rows)
+      expect(fallbacks.get(groups?.['setting'] ?? ''), groups?.['what'] ?? '').toBe(valueOf(groups?.['value'] ?? ''));
     expect(published).toEqual({
       'open tasks a process': DEFAULT_LIMITS.openTasks,
       'open tasks of one principal': DEFAULT_LIMITS.openTasksPerPrincipal,

@@ -1,9 +1,11 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { isJsonObject } from '../../src/core/json.ts';
 import { startCli } from '../support/cli-process.ts';
 import type { Running } from '../support/cli-process.ts';
+import { startModernTaskServer } from '../support/modern-task-server.ts';
+import type { ModernTaskServer } from '../support/modern-task-server.ts';
 import { rawCreate, rawRequest, textOf } from '../support/raw-client.ts';
 import { waitUntil } from '../support/wait-until.ts';
 import { newWorkspace } from '../support/workspace.ts';
@@ -22,7 +24,7 @@ afterEach(async () => {
 });
 
 /** A folder with one workflow `job` that makes one long call, over the ledger (trusted or not) and the server with tasks. */
-async function folder(step: string): Promise<Workspace> {
+async function folder(step: string, modern?: string): Promise<Workspace> {
   const made = await newWorkspace({
     definitions: { 'job.yaml': `name: job\ntask: required\nsteps:\n  - ${step}\noutput: { said: '{{call.text}}' }\n` },
     standIns: { ledger: {}, 'task-server': {} },
@@ -37,6 +39,7 @@ async function folder(step: string): Promise<Workspace> {
     ledger: mcpServers['ledger'],
     trusted: { ...mcpServers['ledger'], trusted: true },
     jobs: { ...jobs, env: { ...jobs?.env, STATE: join(made.path, 'jobs.json') } },
+    ...(modern === undefined ? {} : { modern: { url: modern } }),
   };
   await writeFile(file, JSON.stringify({ mcpServers: servers }));
   return made;
@@ -128,7 +131,7 @@ describe('a call in flight at a SIGKILL', () => {
   });
 });
 
-describe('a downstream task in flight at a SIGKILL', () => {
+describe('a downstream task of 2025-11-25 in flight at a SIGKILL', () => {
   const count = (made: Workspace, method: string): number =>
     made.ledger().filter((entry) => entry.method === method).length;
   const isFollowed = (ledger: readonly LedgerEntry[]): boolean => ledger.some(({ method }) => method === 'tasks/get');
@@ -150,5 +153,40 @@ describe('a downstream task in flight at a SIGKILL', () => {
     expect(await statusOf(url, taskId)).toBe('cancelled');
     await waitUntil('the remote task is cancelled', () => count(made, 'tasks/cancel') === 1);
     expect(count(made, 'tools/call')).toBe(1);
+  });
+});
+
+describe('a downstream task of 2026-07-28 in flight at a SIGKILL', () => {
+  let remote: ModernTaskServer;
+  beforeEach(async () => {
+    remote = await startModernTaskServer();
+  });
+  afterEach(() => remote.close());
+  const count = (method: string): number => remote.events.filter((event) => event.startsWith(method)).length;
+  const interrupted = async (): Promise<{ taskId: string; url: string }> => {
+    const made = await folder(call('modern', 'job'), remote.url);
+    const back = await interrupt(made, () => count('tasks/get') > 0);
+    const before = count('tasks/get');
+    await waitUntil('it is followed again', () => count('tasks/get') > before);
+    return back;
+  };
+
+  it('is taken up again by its handle, whichever generation it is of (D5)', async () => {
+    const { taskId, url } = await interrupted();
+    remote.finish({
+      status: 'completed',
+      result: { resultType: 'complete', content: [{ type: 'text', text: 'remote work done' }] },
+    });
+    expect(await untilSettled(url, taskId)).toBe('completed');
+    expect(JSON.stringify(await rawRequest(url, 'tasks/get', { taskId }))).toContain('remote work done');
+    expect([count('tools/call'), count('tasks/cancel')]).toEqual([1, 0]);
+  });
+
+  it('is cancelled with our task after the restart', async () => {
+    const { taskId, url } = await interrupted();
+    await rawRequest(url, 'tasks/cancel', { taskId });
+    expect(await statusOf(url, taskId)).toBe('cancelled');
+    await waitUntil('the remote task is cancelled', () => count('tasks/cancel') === 1);
+    expect(count('tools/call')).toBe(1);
   });
 });

@@ -46,7 +46,7 @@ async function round(seed: number): Promise<string> {
   const workflows = Array.from({ length: TREES }, (_, index) => `tree_${index}`);
   for (const name of workflows) trees.set(name, await randomTree({ name, random, children }));
   const definitions = Object.fromEntries([...trees.values()].map(({ name, json }) => [`${name}.json`, json]));
-  const workspace = await newWorkspace({ definitions, standIns: { ledger: {} } });
+  const workspace = await newWorkspace({ definitions, standIns: { ledger: {} }, ownDisk: canLimitFiles });
   const lane = new KillLane(workspace.path, random, {
     workflows,
     diskFaults: canLimitFiles,

@@ -31,6 +31,8 @@ export interface WorkspaceSetup {
   readonly definitions: Readonly<Record<string, string>>;
   /** Environment of each stand-in by its name in the servers file; a stand-in is a file of `test/support/servers`. */
   readonly standIns: Readonly<Record<string, Readonly<Record<string, string>>>>;
+  /** Stand-ins do not inherit that no file may grow: the disk of the engine is full, not theirs. Needs `prlimit`. */
+  readonly ownDisk?: boolean;
   /** Answers of stand-ins by their name, see `stand-in.mjs`. */
   readonly scripts?: Readonly<Record<string, object>>;
 }
@@ -44,13 +46,14 @@ export async function newWorkspace(setup: WorkspaceSetup): Promise<Workspace> {
     await writeFile(join(path, 'definitions', file), text);
   }
   const mcpServers: Record<string, object> = {};
+  const [command, ...before] = setup.ownDisk === true ? ['prlimit', '--fsize=unlimited', process.execPath] : [];
   for (const [name, env] of Object.entries(setup.standIns)) {
     const script = setup.scripts?.[name];
     const scriptFile = join(path, `${name}.script.json`);
     if (script !== undefined) await writeFile(scriptFile, JSON.stringify(script));
     mcpServers[name] = {
-      command: process.execPath,
-      args: [fileURLToPath(new URL(`./servers/${name}.mjs`, import.meta.url))],
+      command: command ?? process.execPath,
+      args: [...before, fileURLToPath(new URL(`./servers/${name}.mjs`, import.meta.url))],
       env: { LEDGER: ledger, ...(script === undefined ? {} : { STANDIN_SCRIPT: scriptFile }), ...env },
     };
   }

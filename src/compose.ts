@@ -119,6 +119,7 @@ export async function openEngine(config: Config, options: EngineOptions): Promis
       const { createHttpFront } = await import('./transports/http.ts');
       return await createHttpFront({
         deps: await deps(),
+        store,
         host,
         port,
         tokens: new Map(config.tokens.map(({ name, token }) => [name, token])),

@@ -48,6 +48,8 @@ export interface CallChannel extends WaitChannel {
   readonly message?: (event: MessageEvent) => void;
   /** The task is durable; `said` is what it has said already. Subscribe in the same turn, and nothing is missed. */
   readonly created?: (view: TaskView, said: readonly MessageEvent[]) => void;
+  /** A plain call has become this task, which is durable. */
+  readonly began?: (view: TaskView) => void;
   /** False when the connection is gone and the client did not withdraw the request. The run then goes on. */
   readonly withdrawn: () => boolean;
 }
@@ -123,6 +125,7 @@ export async function callWorkflow(
       channel.created?.(view, early.handOver(view.taskId));
       return { kind: 'created', view };
     }
+    channel.began?.(view);
     const started = { view, early };
     return await waitInline(started, target.definition, request, caller, channel, deps);
   } catch (error) {
@@ -131,6 +134,25 @@ export async function callWorkflow(
       return { kind: 'tool', result: errorResult(error.message) };
     }
     throw error;
+  } finally {
+    early.close();
+  }
+}
+
+/** Goes on waiting for the task that a plain call became in the process before. As `callWorkflow` from there on. */
+export async function resumeCall(
+  target: Extract<CallTarget, { kind: 'workflow' }>,
+  taskId: string,
+  request: CallRequest,
+  caller: Caller,
+  channel: CallChannel,
+  deps: ProtocolDeps,
+): Promise<CallAnswer> {
+  const early = new EarlyMessages(deps.tasks);
+  try {
+    const view = await requireTask(taskId, caller, deps);
+    channel.began?.(view);
+    return await waitInline({ view, early }, target.definition, request, caller, channel, deps);
   } finally {
     early.close();
   }

@@ -5,4 +5,14 @@ export interface ConnectionContext {
   readonly caller: Caller;
   /** Aborts when the server is stopping: requests that wait are answered at once. */
   readonly hurry: AbortSignal;
+  /** Of a connection that can go on in another process. */
+  readonly calls?: ResumableCalls;
+}
+
+/** Plain calls of a connection that can go on in another process: which task each has become. */
+export interface ResumableCalls {
+  /** The call has become this task, which is durable. */
+  began(requestId: string | number, taskId: string): void;
+  /** The task that this call became in the process before; `undefined` for a new call. Asked once. */
+  resumed(requestId: string | number): string | undefined;
 }

@@ -1,54 +1,57 @@
-import { getRequestListener } from '@hono/node-server';
-import { WebStandardStreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/webStandardStreamableHttp.js';
 import type { Server } from '@modelcontextprotocol/sdk/server/index.js';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Clock } from '../core/clock.ts';
 import { messageOf } from '../core/failure.ts';
+import { isJsonObject, type JsonObject } from '../core/json.ts';
 import type { Logger } from '../core/logger.ts';
-import { withAnsweredId } from '../protocol/answered-id.ts';
+import type { ResumableCalls } from '../protocol/connection.ts';
 import { RPC } from '../protocol/errors.ts';
 import type { Principal } from '../tasks/task.ts';
 import { MemoryEvents, type SessionEvents } from './event-store.ts';
 import { refusal, type Refusal } from './http-guards.ts';
+import { HttpSession } from './http-session.ts';
+import type { SavedSession, SavedSessions } from './saved-sessions.ts';
+import { SessionRecord } from './session-record.ts';
 
 /** What the session table needs from outside. */
 export interface SessionPorts {
   /** A server for a new connection of this caller, not connected yet. */
-  readonly createServer: (principal: Principal) => Server;
+  readonly createServer: (principal: Principal, calls: ResumableCalls) => Server;
   readonly ids: () => string;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly maxSessions: number;
   /** Milliseconds without a request or an open stream after which a session ends. */
   readonly idleMs: number;
+  /** Where sessions are kept for the next process; without it they end with this one. */
+  readonly saved?: SavedSessions;
   /** One store for each session; in memory unless given. */
   readonly createEvents?: (sessionId: string) => SessionEvents;
 }
 
-interface Session {
-  readonly transport: WebStandardStreamableHTTPServerTransport;
+interface Entry {
+  readonly session: HttpSession;
   readonly server: Server;
-  readonly principal: Principal;
-  /** Requests and streams that are open now. */
-  open: number;
-  /** Monotonic. */
-  lastUsed: number;
 }
 
 const SWEEP_MS = 30_000;
-/** After how long a client should resume a stream that broke. */
-const RETRY_MS = 1_000;
+/** How often the sessions in the store are looked through, in sweeps. */
+const STORE_SWEEPS = 20;
+/** A session that is in use is saved again after this part of its idle time. */
+const RENEWALS = 4;
 
 /**
- * The sessions of the revisions that have them: bounded in number, ended by DELETE, by idleness and by shutdown. A session is a
+ * The sessions of the revisions that have them: bounded in number, ended by DELETE, by idleness and, without a store, by shutdown. A session is a
  * connection and nothing more; tasks belong to the principal and outlive it.
  *
  * H1 a session answers only the principal that opened it: for others it does not exist. H2 its id is made here, never by the
- * client. H3 the limit gives way by ending the session that has been idle longest, never one with an open request.
+ * client. H3 the limit gives way by ending the session that has been idle longest, never one with an open request. H4 one that is in the
+ * store and not here is taken over from there, once, however many requests ask for it.
  */
 export class HttpSessions {
   readonly #ports: SessionPorts;
-  readonly #sessions = new Map<string, Session>();
+  readonly #sessions = new Map<string, Entry>();
+  readonly #restoring = new Map<string, Promise<void>>();
   readonly #stop = new AbortController();
 
   constructor(ports: SessionPorts) {
@@ -69,71 +72,97 @@ export class HttpSessions {
   ): Promise<Refusal | undefined> {
     const id = request.headers['mcp-session-id'];
     if (id === undefined) {
-      if (request.method === 'POST' && opensSession(body)) return this.#open(request, response, body, principal);
+      if (request.method === 'POST' && isHandshake(body)) return this.#open(request, response, body, principal);
       return refusal(400, 'The Mcp-Session-Id header is required; initialize first');
     }
-    const session = typeof id === 'string' ? this.#sessions.get(id) : undefined;
+    if (typeof id === 'string' && !this.#sessions.has(id)) await this.#restored(id, principal);
+    const session = typeof id === 'string' ? this.#sessions.get(id)?.session : undefined;
     if (session === undefined || session.principal !== principal) {
       return { status: 404, code: RPC.sessionNotFound, message: 'Session not found' };
     }
-    await this.#pass(session, request, response, body);
+    session.record.renew(this.#ports.idleMs / RENEWALS);
+    await session.answer(request, response, body);
     return undefined;
   }
 
-  /** Ends every session; open streams close, waiting requests stay unanswered. */
+  /** Ends every session here; open streams close, waiting requests stay unanswered. Resolves when what is to be kept is written. */
   async close(): Promise<void> {
     this.#stop.abort(new Error('closed'));
-    await Promise.all([...this.#sessions.values()].map((session) => this.#end(session)));
+    await Promise.all([...this.#sessions.values()].map((entry) => this.#end(entry)));
     this.#sessions.clear();
+    await this.#ports.saved?.flushed();
   }
 
   async #open(
     request: IncomingMessage,
     response: ServerResponse,
-    body: unknown,
+    body: JsonObject,
     principal: Principal,
   ): Promise<Refusal | undefined> {
-    if (this.#sessions.size >= this.#ports.maxSessions && !this.#endIdlest()) {
-      return refusal(503, 'Too many sessions; try again later', { 'retry-after': '10' });
-    }
+    if (this.#full()) return refusal(503, 'Too many sessions; try again later', { 'retry-after': '10' });
     const id = this.#ports.ids();
-    const transport = new WebStandardStreamableHTTPServerTransport({
-      sessionIdGenerator: () => id,
-      retryInterval: RETRY_MS,
-      eventStore: this.#ports.createEvents?.(id) ?? new MemoryEvents(),
-      onsessioninitialized: () => void this.#sessions.set(id, session),
-    });
-    const server = this.#ports.createServer(principal);
-    const session: Session = { transport, server, principal, open: 0, lastUsed: this.#ports.clock.monotonic() };
-    await server.connect(transport);
-    const { onclose } = server;
-    server.onclose = () => {
-      onclose?.();
-      this.#sessions.delete(id);
-    };
-    await this.#pass(session, request, response, body);
+    const initialize = isJsonObject(body['params']) ? body['params'] : {};
+    const entry = await this.#connect(id, { principal, initialize, settings: [], waiting: {} });
+    await entry.session.answer(request, response, body);
     // A malformed handshake opens nothing.
-    if (!this.#sessions.has(id)) await this.#end(session);
+    if (this.#sessions.has(id)) entry.session.record.save();
+    else await this.#end(entry);
     return undefined;
   }
 
-  async #pass(session: Session, request: IncomingMessage, response: ServerResponse, body: unknown): Promise<void> {
-    session.open += 1;
-    response.once('close', () => {
-      session.open -= 1;
-      session.lastUsed = this.#ports.clock.monotonic();
-    });
-    // As the SDK's own wrapper does it, which hands its refusals on as they are.
-    const listener = getRequestListener(
-      async (message) => withAnsweredId(await session.transport.handleRequest(message, { parsedBody: body }), body),
-      { overrideGlobalObjects: false },
-    );
-    await listener(request, response);
+  /** H4. Nothing happens when the session is not the principal's, or the store cannot be read. */
+  #restored(id: string, principal: Principal): Promise<void> {
+    const { saved } = this.#ports;
+    if (saved === undefined) return Promise.resolve();
+    const restoring =
+      this.#restoring.get(id) ??
+      this.#restore(id, principal, saved)
+        .catch((error: unknown) => this.#ports.logger.warn({ err: error }, 'a session could not be taken over'))
+        .finally(() => this.#restoring.delete(id));
+    this.#restoring.set(id, restoring);
+    return restoring;
   }
 
-  async #end(session: Session): Promise<void> {
+  async #restore(id: string, principal: Principal, saved: SavedSessions): Promise<void> {
+    const found = await saved.load(id);
+    if (found === undefined || found.principal !== principal || this.#full()) return;
+    const { session } = await this.#connect(id, found);
+    await session.restore(found.initialize);
+  }
+
+  /** True when the table is full of sessions with an open request or stream. */
+  #full(): boolean {
+    return this.#sessions.size >= this.#ports.maxSessions && !this.#endIdlest();
+  }
+
+  /** A session in the table as soon as the handshake has come. */
+  async #connect(id: string, from: SavedSession): Promise<Entry> {
+    const { clock, saved } = this.#ports;
+    const record = new SessionRecord(from, clock, (state) => saved?.save(id, state));
+    const session = new HttpSession({
+      id,
+      principal: from.principal,
+      record,
+      events: this.#ports.createEvents?.(id) ?? new MemoryEvents(),
+      now: () => clock.monotonic(),
+      onOpen: () => void this.#sessions.set(id, entry),
+      onDelete: () => saved?.remove(id),
+    });
+    const server = this.#ports.createServer(from.principal, record);
+    const entry: Entry = { session, server };
+    await session.connect(server);
+    const { onclose } = server;
+    server.onclose = () => {
+      onclose?.();
+      record.close();
+      this.#sessions.delete(id);
+    };
+    return entry;
+  }
+
+  async #end({ server }: Entry): Promise<void> {
     try {
-      await session.server.close();
+      await server.close();
     } catch (error) {
       this.#ports.logger.debug({ cause: messageOf(error) }, 'a session did not close cleanly');
     }
@@ -141,25 +170,31 @@ export class HttpSessions {
 
   /** H3. False when every session has an open request or stream. */
   #endIdlest(): boolean {
-    let idlest: [string, Session] | undefined;
-    for (const entry of this.#sessions) {
-      if (entry[1].open === 0 && (idlest === undefined || entry[1].lastUsed < idlest[1].lastUsed)) idlest = entry;
+    let idlest: [string, Entry] | undefined;
+    for (const each of this.#sessions) {
+      const { open, lastUsed } = each[1].session;
+      if (open === 0 && (idlest === undefined || lastUsed < idlest[1].session.lastUsed)) idlest = each;
     }
     if (idlest === undefined) return false;
-    this.#sessions.delete(idlest[0]);
-    void this.#end(idlest[1]);
+    this.#forget(...idlest);
     return true;
+  }
+
+  #forget(id: string, entry: Entry): void {
+    this.#sessions.delete(id);
+    this.#ports.saved?.remove(id);
+    void this.#end(entry);
   }
 
   async #sweep(): Promise<void> {
     try {
-      for (;;) {
+      for (let sweeps = 0; ; sweeps += 1) {
+        if (sweeps % STORE_SWEEPS === 0) await this.#ports.saved?.sweep();
         await this.#ports.clock.sleep(Math.min(SWEEP_MS, this.#ports.idleMs), this.#stop.signal);
         const limit = this.#ports.clock.monotonic() - this.#ports.idleMs;
-        for (const [id, session] of this.#sessions) {
-          if (session.open > 0 || session.lastUsed > limit) continue;
-          this.#sessions.delete(id);
-          void this.#end(session);
+        for (const [id, entry] of this.#sessions) {
+          if (entry.session.open > 0) entry.session.record.renew(this.#ports.idleMs / RENEWALS);
+          else if (entry.session.lastUsed <= limit) this.#forget(id, entry);
         }
       }
     } catch {
@@ -168,6 +203,6 @@ export class HttpSessions {
   }
 }
 
-function opensSession(body: unknown): boolean {
-  return typeof body === 'object' && body !== null && 'method' in body && body.method === 'initialize';
+function isHandshake(body: unknown): body is JsonObject {
+  return isJsonObject(body) && body['method'] === 'initialize';
 }

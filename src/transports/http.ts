@@ -7,6 +7,7 @@ import type { ProtocolDeps } from '../protocol/deps.ts';
 import { RPC } from '../protocol/errors.ts';
 import { createGenerations, type GenerationTable } from '../protocol/generations.ts';
 import type { Principal } from '../tasks/task.ts';
+import type { TaskStore } from '../tasks/task-store.ts';
 import { BearerTokens } from './bearer.ts';
 import type { SessionEvents } from './event-store.ts';
 import {
@@ -20,6 +21,7 @@ import {
   type Refusal,
 } from './http-guards.ts';
 import { HttpSessions } from './http-sessions.ts';
+import { SavedSessions } from './saved-sessions.ts';
 
 /** A plain JSON endpoint beside `/mcp`, behind the same guards: `POST` with a JSON body. */
 export type JsonRoute = (
@@ -54,6 +56,8 @@ export interface HttpFrontOptions {
   readonly requestTimeoutMs?: number;
   /** How long `close` waits for requests that are being answered: 2 000 ms. */
   readonly drainMs?: number;
+  /** Where sessions are kept for the next process; without it they end with this one. */
+  readonly store?: TaskStore;
   readonly createEvents?: (sessionId: string) => SessionEvents;
 }
 
@@ -119,13 +123,16 @@ class Front {
       isLoopback(options.host) && options.allowInsecure !== true && (options.allowedHosts ?? []).length === 0;
     this.#generations = createGenerations(deps, this.#hurry.signal);
     this.#sessions = new HttpSessions({
-      createServer: (principal) =>
-        this.#generations.session.server({ caller: this.#caller(principal), hurry: this.#hurry.signal }),
+      createServer: (principal, calls) =>
+        this.#generations.session.server({ caller: this.#caller(principal), hurry: this.#hurry.signal, calls }),
       ids: deps.ids,
       clock: deps.clock,
       logger: deps.logger,
       maxSessions: this.#options.maxSessions,
       idleMs: this.#options.sessionIdleMs,
+      ...(options.store === undefined
+        ? {}
+        : { saved: new SavedSessions(options.store, deps.clock, deps.logger, this.#options.sessionIdleMs) }),
       ...(options.createEvents === undefined ? {} : { createEvents: options.createEvents }),
     });
     const { headersTimeoutMs: headersTimeout, requestTimeoutMs: requestTimeout } = this.#options;

@@ -1,6 +1,7 @@
 import type { JsonObject } from '../../core/json.ts';
 import {
   callWorkflow,
+  resumeCall,
   resolveCall,
   type CallAnswer,
   type CallChannel,
@@ -40,7 +41,11 @@ async function call(params: JsonObject, extra: Extra, session: Session): Promise
     return { ...(await callOwnTool(target.tool, request.arguments, session.caller, extra.signal, session.deps)) };
   }
   const channel = callChannel(params, extra, session);
-  const answer = await callWorkflow(target, request, session.caller, channel, session.deps);
+  const taskId = session.calls?.resumed(extra.requestId);
+  const answer =
+    taskId === undefined
+      ? await callWorkflow(target, request, session.caller, channel, session.deps)
+      : await resumeCall(target, taskId, request, session.caller, channel, session.deps);
   return encode(answer, session);
 }
 
@@ -82,6 +87,7 @@ function callChannel(params: JsonObject, extra: Extra, session: Session): CallCh
     asker: asker2025(session, extra.requestId, undefined),
     questions: session.questions,
     created: (view, said) => session.notifier.watch(view, progressToken, said),
+    began: (view) => session.calls?.began(extra.requestId, view.taskId),
     withdrawn: () => session.server.transport !== undefined,
     ...(progressToken === undefined
       ? {}

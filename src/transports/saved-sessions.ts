@@ -1,0 +1,106 @@
+import type { Clock } from '../core/clock.ts';
+import { isJsonObject, type JsonObject } from '../core/json.ts';
+import type { Logger } from '../core/logger.ts';
+import type { TaskStore } from '../tasks/task-store.ts';
+
+/** A request that waits, as it came, and the task that it has become. */
+export type WaitingRequest = {
+  readonly request: JsonObject;
+  readonly taskId: string | null;
+};
+
+/** What another process needs to take a session over. All of it is JSON. */
+export type SavedSession = {
+  readonly principal: string;
+  /** Params of its handshake. */
+  readonly initialize: JsonObject;
+  /** Requests that have set something for the whole session, in order: the logging level, subscriptions. */
+  readonly settings: readonly JsonObject[];
+  /** By the stream that their answer was to go out on. */
+  readonly waiting: { readonly [streamId: string]: WaitingRequest };
+};
+
+const KEY = 'http-session:';
+const END = 'http-session;';
+const SWEEP_AT_ONCE = 500;
+
+/**
+ * Sessions in the store, so that clients go on after a restart. Writes are behind: nothing waits for them, several changes of a session are one write,
+ * and one that fails is logged; the session itself is not concerned. What is not renewed within its time is gone.
+ */
+export class SavedSessions {
+  readonly #store: TaskStore;
+  readonly #clock: Clock;
+  readonly #logger: Logger;
+  readonly #lifeMs: number;
+  /** The newest state that has not been written, by id; `null` = remove. */
+  readonly #due = new Map<string, SavedSession | null>();
+  #writing: Promise<void> | undefined;
+
+  /** @param lifeMs how long a session is kept after it was saved last. */
+  constructor(store: TaskStore, clock: Clock, logger: Logger, lifeMs: number) {
+    this.#store = store;
+    this.#clock = clock;
+    this.#logger = logger;
+    this.#lifeMs = lifeMs;
+  }
+
+  /** `undefined` for one that is unknown, too old or unreadable. Rejects with `StoreError`. */
+  async load(id: string): Promise<SavedSession | undefined> {
+    // Not one of ours; a read costs more than a look.
+    if (!/^[\w-]{1,64}$/u.test(id)) return undefined;
+    // A damaged one is as good as none.
+    const { items } = await this.#store.range({ from: KEY + id, to: `${KEY}${id}!`, limit: 1 });
+    const value = items[0]?.value;
+    if (!isJsonObject(value) || !(Number(value['until']) > this.#clock.now())) return undefined;
+    return value['session'] as unknown as SavedSession; // written below
+  }
+
+  save(id: string, session: SavedSession): void {
+    this.#due.set(id, session);
+    this.#writing ??= this.#write();
+  }
+
+  remove(id: string): void {
+    this.#due.set(id, null);
+    this.#writing ??= this.#write();
+  }
+
+  /** Removes what is too old. Never rejects. */
+  async sweep(): Promise<void> {
+    try {
+      const { items } = await this.#store.range({ from: KEY, to: END, limit: SWEEP_AT_ONCE });
+      const old = items.filter(({ value }) => !isJsonObject(value) || !(Number(value['until']) > this.#clock.now()));
+      if (old.length === 0) return;
+      // A process that has renewed one meanwhile keeps it.
+      for (const { key, mark } of old) await this.#store.commit({ guards: [{ key, mark }], puts: [], deletes: [key] });
+    } catch (error) {
+      this.#logger.warn({ err: error }, 'old sessions could not be removed');
+    }
+  }
+
+  /** Resolves when everything is written that was to be. Never rejects. */
+  async flushed(): Promise<void> {
+    await this.#writing;
+  }
+
+  async #write(): Promise<void> {
+    // Everything of this turn of the event loop is one write.
+    await Promise.resolve();
+    while (this.#due.size > 0) {
+      const due = [...this.#due];
+      this.#due.clear();
+      const until = this.#clock.now() + this.#lifeMs;
+      const puts = due.flatMap(([id, session]) =>
+        session === null ? [] : [{ key: KEY + id, value: { until, session } }],
+      );
+      const deletes = due.flatMap(([id, session]) => (session === null ? [KEY + id] : []));
+      try {
+        await this.#store.commit({ guards: [], puts, deletes });
+      } catch (error) {
+        this.#logger.warn({ err: error }, 'sessions could not be saved; they end with this process');
+      }
+    }
+    this.#writing = undefined;
+  }
+}

@@ -1,0 +1,173 @@
+import type { Clock } from '../core/clock.ts';
+import { isJsonObject, type JsonObject } from '../core/json.ts';
+import type { ResumableCalls } from '../protocol/connection.ts';
+import type { SavedSession, WaitingRequest } from './saved-sessions.ts';
+
+/** A request that is answered sooner is not saved: a write each would cost more than it could ever give back. */
+const SAVED_AFTER_MS = 250;
+/** Bounds of one session; the oldest gives way. */
+const MAX_WAITING = 16;
+const MAX_OPEN = 256;
+const MAX_SETTINGS = 200;
+const MAX_REQUEST_CHARS = 64 * 1024;
+
+type RequestId = string | number;
+
+/**
+ * What one session would need to go on in another process, kept up to date as its requests come in. `save` is called with every change
+ * that matters.
+ *
+ * R1 a plain call is resumed by its task and never made again. R2 each waiting request is handed out once.
+ */
+export class SessionRecord implements ResumableCalls {
+  readonly #save: (session: SavedSession) => void;
+  readonly #clock: Clock;
+  readonly #principal: string;
+  readonly #initialize: JsonObject;
+  readonly #settings = new Map<string, JsonObject>();
+  /** Calls whose task is not known yet, with the stream of their answer. */
+  readonly #calls = new Map<RequestId, { readonly streamId: string; readonly request: JsonObject }>();
+  /** Stops what would save a request, by stream. */
+  readonly #soon = new Map<string, AbortController>();
+  readonly #waiting = new Map<string, WaitingRequest>();
+  /** Of the process before. */
+  readonly #left: Map<string, WaitingRequest>;
+  readonly #resuming = new Map<RequestId, string>();
+  /** The request that is being handed to the SDK in this turn. */
+  #passing: { readonly id: RequestId; readonly request: JsonObject } | undefined;
+  #savedAt: number;
+
+  constructor(saved: SavedSession, clock: Clock, save: (session: SavedSession) => void) {
+    this.#principal = saved.principal;
+    this.#initialize = saved.initialize;
+    for (const setting of saved.settings) this.#settings.set(settingOf(setting) ?? '', setting);
+    this.#left = new Map(Object.entries(saved.waiting));
+    this.#clock = clock;
+    this.#save = save;
+    this.#savedAt = clock.monotonic();
+  }
+
+  /** The requests that bring a new connection to where the session was. */
+  get settings(): readonly JsonObject[] {
+    return [...this.#settings.values()];
+  }
+
+  /** Saves the state as it is. */
+  save(): void {
+    this.#savedAt = this.#clock.monotonic();
+    this.#save({
+      principal: this.#principal,
+      initialize: this.#initialize,
+      settings: [...this.#settings.values()],
+      waiting: Object.fromEntries([...this.#left, ...this.#waiting]),
+    });
+  }
+
+  /** Saves, if that was not done for `afterMs`: a session in use does not grow old. */
+  renew(afterMs: number): void {
+    if (this.#clock.monotonic() - this.#savedAt >= afterMs) this.save();
+  }
+
+  /** Hands a body on by `pass`, which gives it to the SDK in the same turn. */
+  pass<T>(body: unknown, pass: () => T): T {
+    if (!isJsonObject(body)) return pass();
+    this.#note(body);
+    const { id } = body;
+    this.#passing = typeof id === 'string' || typeof id === 'number' ? { id, request: body } : undefined;
+    try {
+      return pass();
+    } finally {
+      this.#passing = undefined;
+    }
+  }
+
+  /** The SDK has opened a stream for the answer of the request that is being passed on. */
+  opened(streamId: string): void {
+    if (this.#passing === undefined) return;
+    const { id, request } = this.#passing;
+    if (request['method'] === 'tasks/result') this.#saveSoon(streamId, { request, taskId: null });
+    if (request['method'] !== 'tools/call') return;
+    this.#calls.set(id, { streamId, request });
+    dropOldest(this.#calls, MAX_OPEN);
+  }
+
+  /** The request whose stream this is was answered. It stays saved, if it is: its answer may be lost on the way, and can be had again. */
+  answered(streamId: string): void {
+    this.#soon.get(streamId)?.abort();
+  }
+
+  began(requestId: RequestId, taskId: string): void {
+    const call = this.#calls.get(requestId);
+    this.#calls.delete(requestId);
+    if (call !== undefined) this.#saveSoon(call.streamId, { request: call.request, taskId });
+  }
+
+  resumed(requestId: RequestId): string | undefined {
+    const taskId = this.#resuming.get(requestId);
+    this.#resuming.delete(requestId);
+    return taskId;
+  }
+
+  /** The request that waited on this stream in the process before, to be passed on again. R2. */
+  takeUp(streamId: string): JsonObject | undefined {
+    const waiting = this.#left.get(streamId);
+    if (waiting === undefined) return undefined;
+    this.#left.delete(streamId);
+    const { request, taskId } = waiting;
+    const { id } = request;
+    // R1
+    if (taskId !== null && (typeof id === 'string' || typeof id === 'number')) this.#resuming.set(id, taskId);
+    return request;
+  }
+
+  /** The session has ended in this process. */
+  close(): void {
+    for (const soon of this.#soon.values()) soon.abort();
+  }
+
+  #note(body: JsonObject): void {
+    const setting = settingOf(body);
+    if (setting === undefined || JSON.stringify(body).length > MAX_REQUEST_CHARS) return;
+    this.#settings.delete(setting);
+    if (body['method'] !== 'resources/unsubscribe') this.#settings.set(setting, body);
+    dropOldest(this.#settings, MAX_SETTINGS);
+    this.save();
+  }
+
+  #saveSoon(streamId: string, waiting: WaitingRequest): void {
+    if (JSON.stringify(waiting.request).length > MAX_REQUEST_CHARS) return;
+    const stop = new AbortController();
+    this.#soon.set(streamId, stop);
+    this.#clock
+      .sleep(SAVED_AFTER_MS, stop.signal)
+      .then(
+        () => {
+          this.#waiting.set(streamId, waiting);
+          dropOldest(this.#waiting, MAX_WAITING);
+          this.save();
+        },
+        // It was answered before.
+        () => undefined,
+      )
+      .finally(() => this.#soon.delete(streamId));
+  }
+}
+
+/** What a client sets for its whole session, by what takes its place. */
+function settingOf(body: JsonObject): string | undefined {
+  const params = isJsonObject(body['params']) ? body['params'] : {};
+  switch (body['method']) {
+    case 'logging/setLevel':
+      return 'level';
+    case 'resources/subscribe':
+    case 'resources/unsubscribe':
+      return typeof params['uri'] === 'string' ? `subscription ${params['uri']}` : undefined;
+    default:
+      return undefined;
+  }
+}
+
+function dropOldest(map: Map<unknown, unknown>, most: number): void {
+  const [oldest] = map.keys();
+  if (map.size > most) map.delete(oldest);
+}

@@ -1,9 +1,14 @@
-import { readFile, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { dirname, isAbsolute, join, relative, resolve } from 'node:path';
 import type { Config } from '../config.ts';
 import { messageOf } from '../core/failure.ts';
 import { attachFiles, issuesOf, type ReadDefinition } from '../definition/attachments.ts';
-import { DefinitionsFolderError, fileIssue, readDefinitionFiles } from '../definition/definition-files.ts';
+import {
+  DefinitionsFolderError,
+  fileIssue,
+  readDefinitionFile,
+  readDefinitionFiles,
+} from '../definition/definition-files.ts';
 import type { DefinitionFile } from '../definition/definition-files.ts';
 import type { KnownServers } from '../definition/known-tools.ts';
 import type { Issue, LoadedDefinition } from '../definition/model.ts';
@@ -159,7 +164,10 @@ async function readPath(path: string, cwd: string, definitions: string): Promise
   try {
     if ((await stat(full)).isFile()) {
       const folder = shown(full, definitions) === full ? dirname(full) : definitions;
-      return { folder, files: [{ file: path, text: await readFile(full, 'utf8') }], issues: [] };
+      const text = await readDefinitionFile(full);
+      return typeof text === 'string'
+        ? { folder, files: [{ file: path, text }], issues: [] }
+        : { folder, files: [], issues: [fileIssue(path, text.code, text.message)] };
     }
     const read = await readDefinitionFiles(full);
     const named = <T extends { readonly file: string }>(entry: T): T => ({

@@ -11,6 +11,23 @@ export function isJsonObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
+/**
+ * True when a value from outside holds a number that JSON cannot write again: `JSON.parse` reads 1e309 as Infinity, and what is kept of it would
+ * be null. Walks with a stack of its own.
+ */
+export function hasUnwritableNumber(value: unknown): boolean {
+  const stack = [value];
+  while (stack.length > 0) {
+    const item = stack.pop();
+    if (typeof item === 'number' && !Number.isFinite(item)) return true;
+    if (typeof item !== 'object' || item === null) continue;
+    for (const member of Object.values(item)) {
+      if (typeof member === 'object' || typeof member === 'number') stack.push(member);
+    }
+  }
+  return false;
+}
+
 /** Reads an own property; an inherited one is `undefined`, so `toString` and friends are never reachable. */
 export function ownProperty(value: JsonObject, key: string): JsonValue | undefined {
   return Object.hasOwn(value, key) ? value[key] : undefined;

@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { lstat, readdir, readFile, realpath, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { messageOf } from '../core/failure.ts';
@@ -70,13 +71,28 @@ async function filesIn(root: string, relative: string, depth: number): Promise<s
 }
 
 async function readOne(root: string, relative: string): Promise<string | FileProblem> {
-  const read = await readInside(root, path.join(root, relative));
-  return Buffer.isBuffer(read) ? read.toString('utf8') : read;
+  return textOf(await readInside(root, path.join(root, relative)));
+}
+
+/** The text of one file, wherever it is, under the bounds of a file of the folder. */
+export async function readDefinitionFile(file: string): Promise<string | FileProblem> {
+  try {
+    return textOf(await readBounded(await realpath(file)));
+  } catch (error) {
+    return { code: 'unreadable', message: `the file cannot be read: ${why(error)}` };
+  }
+}
+
+function textOf(read: Buffer | FileProblem): string | FileProblem {
+  if (!Buffer.isBuffer(read)) return read;
+  // Decoded all the same, every letter beyond ASCII would silently be another one.
+  if (isUtf8(read)) return read.toString('utf8');
+  return { code: 'not_utf8', message: 'the file is not UTF-8; save it as UTF-8' };
 }
 
 /** Why a file is not read: the code and message of an issue. */
 export interface FileProblem {
-  readonly code: 'outside_folder' | 'not_a_file' | 'too_large' | 'unreadable';
+  readonly code: 'outside_folder' | 'not_a_file' | 'too_large' | 'unreadable' | 'not_utf8';
   readonly message: string;
 }
 
@@ -87,15 +103,19 @@ export async function readInside(root: string, file: string): Promise<Buffer | F
     if (real !== root && !real.startsWith(root.endsWith(path.sep) ? root : root + path.sep)) {
       return { code: 'outside_folder', message: 'it leads out of the definitions folder' };
     }
-    const entry = await lstat(real);
-    if (!entry.isFile()) return { code: 'not_a_file', message: 'not a regular file' };
-    if (entry.size > SOURCE_LIMITS.bytes) {
-      return { code: 'too_large', message: `the file is larger than ${SOURCE_LIMITS.bytes} bytes` };
-    }
-    return await readFile(real);
+    return await readBounded(real);
   } catch (error) {
     return { code: 'unreadable', message: `the file cannot be read: ${why(error)}` };
   }
+}
+
+async function readBounded(real: string): Promise<Buffer | FileProblem> {
+  const entry = await lstat(real);
+  if (!entry.isFile()) return { code: 'not_a_file', message: 'not a regular file' };
+  if (entry.size > SOURCE_LIMITS.bytes) {
+    return { code: 'too_large', message: `the file is larger than ${SOURCE_LIMITS.bytes} bytes` };
+  }
+  return readFile(real);
 }
 
 /** An issue about a file as a whole. */

@@ -24,6 +24,7 @@ export type Validator = (value: JsonValue) => readonly SchemaViolation[];
 
 const OPTIONS: Options = {
   strict: false,
+  strictNumbers: true,
   allErrors: true,
   verbose: true,
   logger: false,

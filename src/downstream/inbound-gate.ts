@@ -1,5 +1,6 @@
 import type { JSONRPCMessage, RequestId } from '@modelcontextprotocol/client';
 import { stepFailure } from '../core/failure.ts';
+import { hasUnwritableNumber } from '../core/json.ts';
 import type { DroppedLine } from './line-splitter.ts';
 import { tooLarge } from './limits.ts';
 
@@ -42,6 +43,10 @@ export class InboundGate {
     if (id === undefined || !this.pending.has(id)) return this.throwAway('answer to no request');
     if ('result' in message && depthExceeds(message.result, MAX_DEPTH)) {
       this.fail(id, tooLarge(`the answer is nested deeper than ${MAX_DEPTH} levels`));
+      return false;
+    }
+    if ('result' in message && hasUnwritableNumber(message.result)) {
+      this.fail(id, stepFailure('transport', 'the answer has a number that is too large'));
       return false;
     }
     this.settle(id);

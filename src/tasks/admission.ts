@@ -1,4 +1,4 @@
-import { isJsonObject } from '../core/json.ts';
+import { hasUnwritableNumber, isJsonObject } from '../core/json.ts';
 import type { JsonObject, JsonValue } from '../core/json.ts';
 import type { Definition, LoadedDefinition } from '../definition/model.ts';
 import { compileSchema } from '../definition/schema-validator.ts';
@@ -135,6 +135,7 @@ export class Admission {
     if (deeperThan(given, argumentDepth)) {
       throw new TaskError('limit_exceeded', `the arguments are nested deeper than ${argumentDepth}`);
     }
+    if (hasUnwritableNumber(given)) throw new TaskError('invalid_arguments', '$: a number is too large');
     const bytes = Buffer.byteLength(JSON.stringify(given));
     if (bytes > argumentBytes) {
       throw new TaskError('limit_exceeded', `the arguments have ${bytes} bytes; at most ${argumentBytes} are taken`);

@@ -1,4 +1,4 @@
-import { isJsonObject } from '../core/json.ts';
+import { hasUnwritableNumber, isJsonObject } from '../core/json.ts';
 import type { JsonObject, JsonValue } from '../core/json.ts';
 import { compileSchema, SchemaError } from '../definition/schema-validator.ts';
 import { TaskError } from './task.ts';
@@ -10,6 +10,7 @@ import type { PendingInput } from './task.ts';
  */
 export function checkResponse(input: Pick<PendingInput, 'request'>, response: JsonValue): void {
   if (!isJsonObject(response)) throw invalid('the answer must be an object');
+  if (hasUnwritableNumber(response)) throw invalid('a number is too large');
   switch (input.request.method) {
     case 'elicitation/create':
       checkElicitation(input.request.params, response);

@@ -74,6 +74,7 @@ describe('a server that misbehaves in a call fails that call and nothing else', 
     ['huge', "limit_exceeded: server 'bad', tool 'go': an answer of "],
     ['huge_id_first', "limit_exceeded: server 'bad', tool 'go': an answer of "],
     ['deep', "limit_exceeded: server 'bad', tool 'go': the answer is nested deeper than 200 levels"],
+    ['infinite', "transport: server 'bad', tool 'go': the answer has a number that is too large"],
   ])('%s', async (behaviour, expected) => {
     open(behaviour, behaviour.startsWith('huge') ? { timeout_seconds: 30, max_response_bytes: 4 * LIMIT } : {});
     await pool.connect('bad');

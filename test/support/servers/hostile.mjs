@@ -112,6 +112,7 @@ const AT_CALL = {
     write(
       `{"jsonrpc":"2.0","id":${id},"result":{"content":[],"structuredContent":{"a":${'['.repeat(100_000)}${']'.repeat(100_000)}}}}\n`,
     ),
+  infinite: (id) => write(`{"jsonrpc":"2.0","id":${id},"result":{"content":[],"structuredContent":{"n":[1e309]}}}\n`),
   prototype: (id) =>
     write(
       `{"jsonrpc":"2.0","id":${id},"result":{"content":[],"structuredContent":{"__proto__":{"polluted":true},"constructor":{"prototype":{"polluted":true}}}}}\n`,

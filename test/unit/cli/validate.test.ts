@@ -51,6 +51,17 @@ describe('validate', () => {
     expect(lines.at(-1)).toMatch(/^2 files, 1 workflow, [1-9] errors?, 0 warnings$/);
   });
 
+  test('a file that is not UTF-8 or too large is one error, in the folder and when it is named', async () => {
+    await writeFile(join(folder.path, 'definitions/wide.yaml'), Buffer.from('\ufeffname: a\nsteps: []\n', 'utf16le'));
+    await writeFile(join(folder.path, 'definitions/large.yaml'), '#'.repeat(1_048_577));
+    for (const paths of [[], ['definitions/wide.yaml', 'definitions/large.yaml']]) {
+      const { code, lines } = await validate(...paths);
+      expect(code).toBe(1);
+      expect(lines.filter((line) => line.includes('wide.yaml'))).toEqual([expect.stringMatching(/ not_utf8 .*UTF-8/)]);
+      expect(lines.filter((line) => line.includes('large.yaml'))).toEqual([expect.stringMatching(/ too_large /)]);
+    }
+  });
+
   test('files that resources name are looked for beside the definition, also when it is checked alone; data is no definition', async () => {
     const attach =
       'name: a\nsteps: [{id: a, type: succeed}]\nresources:\n  - {uri: "docs://a", name: a, file: ../prices.json}\n';

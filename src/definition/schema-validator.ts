@@ -103,8 +103,16 @@ function compileProblem(message: string): string {
     return 'its references lead to each other in a way that cannot be followed';
   const reference = /can't resolve reference (\S+)/.exec(message)?.[1];
   return reference === undefined
-    ? `not a valid JSON Schema: ${message.replace(/^schema is invalid: /, '').replaceAll('data/', '/')}`
+    ? `not a valid JSON Schema: ${complaints(message).join(', ')}`
     : `the reference ${reference} is not inside this schema (references to other documents are never fetched)`;
+}
+
+/** The parts of a message of Ajv, each once: every branch of the meta-schema says the same again. */
+function complaints(message: string): readonly string[] {
+  const parts = message.replace(/^schema is invalid: /, '').split(/, (?=data\/)/);
+  return [
+    ...new Set(parts.map((part) => part.replace(/^data\//, '/').replace('object,boolean', 'an object or a boolean'))),
+  ];
 }
 
 type AjvLike = Pick<Ajv, 'compile' | 'validateSchema'>;

@@ -64,14 +64,14 @@ export interface Engine {
 
 /**
  * Opens everything a command needs.
- * @throws ConfigError when the definitions folder or a servers file that was named cannot be read
+ * @throws ConfigError when the definitions folder or a servers file that was named cannot be read, or the servers file has an error
  * @throws StoreError when the data folder cannot be used
  */
 export async function openEngine(config: Config, options: EngineOptions): Promise<Engine> {
   const { logger } = options;
   // Who only looks at tasks did not ask about definitions; `validate` and `serve` tell.
   const advice = options.claims === 'none' ? silentLogger : logger;
-  const catalog = await loadCatalog(config, advice);
+  const catalog = await loadCatalog(config, advice, options.claims === 'none' ? 'pass over' : 'refuse');
   const definitions = await loadDefinitions(config, catalog, advice);
   const store = await KeyvTaskStore.open(join(config.data, DATABASE));
   const downstream = openPool(config, catalog, logger);
@@ -155,7 +155,7 @@ export async function openServers(
   tools(server: string, signal: AbortSignal): Promise<readonly DownstreamTool[]>;
   close(): Promise<void>;
 }> {
-  const pool = openPool(config, await loadCatalog(config, logger), logger);
+  const pool = openPool(config, await loadCatalog(config, logger, 'refuse'), logger);
   return {
     names: pool.status().map(({ server }) => server),
     tools: async (server, signal) => {
@@ -246,7 +246,8 @@ function trustedFacts(downstream: DownstreamPool, server: string, tool: string):
   };
 }
 
-async function loadCatalog(config: Config, logger: Logger): Promise<ServerCatalog> {
+/** `errors`: who only looks at tasks can do so with a servers file that is wrong. */
+async function loadCatalog(config: Config, logger: Logger, errors: 'refuse' | 'pass over'): Promise<ServerCatalog> {
   const unreadable = (why: string): ConfigError =>
     new ConfigError([`${config.servers}: the servers file cannot be read (${why}): name another with --servers`]);
   const text = await readServersFile(config.servers).catch((error: unknown) => {
@@ -258,10 +259,9 @@ async function loadCatalog(config: Config, logger: Logger): Promise<ServerCatalo
     return { file: config.servers, servers: new Map() };
   }
   const { catalog, issues } = parseServersFile(text, config.servers);
-  for (const issue of issues) {
-    if (issue.severity === 'error') logger.error({ code: issue.code }, issueText(issue));
-    else logger.warn({ code: issue.code }, issueText(issue));
-  }
+  const wrong = issues.filter((issue) => issue.severity === 'error');
+  if (wrong.length > 0 && errors === 'refuse') throw new ConfigError(wrong.map(issueText));
+  for (const issue of issues) logger.warn({ code: issue.code }, issueText(issue));
   return catalog;
 }
 

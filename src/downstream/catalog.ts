@@ -5,10 +5,20 @@ import { messageOf } from '../core/failure.ts';
 import { FORBIDDEN_NAMES } from '../core/json.ts';
 import { nearest } from '../core/suggest.ts';
 import type { Issue } from '../definition/model.ts';
+import { readSource } from '../definition/source/read.ts';
 import type { ServerCatalog, ServerConfig } from './server-config.ts';
 
 const positive = z.number().positive();
-const text = z.record(z.string(), z.string());
+
+/** What stands in a header field: a token, and a value on one line. */
+const headers = z.record(
+  z.string().regex(/^[\w!#$%&'*+.^`|~-]+$/u, 'a header name has letters, digits and - only'),
+  z.string().regex(/^[^\p{Cc}]*$/u, 'a header value has no line ends and control characters'),
+);
+const variables = z.record(
+  z.string().regex(/^[^=\0]+$/u, 'the name of a variable has no ='),
+  z.string().regex(/^[^\0]*$/u, 'the value of a variable has no null character'),
+);
 
 const limits = {
   timeout_seconds: positive.default(300),
@@ -30,7 +40,7 @@ const stdioEntry = z.object({
   type: z.literal('stdio').optional(),
   command: z.string().min(1),
   args: z.array(z.string()).default([]),
-  env: text.default({}),
+  env: variables.default({}),
   cwd: z.string().min(1).optional(),
 });
 
@@ -38,7 +48,7 @@ const httpEntry = z.object({
   ...limits,
   type: z.enum(['http', 'streamable-http', 'streamableHttp']).optional(),
   url: z.string().min(1),
-  headers: text.default({}),
+  headers: headers.default({}),
 });
 
 const KNOWN_KEYS = new Set([...Object.keys(stdioEntry.shape), ...Object.keys(httpEntry.shape)]);
@@ -60,15 +70,28 @@ export function parseServersFile(
   const lines = new LineCounter();
   const document = parseDocument(source, { lineCounter: lines });
   const reader = new Reader(document, lines, file);
-  for (const error of document.errors) {
-    const at = lines.linePos(error.pos[0]);
-    reader.report('error', 'syntax', (error.message.split('\n')[0] ?? error.message).replace(/ at line.*$/, ''), at);
+  for (const { offset, message } of syntaxProblems(source, document)) {
+    reader.report('error', 'syntax', message, lines.linePos(offset));
   }
   const servers = new Map<string, ServerConfig>();
   if (document.errors.length === 0) {
     for (const [name, config] of reader.servers()) servers.set(name, config);
   }
   return { catalog: { file, servers }, issues: reader.issues, positions: reader.positions };
+}
+
+/** In the words of JSON where it was meant to be JSON; several errors of YAML are mostly one. */
+function syntaxProblems(
+  source: string,
+  document: Document.Parsed,
+): readonly { readonly offset: number; readonly message: string }[] {
+  if (document.errors.length === 0) return [];
+  const json = /^\s*\{/u.test(source) ? readSource(source, 'servers.json').problems : [];
+  if (json.length > 0) return json;
+  return document.errors.map((error) => ({
+    offset: error.pos[0],
+    message: (error.message.split('\n')[0] ?? error.message).replace(/ at line.*$/, ''),
+  }));
 }
 
 interface Position {
@@ -139,11 +162,12 @@ class Reader {
     }
     if (entry['type'] === 'sse') {
       const hint = 'use the Streamable HTTP endpoint of the server with "type": "http"';
+      // Files of hosts have such entries: no reason to do without the others.
       this.problem(
-        'error',
+        'warning',
         'unsupported_transport',
         [...at, 'type'],
-        `server '${name}': the old SSE transport is not supported`,
+        `server '${name}' is left out: the old SSE transport is not supported`,
         hint,
       );
       return undefined;
@@ -195,7 +219,7 @@ class Reader {
         'error',
         'invalid_value',
         [...at, ...where],
-        `server '${name}': ${where.join('.')}: ${issue.message}`,
+        `server '${name}': ${where.join('.')}: ${issue.code === 'invalid_key' ? (issue.issues[0]?.message ?? issue.message) : issue.message}`,
       );
     }
     return undefined;

@@ -52,3 +52,36 @@ output: { t: '{{b.output.temprature}}' }
   expect(stdout).toMatch(/^definitions\/bad\.yaml:3:\d+ invalid_arguments 'b': expected number, found text "two"$/mu);
   expect(stdout).toMatch(/^definitions\/bad\.yaml:6:\d+ unknown_member .*did you mean 'temperature'\?\)$/mu);
 });
+
+test.each([
+  [
+    'a text that is no JSON',
+    '{"mcpServers": {\n  "a": {"command": "x"} "b": {}\n}}',
+    /^\S*servers\.json:2:\d+ syntax /u,
+  ],
+  ['a key that is wrong', '{"mcpServers": {\n  "a": {"comand": "x"}\n}}', /^\S*servers\.json:2:3 invalid_server /u],
+  [
+    'a header that cannot be sent',
+    '{"mcpServers": {\n  "a": {"url": "http://127.0.0.1:1/", "headers": {"X Y": "1"}}\n}}',
+    /^\S*servers\.json:2:\d+ invalid_value .*a header name/u,
+  ],
+])(
+  'a servers file with %s ends run and serve before anything starts: exit 2 with its place',
+  async (_, text, message) => {
+    await writeFile(join(folder.path, 'servers.json'), text);
+    await writeFile(
+      join(folder.path, 'definitions/g.yaml'),
+      'name: g\nsteps: [{ id: a, type: set, values: { x: 1 } }]\n',
+    );
+    for (const command of [
+      ['run', 'g'],
+      ['serve', '--http', '127.0.0.1:0'],
+    ]) {
+      const { code, stdout, stderr } = await workflow(...command);
+      expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+      expect(stderr).toMatch(message);
+    }
+    // Who only looks is not kept from it.
+    expect(await workflow('tasks', 'list')).toMatchObject({ code: 0 });
+  },
+);

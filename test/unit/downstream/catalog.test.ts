@@ -119,7 +119,19 @@ describe('a servers file', () => {
   test.each([
     ['neither command nor url', '{"mcpServers": {"a": {}}}', 'invalid_server', '1:17'],
     ['both', '{"mcpServers": {"a": {"command": "x", "url": "http://x"}}}', 'invalid_server', '1:17'],
-    ['the SSE transport', '{"mcpServers": {"a": {"type": "sse", "url": "http://x"}}}', 'unsupported_transport', '1:23'],
+    [
+      'a header name with a space',
+      '{"mcpServers": {"a": {"url": "http://x", "headers": {"X Bad": "1"}}}}',
+      'invalid_value',
+      '1:54',
+    ],
+    [
+      'a header value of two lines',
+      '{"mcpServers": {"a": {"url": "http://x", "headers": {"X": "1\\nY: 2"}}}}',
+      'invalid_value',
+      '1:54',
+    ],
+    ['a variable name with =', '{"mcpServers": {"a": {"command": "x", "env": {"A=B": "1"}}}}', 'invalid_value', '1:47'],
     ['a bad URL', '{"mcpServers": {"a": {"url": "ftp://x"}}}', 'invalid_url', '1:23'],
     ['a value of a wrong type', '{"mcpServers": {"a": {"command": "x",\n "args": [1]}}}', 'invalid_value', '2:2'],
     ['a number out of range', '{"mcpServers": {"a": {"command": "x",\n "max_concurrent": 0}}}', 'invalid_value', '2:2'],
@@ -132,6 +144,19 @@ describe('a servers file', () => {
     ['a key twice', '{"mcpServers": {"a": {"command": "x"},\n "a": {"command": "y"}}}', 'syntax', '2:2'],
   ])('%s is one error with its position', (_, text, code, at) => {
     expect(brief(text)[0]).toMatchObject({ severity: 'error', code, at });
+  });
+
+  test('an entry with the SSE transport, as files of hosts have it, is a warning and left out', () => {
+    const text = '{"mcpServers": {"a": {"type": "sse", "url": "http://x"}, "b": {"command": "x"}}}';
+    expect(brief(text)).toMatchObject([{ severity: 'warning', code: 'unsupported_transport', at: '1:23' }]);
+    expect([...read(text).catalog.servers.keys()]).toEqual(['b']);
+  });
+
+  test('what is wrong with the text of a JSON file is said in the words of JSON, once', () => {
+    const problems = read('{"mcpServers": {\n  "a": {"command": "x"} "b": {}\n}}').issues;
+    expect(problems).toHaveLength(1);
+    expect(problems[0]).toMatchObject({ code: 'syntax', line: 2 });
+    expect(problems[0]?.message).not.toMatch(/map|collection|indent/iu);
   });
 
   test('one bad entry does not cost the others', () => {

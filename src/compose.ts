@@ -25,6 +25,7 @@ import { readServersFile } from './downstream/servers-file.ts';
 import { createWorkflowRunner } from './engine/runner.ts';
 import { DEFAULT_PROTOCOL_SETTINGS } from './protocol/deps.ts';
 import type { Health, ProtocolDeps, ToolFacts } from './protocol/deps.ts';
+import { ScheduleMetrics } from './schedule/metrics.ts';
 import { Scheduler } from './schedule/scheduler.ts';
 import { scheduleObject, Schedules } from './schedule/schedules.ts';
 import { stepKinds, stepSyntaxes } from './steps/index.ts';
@@ -99,12 +100,14 @@ export async function openEngine(config: Config, options: EngineOptions): Promis
   }
   if (options.watch === true) definitions.watch();
   const schedules = new Schedules({ store, tasks, definitions, clock: systemClock });
-  const scheduler = new Scheduler({ store, tasks, definitions, clock: systemClock, logger });
-  if (options.claims === 'all') scheduler.start();
+  const scheduleMetrics = new ScheduleMetrics();
+  const scheduler = new Scheduler({ store, tasks, definitions, clock: systemClock, logger, metrics: scheduleMetrics });
+  if (options.claims === 'all' && config.schedules) scheduler.start();
+  const metricsText = (): string => `${metrics.text()}${scheduleMetrics.text(scheduler.planned)}`;
   const deps = async (): Promise<ProtocolDeps> =>
     protocolDeps(
       config,
-      { definitions, tasks, downstream, store, schedules, metrics, logger },
+      { definitions, tasks, downstream, store, schedules, metricsText, logger },
       await sharedSecret(store, 'request-state'),
     );
   return {
@@ -183,12 +186,12 @@ interface Parts {
   readonly downstream: DownstreamPool;
   readonly store: TaskStore;
   readonly schedules: Schedules;
-  readonly metrics: TaskMetrics;
+  readonly metricsText: () => string;
   readonly logger: Logger;
 }
 
 function protocolDeps(config: Config, parts: Parts, requestStateKey: Uint8Array): ProtocolDeps {
-  const { definitions, tasks, downstream, store, schedules, metrics, logger } = parts;
+  const { definitions, tasks, downstream, store, schedules, metricsText, logger } = parts;
   return {
     tasks,
     definitions,
@@ -207,7 +210,7 @@ function protocolDeps(config: Config, parts: Parts, requestStateKey: Uint8Array)
       ...(config.expose === undefined ? {} : { expose: config.expose }),
     },
     health: () => readiness(tasks, store),
-    metrics: () => metrics.text(),
+    metrics: metricsText,
     requestStateKey,
     serverInfo: serverInfo(),
   };

@@ -27,6 +27,8 @@ export interface Config {
   /** Absent = every workflow. */
   readonly expose?: { readonly names: readonly string[]; readonly tags: readonly string[] };
   readonly compact: boolean;
+  /** Whether `serve` runs the schedules of workflows. */
+  readonly schedules: boolean;
   readonly resultLimitBytes: number;
   readonly limits: TaskLimits;
   readonly engineLimits: EngineLimits;
@@ -116,6 +118,7 @@ function toConfig(values: SettingValues): Omit<Config, 'transports' | 'serversGi
     inlineWaitMs: values.inline_wait_ms,
     ...(values.expose.length === 0 ? {} : { expose: exposed(values.expose) }),
     compact: values.compact,
+    schedules: values.schedules,
     resultLimitBytes: values.result_limit_bytes,
     limits: {
       ...DEFAULT_LIMITS,

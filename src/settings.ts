@@ -165,6 +165,11 @@ export const SETTINGS = {
     fallback: false,
     help: 'publish workflow_search and workflow_run instead of one tool per workflow',
   }),
+  schedules: setting({
+    schema: toggle,
+    fallback: true,
+    help: 'run the schedules of workflows (on unless this flag is given)',
+  }),
   result_limit_bytes: setting({
     schema: whole('bytes', 1024),
     fallback: 100_000,
@@ -311,9 +316,15 @@ export function flagName(key: string): string {
   return `--${key.replaceAll('_', '-')}`;
 }
 
+/** A switch that is on unless it is turned off: its flag is `--no-schedules`. */
+export function isOnByDefault(key: string): boolean {
+  return Object.hasOwn(SETTINGS, key) && SETTINGS[key as SettingName].fallback === true;
+}
+
 /** The flag as commander's help shows it, or `undefined` for a setting without one. */
 export function flagSyntax(key: SettingName): string | undefined {
   const { secret, takes } = SETTINGS[key];
   if (secret === true) return undefined;
+  if (isOnByDefault(key)) return `--no-${flagName(key).slice(2)}`;
   return takes === undefined ? flagName(key) : `${flagName(key)} <${takes}>`;
 }

@@ -4,7 +4,7 @@ import type { Config, Environment } from '../config.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Logger } from '../core/logger.ts';
 import { createLogger } from '../logging/pino.ts';
-import { flagName, flagSyntax, SETTINGS } from '../settings.ts';
+import { flagName, flagSyntax, isOnByDefault, SETTINGS } from '../settings.ts';
 import type { SettingName } from '../settings.ts';
 import type { StartMessage } from './start-message.ts';
 import type { EngineDoor, OpenEngine, OpenServers } from './engine-door.ts';
@@ -51,15 +51,21 @@ export function configOf(command: Command, context: CliContext): Config {
 /** The settings among the command's flags as arguments again, for a process of the same kind. */
 export function settingFlags(command: Command): readonly string[] {
   return Object.entries(givenSettings(command)).flatMap(([key, value]) =>
-    value === true ? [flagName(key)] : [flagName(key), String(value)],
+    value === true
+      ? [flagName(key)]
+      : value === false
+        ? [`--no-${flagName(key).slice(2)}`]
+        : [flagName(key), String(value)],
   );
 }
 
 function givenSettings(command: Command): Readonly<Record<string, string | boolean>> {
   const given = command.optsWithGlobals<Record<string, unknown>>();
   return Object.fromEntries(
-    [...Object.keys(SETTINGS), 'config'].flatMap((key) => {
+    [...Object.keys(SETTINGS), 'config'].flatMap((key): [string, string | boolean][] => {
       const value = given[attributeName(key)];
+      // commander fills in `true` for a switch that only a flag turns off.
+      if (isOnByDefault(key)) return value === false ? [[key, value]] : [];
       return typeof value === 'string' || value === true ? [[key, value]] : [];
     }),
   );

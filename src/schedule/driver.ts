@@ -6,6 +6,7 @@ import { LOCAL_PRINCIPAL, TaskError } from '../tasks/task.ts';
 import type { TaskErrorCode, TaskService } from '../tasks/task.ts';
 import { decide, wakeTime } from './decide.ts';
 import type { Plan } from './decide.ts';
+import type { ScheduleMetrics } from './metrics.ts';
 import { fireTime } from './occurrence.ts';
 import { freshRow } from './row.ts';
 import type { MarkedRow, ScheduleRow, ScheduleRows } from './row.ts';
@@ -27,6 +28,7 @@ export interface DriverDeps {
   readonly tasks: TaskDoor;
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly metrics?: ScheduleMetrics;
 }
 
 /** When to look again. */
@@ -79,7 +81,8 @@ export class ScheduleDriver {
       const now = this.#deps.clock.now();
       const changed = row.starting.length > 0 ? await this.#begin(row, plan) : await this.#decide(row, plan, now);
       if (changed === row) return { wakeAt: wakeTime(row, plan), poll: row.waiting.length > 0 };
-      await this.#deps.rows.save(changed, mark);
+      const written = await this.#deps.rows.save(changed, mark);
+      if (written !== undefined) this.#deps.metrics?.written(row, changed);
     }
   }
 

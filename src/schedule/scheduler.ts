@@ -8,6 +8,7 @@ import type { TaskStore } from '../tasks/task-store.ts';
 import type { Plan } from './decide.ts';
 import { ScheduleDriver } from './driver.ts';
 import type { TaskDoor } from './driver.ts';
+import type { ScheduleMetrics } from './metrics.ts';
 import { occurrencesOf } from './occurrence.ts';
 import { ScheduleRows } from './row.ts';
 
@@ -33,6 +34,7 @@ export interface SchedulerDeps {
   };
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly metrics?: ScheduleMetrics;
   /** Instead of `NAP_MS`. */
   readonly napMs?: number;
 }
@@ -66,6 +68,11 @@ export class Scheduler {
   constructor(deps: SchedulerDeps) {
     this.#deps = deps;
     this.#rows = new ScheduleRows(deps.store);
+  }
+
+  /** How many schedules it runs. */
+  get planned(): number {
+    return this.#entries.size;
   }
 
   /** Begins to run schedules; from now on definitions that change are followed. */
@@ -110,9 +117,15 @@ export class Scheduler {
   #plan(plan: Plan): void {
     const entry = this.#entries.get(plan.workflow);
     if (entry === undefined) {
-      const { tasks, clock, logger } = this.#deps;
+      const { tasks, clock, logger, metrics } = this.#deps;
       this.#entries.set(plan.workflow, {
-        driver: new ScheduleDriver(plan, { rows: this.#rows, tasks, clock, logger }),
+        driver: new ScheduleDriver(plan, {
+          rows: this.#rows,
+          tasks,
+          clock,
+          logger,
+          ...(metrics === undefined ? {} : { metrics }),
+        }),
         workflow: plan.workflow,
         wakeAt: 0,
         poll: false,

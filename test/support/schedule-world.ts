@@ -1,5 +1,6 @@
 import { silentLogger } from '../../src/core/logger.ts';
 import type { Definition, LoadedDefinition, Schedule } from '../../src/definition/model.ts';
+import type { ScheduleMetrics } from '../../src/schedule/metrics.ts';
 import { Scheduler } from '../../src/schedule/scheduler.ts';
 import type { SchedulerDeps } from '../../src/schedule/scheduler.ts';
 import { Schedules } from '../../src/schedule/schedules.ts';
@@ -185,7 +186,7 @@ export class ScheduleWorld {
 
   /** A server's scheduler, running. `store`: its own view of the data. */
   async serve(
-    options: { store?: TaskStore; definitions?: ScheduledDefinitions; napMs?: number } = {},
+    options: { store?: TaskStore; definitions?: ScheduledDefinitions; napMs?: number; metrics?: ScheduleMetrics } = {},
   ): Promise<Scheduler> {
     const deps: SchedulerDeps = {
       store: options.store ?? new MemoryTaskStore(this.data),
@@ -194,6 +195,7 @@ export class ScheduleWorld {
       clock: this.clock,
       logger: silentLogger,
       napMs: options.napMs ?? TEST_NAP_MS,
+      ...(options.metrics === undefined ? {} : { metrics: options.metrics }),
     };
     const scheduler = new Scheduler(deps);
     scheduler.start();

@@ -46,8 +46,8 @@ afterEach(async () => {
   await folder.remove();
 });
 
-async function serve(): Promise<Running> {
-  const server = startCli(['serve', '--http', '0'], folder.path);
+async function serve(...flags: readonly string[]): Promise<Running> {
+  const server = startCli(['serve', '--http', '0', ...flags], folder.path);
   servers.push(server);
   await waitUntil('it serves', () => server.stderr().includes('"serving"'));
   return server;
@@ -91,6 +91,17 @@ async function schedule(...args: readonly string[]): Promise<unknown> {
 }
 
 describe('schedules of the built server', () => {
+  test('--no-schedules runs none, and run-now still works beside it', async () => {
+    const server = await serve('--no-schedules');
+    const url = /"url":"(?<url>[^"]+)\/mcp"/u.exec(server.stderr())?.groups?.['url'] ?? '';
+    expect(await (await fetch(`${url}/metrics`)).text()).toMatch(/^mcp_workflow_schedules 0$/mu);
+    expect(await schedule('run-now', 'tick', '--json')).toMatchObject({ status: 'completed' });
+    const asked = Date.now();
+    await waitUntil('`tick` would have come twice', () => Date.now() > asked + 2100);
+    expect(await occurrences('tick')).toHaveLength(1);
+    await kill(server);
+  });
+
   test('servers are killed and started again, alone and in pairs: every second becomes one task, none is early', async () => {
     let server = await serve();
     await newOnes('tick', 2);

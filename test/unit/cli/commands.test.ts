@@ -289,6 +289,16 @@ test('schema prints the JSON Schema of a definition, opening nothing', async () 
 });
 
 describe('serve', () => {
+  test.each<[string, Environment, boolean]>([
+    ['serve --stdio', {}, true],
+    ['serve --stdio --no-schedules', {}, false],
+    ['serve --stdio', { MCP_WORKFLOW_SCHEDULES: 'false' }, false],
+    ['serve --stdio --no-schedules', { MCP_WORKFLOW_SCHEDULES: 'true' }, false],
+  ])('%s with %j: schedules %j', async (line, environment, schedules) => {
+    await cli(line, undefined, environment);
+    expect(opened[0]?.config.schedules).toBe(schedules);
+  });
+
   test('takes every open task, and ends with 0 when it is told to', async () => {
     const terminal = new FakeTerminal(false);
     const running = cli('serve --log-level debug', terminal);

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Schedule } from '../../../src/definition/model.ts';
 import { IN_TIME_MS } from '../../../src/schedule/decide.ts';
+import { ScheduleMetrics } from '../../../src/schedule/metrics.ts';
 import { GIVE_UP_MS } from '../../../src/schedule/driver.ts';
 import { MemoryTaskStore } from '../../../src/store/memory-task-store.ts';
 import { TaskError } from '../../../src/tasks/task.ts';
@@ -569,5 +570,27 @@ describe('crashes, failures and other servers (S3, S5)', () => {
     expect(views).toHaveLength(1203);
     expect(views.every((view) => view.state === 'active')).toBe(true);
     expect(new MemoryTaskStore(world.data).data.keys.filter((key) => key.startsWith('sched:'))).toHaveLength(1203);
+  });
+});
+
+describe('metrics', () => {
+  it('count what this process planned, began late by how much, and passed over', async () => {
+    const metrics = new ScheduleMetrics();
+    world.definitions.set('report', hourly());
+    const scheduler = await world.serve({ metrics });
+    const value = (name: string): number =>
+      Number(new RegExp(`^mcp_workflow_${name} (.*)$`, 'mu').exec(metrics.text(scheduler.planned))?.[1]);
+    expect(value('schedules')).toBe(1);
+    expect(value('schedule_begun_total')).toBe(0);
+    await world.until('2026-01-01T02:30Z');
+    expect(value('schedule_begun_total')).toBe(2);
+    expect(value('schedule_misses_total')).toBe(0);
+    expect(value('schedule_delay_seconds_total')).toBeLessThan(1);
+    await world.down(scheduler, '2026-01-01T05:30Z');
+    const second = new ScheduleMetrics();
+    const again = await world.serve({ metrics: second });
+    await world.until('2026-01-01T05:31Z');
+    expect(second.text(again.planned)).toContain('\nmcp_workflow_schedule_misses_total 1\n');
+    expect(metrics.text(0)).toContain('\nmcp_workflow_schedule_misses_total 0\n');
   });
 });

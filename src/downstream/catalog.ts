@@ -11,7 +11,7 @@ import type { ServerCatalog, ServerConfig } from './server-config.ts';
 const positive = z.number().positive();
 
 /** What stands in a header field: a token, and a value on one line. */
-const headers = z.record(
+const headerFields = z.record(
   z.string().regex(/^[\w!#$%&'*+.^`|~-]+$/u, 'a header name has letters, digits and - only'),
   z.string().regex(/^[^\p{Cc}]*$/u, 'a header value has no line ends and control characters'),
 );
@@ -48,7 +48,7 @@ const httpEntry = z.object({
   ...limits,
   type: z.enum(['http', 'streamable-http', 'streamableHttp']).optional(),
   url: z.string().min(1),
-  headers: headers.default({}),
+  headers: headerFields.default({}),
 });
 
 const KNOWN_KEYS = new Set([...Object.keys(stdioEntry.shape), ...Object.keys(httpEntry.shape)]);

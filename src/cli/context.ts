@@ -51,11 +51,7 @@ export function configOf(command: Command, context: CliContext): Config {
 /** The settings among the command's flags as arguments again, for a process of the same kind. */
 export function settingFlags(command: Command): readonly string[] {
   return Object.entries(givenSettings(command)).flatMap(([key, value]) =>
-    value === true
-      ? [flagName(key)]
-      : value === false
-        ? [`--no-${flagName(key).slice(2)}`]
-        : [flagName(key), String(value)],
+    value === true ? [flagName(key)] : value === false ? [`--no-${flagName(key).slice(2)}`] : [flagName(key), value],
   );
 }
 

@@ -68,7 +68,7 @@ max_tokens: 200
           { signal: context.signal, ...(seconds === undefined ? {} : { timeoutSeconds: seconds }) },
         );
         if (answer === undefined) throw stepFailure('timeout', 'the model did not answer in time');
-        return readAnswer(context, answer, schema);
+        return readAnswer(context, params, answer, schema);
       },
     };
   },
@@ -101,7 +101,12 @@ async function messagesOf(
   });
 }
 
-function readAnswer(context: StepContext, answer: JsonValue, schema: JsonObject | undefined): StepOutput {
+function readAnswer(
+  context: StepContext,
+  asked: JsonObject,
+  answer: JsonValue,
+  schema: JsonObject | undefined,
+): StepOutput {
   const message = argumentsObject(answer);
   const error = message['error'];
   if (isJsonObject(error)) {
@@ -112,7 +117,7 @@ function readAnswer(context: StepContext, answer: JsonValue, schema: JsonObject 
   }
   const text = textIn(message['content'] ?? null);
   const usage = usageOf(message);
-  const tokens = tokensIn(usage);
+  const tokens = tokensIn(usage) ?? estimatedTokens(asked, text);
   context.charge('tokens', tokens);
   const view = {
     usage,
@@ -147,10 +152,23 @@ function usageOf(message: JsonObject): JsonValue {
   return message['usage'] ?? (isJsonObject(meta) ? (meta['usage'] ?? null) : null);
 }
 
-function tokensIn(usage: JsonValue): number {
-  if (!isJsonObject(usage)) return 0;
+/** What the client reports; `undefined` when it reports none, as MCP has no place for it. */
+function tokensIn(usage: JsonValue): number | undefined {
+  if (!isJsonObject(usage)) return undefined;
   const total = usage['total_tokens'] ?? usage['totalTokens'];
   if (typeof total === 'number') return total;
-  const parts = ['input_tokens', 'output_tokens', 'inputTokens', 'outputTokens'].map((key) => usage[key]);
-  return parts.reduce((sum: number, part) => sum + (typeof part === 'number' ? part : 0), 0);
+  const parts = ['input_tokens', 'output_tokens', 'inputTokens', 'outputTokens']
+    .map((key) => usage[key])
+    .filter((part) => typeof part === 'number');
+  return parts.length === 0 ? undefined : parts.reduce((sum, part) => sum + part, 0);
+}
+
+const CHARACTERS_A_TOKEN = 4;
+
+/** Of the texts that went there and back, so that a budget of tokens holds with every client. */
+function estimatedTokens({ messages, systemPrompt }: JsonObject, answer: string): number {
+  const list: readonly JsonValue[] = Array.isArray(messages) ? messages : [];
+  const texts = list.map((message) => textIn(isJsonObject(message) ? (message['content'] ?? null) : null));
+  const length = [...texts, textOf(systemPrompt ?? ''), answer].reduce((sum, text) => sum + text.length, 0);
+  return Math.ceil(length / CHARACTERS_A_TOKEN);
 }

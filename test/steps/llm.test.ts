@@ -84,6 +84,15 @@ describe('llm', () => {
     expect(end.outcome).toMatchObject({ failure: { code: 'budget_exceeded' } });
   });
 
+  it('counts a token for four characters where the client reports none', async () => {
+    const world = saying('x'.repeat(80));
+    const steps = [{ ...turn, prompt: 'y'.repeat(40), system: 'z'.repeat(40) }];
+    const enough = await world.run(definitionOf(steps, { budget: { tokens: 40 } }));
+    expect(enough.outcome).toMatchObject({ result: { _meta: { 'dev.mcp-workflow/usage': { tokens: 40 } } } });
+    const end = await saying('x'.repeat(80)).run(definitionOf(steps, { budget: { tokens: 39 } }));
+    expect(end.outcome).toMatchObject({ failure: { code: 'budget_exceeded' } });
+  });
+
   it('fails with timeout when nobody answers', async () => {
     const world = saying('');
     world.autoAnswer = () => undefined;

@@ -166,7 +166,11 @@ export function workflowFields(step: z.ZodType<Step>): z.ZodRawShape {
         tool_calls: z.int().min(1).optional().describe('Calls of tools.'),
         seconds: seconds.optional().describe('Seconds of running time.'),
         bytes: z.int().min(1).optional().describe('Bytes of results.'),
-        tokens: z.int().min(1).optional().describe('Tokens of models.'),
+        tokens: z
+          .int()
+          .min(1)
+          .optional()
+          .describe('Tokens of models: what the client reports, else one for four characters of question and answer.'),
       })
       .optional()
       .describe('What one run may use up.'),

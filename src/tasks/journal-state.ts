@@ -11,16 +11,22 @@ export interface InputState {
 
 type Entry<Type extends JournalEntry['type']> = Extract<StoredEntry, { readonly type: Type }>;
 
+/** What a journal says about a path beside its checkpoint. */
+interface Notes {
+  attempt?: Entry<'started'> | Entry<'attempt_failed'> | undefined;
+  timer?: number;
+  decision?: JsonValue;
+  handle?: { readonly attempt: number; readonly handle: JsonValue };
+  input?: InputState | undefined;
+}
+
 /** What a journal says, kept up to date entry by entry; a pure function of the entries in order (D10). */
 export class JournalState {
   #entries: StoredEntry[] = [];
   readonly #finished = new Map<string, Entry<'finished'>>();
-  readonly #attempts = new Map<string, Entry<'started'> | Entry<'attempt_failed'>>();
-  readonly #timers = new Map<string, number>();
-  readonly #decisions = new Map<string, JsonValue>();
-  readonly #handles = new Map<string, { readonly attempt: number; readonly handle: JsonValue }>();
-  readonly #inputs = new Map<string, InputState>();
-  readonly #paths = new Map<string, string>();
+  readonly #notes = new Map<string, Notes>();
+  /** Paths by the keys of their input requests. Made with the first: most tasks ask nobody, and ten thousand of them may wait. */
+  #paths: Map<string, string> | undefined;
   #lastSeq = 0;
 
   constructor(entries: Iterable<StoredEntry> = []) {
@@ -42,24 +48,24 @@ export class JournalState {
   }
 
   lastAttempt(path: string): Entry<'started'> | Entry<'attempt_failed'> | undefined {
-    return this.#attempts.get(path);
+    return this.#notes.get(path)?.attempt;
   }
 
   timer(path: string): number | undefined {
-    return this.#timers.get(path);
+    return this.#notes.get(path)?.timer;
   }
 
   decision(path: string): JsonValue | undefined {
-    return this.#decisions.get(path);
+    return this.#notes.get(path)?.decision;
   }
 
   handle(path: string): { readonly attempt: number; readonly handle: JsonValue } | undefined {
-    return this.#handles.get(path);
+    return this.#notes.get(path)?.handle;
   }
 
   /** The last input request of a path, unless an attempt has failed since: the next attempt asks anew. */
   input(path: string): InputState | undefined {
-    return this.#inputs.get(path);
+    return this.#notes.get(path)?.input;
   }
 
   /** Takes the next entry. One that is known already is ignored. */
@@ -69,31 +75,33 @@ export class JournalState {
     this.#entries.push(entry);
     switch (entry.type) {
       case 'started':
-        this.#attempts.set(entry.path, entry);
+        this.#notesOf(entry.path).attempt = entry;
         return;
-      case 'attempt_failed':
-        this.#attempts.set(entry.path, entry);
-        this.#inputs.delete(entry.path);
+      case 'attempt_failed': {
+        const notes = this.#notesOf(entry.path);
+        notes.attempt = entry;
+        notes.input = undefined;
         return;
+      }
       case 'finished':
         this.#finished.set(entry.path, entry);
-        this.#attempts.delete(entry.path);
+        this.#attempted(entry.path);
         return;
       case 'timer':
-        this.#timers.set(entry.path, entry.wakeAt);
+        this.#notesOf(entry.path).timer = entry.wakeAt;
         return;
       case 'decision':
-        this.#decisions.set(entry.path, entry.value);
+        this.#notesOf(entry.path).decision = entry.value;
         return;
       case 'handle':
-        this.#handles.set(entry.path, { attempt: entry.attempt, handle: entry.handle });
+        this.#notesOf(entry.path).handle = { attempt: entry.attempt, handle: entry.handle };
         return;
       case 'input_requested':
-        this.#paths.set(entry.key, entry.path);
-        this.#inputs.set(entry.path, {
+        (this.#paths ??= new Map<string, string>()).set(entry.key, entry.path);
+        this.#notesOf(entry.path).input = {
           key: entry.key,
           ...(entry.expiresAt !== undefined && { expiresAt: entry.expiresAt }),
-        });
+        };
         return;
       case 'input_answered':
         this.#answered(entry.key, entry.response);
@@ -101,27 +109,38 @@ export class JournalState {
       case 'resumed':
         this.#drop(new Set(entry.dropped));
         // The end of the task closed every question; whoever comes to one again asks anew.
-        for (const [path, input] of this.#inputs) if (input.answer === undefined) this.#inputs.delete(path);
+        for (const notes of this.#notes.values()) if (notes.input?.answer === undefined) notes.input = undefined;
         return;
       case 'emitted':
       case 'settled':
     }
   }
 
+  #notesOf(path: string): Notes {
+    let notes = this.#notes.get(path);
+    if (notes === undefined) this.#notes.set(path, (notes = {}));
+    return notes;
+  }
+
+  #attempted(path: string): void {
+    const notes = this.#notes.get(path);
+    if (notes !== undefined) notes.attempt = undefined;
+  }
+
   #answered(key: string, response: JsonValue): void {
-    const path = this.#paths.get(key);
-    const input = path === undefined ? undefined : this.#inputs.get(path);
-    if (path !== undefined && input?.key === key) this.#inputs.set(path, { ...input, answer: { response } });
+    const path = this.#paths?.get(key);
+    const notes = path === undefined ? undefined : this.#notes.get(path);
+    if (notes?.input?.key === key) notes.input = { ...notes.input, answer: { response } };
   }
 
   #drop(dropped: ReadonlySet<string>): void {
     const isDropped = (path: string): boolean => dropped.has(stepPath(path));
-    for (const known of [this.#finished, this.#attempts, this.#timers, this.#decisions, this.#handles, this.#inputs]) {
+    for (const known of [this.#finished, this.#notes]) {
       for (const path of known.keys()) if (isDropped(path)) known.delete(path);
     }
     this.#entries = this.#entries.filter((entry) => {
       const path =
-        'path' in entry ? entry.path : entry.type === 'input_answered' ? this.#paths.get(entry.key) : undefined;
+        'path' in entry ? entry.path : entry.type === 'input_answered' ? this.#paths?.get(entry.key) : undefined;
       return path === undefined || !isDropped(path);
     });
   }

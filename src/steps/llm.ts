@@ -166,9 +166,10 @@ function tokensIn(usage: JsonValue): number | undefined {
 const CHARACTERS_A_TOKEN = 4;
 
 /** Of the texts that went there and back, so that a budget of tokens holds with every client. */
-function estimatedTokens({ messages, systemPrompt }: JsonObject, answer: string): number {
+function estimatedTokens(asked: JsonObject, answer: string): number {
+  const { messages } = asked;
   const list: readonly JsonValue[] = Array.isArray(messages) ? messages : [];
   const texts = list.map((message) => textIn(isJsonObject(message) ? (message['content'] ?? null) : null));
-  const length = [...texts, textOf(systemPrompt ?? ''), answer].reduce((sum, text) => sum + text.length, 0);
+  const length = [...texts, textOf(asked['systemPrompt'] ?? ''), answer].reduce((sum, text) => sum + text.length, 0);
   return Math.ceil(length / CHARACTERS_A_TOKEN);
 }

@@ -114,6 +114,8 @@ const tests = z
   )
   .describe('Tests of this definition, run by `mcp-workflow test`.');
 
+const TOKENS = 'Tokens of models: what the client reports, else one for four characters of question and answer.';
+
 /** Keys of a definition. */
 export function workflowFields(step: z.ZodType<Step>): z.ZodRawShape {
   const steps = z.array(step);
@@ -166,11 +168,7 @@ export function workflowFields(step: z.ZodType<Step>): z.ZodRawShape {
         tool_calls: z.int().min(1).optional().describe('Calls of tools.'),
         seconds: seconds.optional().describe('Seconds of running time.'),
         bytes: z.int().min(1).optional().describe('Bytes of results.'),
-        tokens: z
-          .int()
-          .min(1)
-          .optional()
-          .describe('Tokens of models: what the client reports, else one for four characters of question and answer.'),
+        tokens: z.int().min(1).optional().describe(TOKENS),
       })
       .optional()
       .describe('What one run may use up.'),

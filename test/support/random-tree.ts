@@ -158,8 +158,19 @@ class Grower {
   }
 }
 
+/** Most that a run may do and wait for when nothing goes wrong, so that a round of many trees does not take minutes. */
+const MOST = { calls: 40, checkpoints: 120, waitMs: 4000 };
+
 /** A random workflow and, by the engine alone over a downstream in memory, without any fault, what it does. */
 export async function randomTree(options: GrowOptions): Promise<RandomTree> {
+  for (;;) {
+    const tree = await grown(options);
+    if (tree !== undefined) return tree;
+  }
+}
+
+/** `undefined`: too much of a tree. */
+async function grown(options: GrowOptions): Promise<RandomTree | undefined> {
   const { name, calm = false } = options;
   // A question that stands first would be asked by the call itself, before there is a task.
   const first = { id: 'first', type: 'set', values: {} };
@@ -177,6 +188,9 @@ export async function randomTree(options: GrowOptions): Promise<RandomTree> {
     return made <= Number(args['fail_times']) ? toolError('flaky failure') : text('ok');
   };
   const end = await world.run(loaded.definition);
+  const waited = world.clock.monotonic();
+  if (world.called.length > MOST.calls || world.ledger.length > MOST.checkpoints || waited > MOST.waitMs)
+    return undefined;
   const status = statusOf(end.outcome) === 'completed' ? 'completed' : 'failed';
   return { name, json, checkpoints: world.ledger.toSorted(), status };
 }

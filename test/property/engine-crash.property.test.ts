@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { stepKinds } from '../../src/steps/index.ts';
+import { dose } from '../support/dose.ts';
 import { crashEverywhere } from '../support/crash-everywhere.ts';
 import { definitionOf, EngineWorld, text, toolError, type PlainStep } from '../support/engine-world.ts';
 import { Crash } from '../support/memory-journal.ts';
@@ -246,20 +247,20 @@ describe('a random tree of step kinds', () => {
 
   it(
     'gives the same outcome and the same checkpoints whenever it is killed (D3, E2, E3)',
-    { timeout: 120_000 },
+    { timeout: dose(120_000, 10_800_000) },
     async () => {
       let crashes = 0;
       await fc.assert(
         fc.asyncProperty(fc.array(shape, { minLength: 1, maxLength: 3 }), fc.nat(5), async (shapes, seed) => {
           crashes += await crashEverywhere(makeWorld, definitionFrom(shapes, seed));
         }),
-        { numRuns: 60, endOnFailure: false },
+        { numRuns: dose(60, 1500), endOnFailure: false },
       );
       expect(crashes).toBeGreaterThan(500);
     },
   );
 
-  it('gives the same outcome when it is killed again and again', { timeout: 120_000 }, async () => {
+  it('gives the same outcome when it is killed again and again', { timeout: dose(120_000, 10_800_000) }, async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.array(shape, { minLength: 1, maxLength: 3 }),
@@ -285,7 +286,7 @@ describe('a random tree of step kinds', () => {
           expect(end.outcome).toEqual(expected.outcome);
         },
       ),
-      { numRuns: 60 },
+      { numRuns: dose(60, 1500) },
     );
   });
 });

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { TaskError } from '../../src/tasks/task.ts';
 import type { TaskStore } from '../../src/tasks/task-store.ts';
+import { dose } from '../support/dose.ts';
 import { aborted } from '../support/scripted-runner.ts';
 import { TaskWorld } from '../support/task-world.ts';
 import type { WorldProcess } from '../support/task-world.ts';
@@ -170,7 +171,7 @@ const CANCELLED_WHILE_CLAIMED: { actions: { what: Action; after: number }[]; del
 describe('cancel, completion, timeout, answers, sweep and recovery at the same time', () => {
   it(
     'in any order give one outcome; what was acknowledged stays so; strangers are nobody (D2, D6, D8, D12)',
-    { timeout: 90_000 },
+    { timeout: dose(90_000, 10_800_000) },
     async () => {
       const total = new Map<string, number>();
       const count = (what: string): Map<string, number> => total.set(what, (total.get(what) ?? 0) + 1);
@@ -205,7 +206,7 @@ describe('cancel, completion, timeout, answers, sweep and recovery at the same t
             count(given === undefined ? 'timed out' : 'answered');
           }
         }),
-        { numRuns: 500, examples: [[CANCELLED_WHILE_CLAIMED]] },
+        { numRuns: dose(500, 5000), examples: [[CANCELLED_WHILE_CLAIMED]] },
       );
       for (const what of ['cancelled', 'completed', 'gone', 'timed out', 'answered'])
         expect(total.get(what), what).toBeGreaterThan(20);

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { KeyvTaskStore } from '../../src/store/keyv-task-store.ts';
+import { dose } from '../support/dose.ts';
 import { checkHistories } from '../support/history-checker.ts';
 import type { Verdict } from '../support/history-checker.ts';
 import { KillLane, LANE_DEFINITIONS } from '../support/kill-lane.ts';
@@ -9,7 +10,7 @@ import { seededRandom } from '../support/seeded-random.ts';
 import { newWorkspace } from '../support/workspace.ts';
 
 const LANES = 3;
-const KILLS_A_LANE = 68;
+const KILLS_A_LANE = dose(68, 1700);
 
 interface Lane {
   readonly history: History;
@@ -36,7 +37,7 @@ async function live(seed: number): Promise<Lane> {
 it(
   '200 SIGKILLs at any moment lose nothing, and no committed step is called again (D1 to D5, D8 to D10)',
   {
-    timeout: 600_000,
+    timeout: dose(600_000, 36_000_000),
   },
   async () => {
     const seed = Math.trunc(Math.random() * 1e9);

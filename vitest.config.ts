@@ -7,7 +7,8 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/{unit,steps,property,store,architecture,protocol}/**/*.test.ts'],
-          testTimeout: 20_000,
+          // No test waits for time: a minute is for a machine that has other things to do.
+          testTimeout: 60_000,
           sequence: { groupOrder: 0 },
         },
       },

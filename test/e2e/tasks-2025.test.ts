@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, test } from 'vitest';
 import type { JsonObject } from '../../src/core/json.ts';
@@ -13,18 +14,7 @@ import { rawHttp, rawStdio, sdkHttp, sdkStdio } from '../support/wire-clients.ts
 import { SCENARIOS, type Subject } from './tasks-2025-scenarios.ts';
 
 const DEFINITIONS = fileURLToPath(new URL('definitions', import.meta.url));
-const TOOLS: Subject['tools'] = {
-  quick: 'quick',
-  slow: 'slow',
-  required: 'must_be_task',
-  forbidden: 'never_task',
-  asks: 'asks',
-  fails: 'fails',
-  failsWith: 'the printer is on fire',
-  errs: 'errs',
-  error: { code: -32050, message: 'kaput', data: { why: 'test' } },
-  talks: 'talks',
-};
+const TOOLS = JSON.parse(readFileSync(new URL('tasks-2025-tools.json', import.meta.url), 'utf8')) as Subject['tools']; // a file beside this one
 const ADA = { name: 'ada', secret: 'the-secret-of-ada-1' };
 const BOB = 'the-secret-of-bob-1';
 

@@ -14,6 +14,7 @@ import {
 import { initializeParams, type WireClient } from '../support/wire-client.ts';
 import { rawHttp } from '../support/wire-clients.ts';
 import { checkWire } from '../support/wire-schemas.ts';
+import { jsonOf } from '../support/wire-watch.ts';
 
 const DEFINITIONS = fileURLToPath(new URL('definitions', import.meta.url));
 const ROUNDS = 400;
@@ -68,6 +69,42 @@ const malformed: fc.Arbitrary<string> = fc.oneof(
 );
 
 const MESSAGES = fc.sample(malformed, { numRuns: ROUNDS, seed: SEED }).map((text) => text.replaceAll(/[\r\n]/gu, ' '));
+
+const ENVELOPE = {
+  'io.modelcontextprotocol/protocolVersion': '2026-07-28',
+  'io.modelcontextprotocol/clientInfo': { name: 'fuzz', version: '1' },
+  'io.modelcontextprotocol/clientCapabilities': { extensions: { 'io.modelcontextprotocol/tasks': {} } },
+};
+
+/** How a pipe is opened in each generation, a request that is always answered, and how the generation takes a malformed message. */
+const PIPES = [
+  {
+    revision: '2025-11-25',
+    opening: { method: 'initialize', params: initializeParams({}) },
+    harmless: { method: 'ping' },
+    messages: MESSAGES,
+  },
+  {
+    revision: '2026-07-28',
+    opening: { method: 'server/discover', params: { _meta: ENVELOPE } },
+    harmless: { method: 'tools/list', params: { _meta: ENVELOPE } },
+    messages: MESSAGES.map(enveloped).filter((text) => !isCall(text)),
+  },
+] as const;
+
+/** The same with the envelope that its generation wants, so that it gets further than that. */
+function enveloped(text: string): string {
+  const message = jsonOf(text);
+  if (!isJsonObject(message) || !isJsonObject(message['params'])) return text;
+  return JSON.stringify({ ...message, params: { ...message['params'], _meta: ENVELOPE } });
+}
+
+/** `task` means nothing in 2026-07-28, so a call that was spoilt there is a call. */
+function isCall(text: string): boolean {
+  const message = jsonOf(text);
+  if (!isJsonObject(message) || message['jsonrpc'] !== '2.0' || message['method'] !== 'tools/call') return false;
+  return isJsonObject(message['params']) && message['params']['name'] === 'quick' && message['id'] !== undefined;
+}
 
 let workspace: Workspace;
 let server: BuiltServer;
@@ -130,43 +167,46 @@ describe('malformed, batched, truncated and wrongly typed messages', () => {
     expect(response.status).toBe(413);
   });
 
-  test('over stdio: whatever is written, the next request is answered, and nothing changes', async () => {
-    const before = await state();
-    const { command, args, cwd, env } = stdioCommand(workspace);
-    const child = spawn(command, args, { cwd, env: { ...env }, stdio: ['pipe', 'pipe', 'ignore'] });
-    const answers: JsonObject[] = [];
-    let rest = '';
-    let onAnswer: () => void = () => undefined;
-    child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
-      const lines = (rest + chunk).split('\n');
-      rest = lines.pop() ?? '';
-      for (const line of lines) answers.push(JSON.parse(line) as JsonObject); // stdout is MCP only
-      onAnswer();
-    });
-    const answered = (id: string): Promise<JsonObject> =>
-      new Promise((resolve) => {
-        onAnswer = () => {
-          const found = answers.find((answer) => answer['id'] === id);
-          if (found !== undefined) resolve(found);
-        };
+  test.each(PIPES)(
+    'over stdio in $revision: whatever is written, the next request is answered, and nothing changes',
+    async ({ revision, opening, harmless, messages }) => {
+      const before = await state();
+      const { command, args, cwd, env } = stdioCommand(workspace);
+      const child = spawn(command, args, { cwd, env: { ...env }, stdio: ['pipe', 'pipe', 'ignore'] });
+      const answers: JsonObject[] = [];
+      let rest = '';
+      let onAnswer: () => void = () => undefined;
+      child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
+        const lines = (rest + chunk).split('\n');
+        rest = lines.pop() ?? '';
+        for (const line of lines) answers.push(JSON.parse(line) as JsonObject); // stdout is MCP only
         onAnswer();
       });
-    const write = (text: string): void => void child.stdin.write(`${text}\n`);
-    write(JSON.stringify({ jsonrpc: '2.0', id: 'init', method: 'initialize', params: initializeParams({}) }));
-    await answered('init');
-    for (const [index, message] of MESSAGES.entries()) {
-      write(message);
-      if (index % 20 !== 0) continue;
-      write(JSON.stringify({ jsonrpc: '2.0', id: `ping-${index}`, method: 'ping' }));
-      expect(await answered(`ping-${index}`)).toMatchObject({ result: {} });
-    }
-    write(JSON.stringify({ jsonrpc: '2.0', id: 'last', method: 'ping' }));
-    await answered('last');
-    for (const answer of answers) if ('error' in answer) checkWire('2025-11-25', answer);
-    expect(answers.filter((answer) => 'error' in answer).length).toBeGreaterThan(ROUNDS / 4);
-    const ended = once(child, 'exit');
-    child.stdin.end();
-    expect((await ended)[0]).toBe(0);
-    expect(await state()).toEqual(before);
-  });
+      const answered = (id: string): Promise<JsonObject> =>
+        new Promise((resolve) => {
+          onAnswer = () => {
+            const found = answers.find((answer) => answer['id'] === id);
+            if (found !== undefined) resolve(found);
+          };
+          onAnswer();
+        });
+      const write = (text: string): void => void child.stdin.write(`${text}\n`);
+      write(JSON.stringify({ jsonrpc: '2.0', id: 'init', ...opening }));
+      await answered('init');
+      for (const [index, message] of messages.entries()) {
+        write(message);
+        if (index % 20 !== 0) continue;
+        write(JSON.stringify({ jsonrpc: '2.0', id: `ping-${index}`, ...harmless }));
+        expect(await answered(`ping-${index}`)).toMatchObject({ result: {} });
+      }
+      write(JSON.stringify({ jsonrpc: '2.0', id: 'last', ...harmless }));
+      await answered('last');
+      for (const answer of answers) if ('error' in answer) checkWire(revision, answer);
+      expect(answers.filter((answer) => 'error' in answer).length).toBeGreaterThan(ROUNDS / 4);
+      const ended = once(child, 'exit');
+      child.stdin.end();
+      expect((await ended)[0]).toBe(0);
+      expect(await state()).toEqual(before);
+    },
+  );
 });

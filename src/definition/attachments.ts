@@ -4,7 +4,7 @@ import { realpath } from 'node:fs/promises';
 import path from 'node:path';
 import { deepFreeze } from '../core/json.ts';
 import { readInside } from './definition-files.ts';
-import type { AttachedFile, Issue, LoadedDefinition } from './model.ts';
+import type { AttachedFile, Issue, LoadedDefinition, MissingFile } from './model.ts';
 import type { Attachment, ParseResult } from './parse.ts';
 
 /** Where a definition stands on disk. */
@@ -17,21 +17,36 @@ export interface DefinitionPlace {
 
 /**
  * Reads the files that a definition names, each a regular file of at most 1 MiB inside the folder, with no name on its way that begins with a
- * dot. One that cannot be had is an error at the place that names it, and then there is no `loaded`. Never rejects.
+ * dot. One that cannot be had is an error at the place that names it, and the definition has the reason in its place: a workflow runs without
+ * its documents. `before` are the files as they were: one that was there keeps its content, as a definition with a broken edit does. Never rejects.
  */
-export async function attachFiles(parsed: ParseResult, place: DefinitionPlace): Promise<ParseResult> {
+export async function attachFiles(
+  parsed: ParseResult,
+  place: DefinitionPlace,
+  before: LoadedDefinition['files'] = {},
+): Promise<ParseResult> {
   const { loaded, attachments } = parsed;
   if (loaded === undefined || attachments === undefined) return parsed;
   const folder = await realpath(place.folder).catch(() => path.resolve(place.folder));
-  const files: [string, AttachedFile][] = [];
+  const files: [string, AttachedFile | MissingFile][] = [];
   const issues: Issue[] = [];
   for (const attachment of attachments) {
     const read = await readAttached(attachment, folder, place.file);
-    if ('issue' in read) issues.push({ ...read.issue, ...positionOf(attachment, loaded.file) });
-    else files.push([attachment.path, read.content]);
+    if ('content' in read) files.push([attachment.path, read.content]);
+    else {
+      issues.push({ ...read.issue, ...positionOf(attachment, loaded.file) });
+      const problem: MissingFile = { problem: read.issue.message };
+      files.push([
+        attachment.path,
+        Object.hasOwn(before, attachment.path) ? (before[attachment.path] ?? problem) : problem,
+      ]);
+    }
   }
-  if (issues.length > 0) return { issues: [...parsed.issues, ...issues], attachments };
-  return { ...parsed, loaded: deepFreeze({ ...loaded, files: Object.fromEntries(files) }) };
+  return {
+    ...parsed,
+    issues: [...parsed.issues, ...issues],
+    loaded: deepFreeze({ ...loaded, files: Object.fromEntries(files) }),
+  };
 }
 
 type ReadFile = { readonly content: AttachedFile } | { readonly issue: Pick<Issue, 'severity' | 'code' | 'message'> };

@@ -189,6 +189,11 @@ export interface Definition {
 /** The content of a file that a definition names: a text when it is UTF-8, else base64. */
 export type AttachedFile = { readonly text: string } | { readonly blob: string };
 
+/** Why a file that a definition names could not be had. Whoever reads it is told. */
+export interface MissingFile {
+  readonly problem: string;
+}
+
 /** A definition with what identifies its content. */
 export interface LoadedDefinition {
   readonly definition: Definition;
@@ -197,7 +202,7 @@ export interface LoadedDefinition {
   /** Path of the file it came from, for messages. */
   readonly file: string;
   /** The files that `resources` name, by the path as it is written there. Absent = it names none. */
-  readonly files?: { readonly [path: string]: AttachedFile };
+  readonly files?: { readonly [path: string]: AttachedFile | MissingFile };
 }
 
 /** One thing that is wrong with a definition file. `line` and `column` are 1-based. */

@@ -167,7 +167,7 @@ export class DefinitionRegistry {
     const options = servers === undefined ? {} : { servers, unknownServer: 'warning' as const };
     const parsed = before?.text === text ? before.parsed : parseDefinition(text, file, syntaxes, options);
     // Without a look at the text: the files beside it may have changed.
-    const result = await attachFiles(parsed, { folder: dir, file });
+    const result = await attachFiles(parsed, { folder: dir, file }, before?.good?.files);
     const good = result.loaded ?? before?.good;
     return { file, text, parsed, result, ...(good === undefined ? {} : { good }) };
   }

@@ -1,9 +1,10 @@
 /** The resources that definitions publish beside their workflows, by their own URIs. */
 import { ownProperty, type JsonObject } from '../core/json.ts';
 import { renderTexts } from '../definition/expression/render-texts.ts';
-import type { AttachedFile, LoadedDefinition, WorkflowResource } from '../definition/model.ts';
+import type { AttachedFile, LoadedDefinition, MissingFile, WorkflowResource } from '../definition/model.ts';
 import { matchUri, parseUriTemplate, type UriTemplate } from '../definition/uri-template.ts';
 import type { ProtocolDeps } from './deps.ts';
+import { RPC, WireError } from './errors.ts';
 import { exposed } from './tools.ts';
 
 type ResourceDeps = Pick<ProtocolDeps, 'definitions' | 'settings'>;
@@ -28,13 +29,14 @@ export function listOwnTemplates(deps: ResourceDeps): readonly JsonObject[] {
   return [...templates].map(([uriTemplate, own]) => ({ uriTemplate, ...descriptionOf(own) }));
 }
 
-/** The answer to `resources/read`; `undefined` when no published workflow has such a resource. */
+/** The answer to `resources/read`; `undefined` when no published workflow has such a resource. Rejects with the reason when its file is missing. */
 export async function readOwnResource(uri: string, deps: ResourceDeps): Promise<JsonObject | undefined> {
   const found = find(uri, deps);
   if (found === undefined) return undefined;
   const { own, variables } = found;
   const content = contentOf(own);
   if (content === undefined) return undefined;
+  if ('problem' in content) throw new WireError(RPC.internalError, content.problem);
   const mimeType = mimeTypeOf(own.resource, content);
   const body =
     variables === undefined || !('text' in content)
@@ -103,7 +105,7 @@ function templateOf({ uri_template: text }: WorkflowResource): UriTemplate | und
   return typeof template === 'string' ? undefined : template;
 }
 
-function contentOf({ resource, loaded }: OwnResource): AttachedFile | undefined {
+function contentOf({ resource, loaded }: OwnResource): AttachedFile | MissingFile | undefined {
   const { text, blob, file } = resource;
   if (text !== undefined) return { text };
   if (blob !== undefined) return { blob };
@@ -142,9 +144,9 @@ const TYPES: JsonObject = {
   yml: 'application/yaml',
 };
 
-function mimeTypeOf({ mime_type: given, file }: WorkflowResource, content: AttachedFile): string {
+function mimeTypeOf({ mime_type: given, file }: WorkflowResource, content: AttachedFile | MissingFile): string {
   if (given !== undefined) return given;
   const type = ownProperty(TYPES, /\.([^./\\]+)$/u.exec(file ?? '')?.[1]?.toLowerCase() ?? '');
   if (typeof type === 'string') return type;
-  return 'text' in content ? 'text/plain' : 'application/octet-stream';
+  return 'blob' in content ? 'application/octet-stream' : 'text/plain';
 }

@@ -12,7 +12,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Client as Client1 } from '@modelcontextprotocol/sdk/client/index.js';
 import { StdioClientTransport as Stdio1 } from '@modelcontextprotocol/sdk/client/stdio.js';
 import { StreamableHTTPClientTransport as Http1 } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
-import { ElicitRequestSchema, ResultSchema } from '@modelcontextprotocol/sdk/types.js';
+import { ElicitRequestSchema, ErrorCode, ResultSchema } from '@modelcontextprotocol/sdk/types.js';
 import { Client as Client2, StreamableHTTPClientTransport as Http2 } from '@modelcontextprotocol/client';
 import { StdioClientTransport as Stdio2 } from '@modelcontextprotocol/client/stdio';
 
@@ -57,7 +57,7 @@ async function tasks2025() {
       const again = await request('tasks/result', { taskId }).catch((error) => ({ refused: error.code }));
       return { status, again };
     }
-    const result = await request('tasks/result', { taskId });
+    const result = await patiently(() => request('tasks/result', { taskId }));
     const { status, statusMessage } = await request('tasks/get', { taskId });
     return { status, statusMessage, text: textOf(result), isError: result.isError === true };
   } finally {
@@ -236,6 +236,17 @@ async function http2026() {
     },
     close: () => Promise.resolve(),
   };
+}
+
+/** A host that gave up on a request that waits asks again: the task is still there. */
+async function patiently(ask) {
+  for (;;) {
+    try {
+      return await ask();
+    } catch (error) {
+      if (error.code !== ErrorCode.RequestTimeout) throw error;
+    }
+  }
 }
 
 async function until(condition) {

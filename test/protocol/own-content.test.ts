@@ -199,6 +199,18 @@ describe('resources of its own', () => {
     });
   });
 
+  test('whose file is missing is listed, and reading it says which file and why', async () => {
+    const deps = protocolDeps();
+    const lines = 'resources:\n  - {uri: "docs://gone", name: gone, file: gone.md}\n';
+    publish(deps, 'a', lines, { 'gone.md': { problem: "the file 'gone.md': it does not exist" } });
+    const { resources } = await listResources(undefined, caller, deps);
+    expect(resources.at(-1)).toEqual({ uri: 'docs://gone', name: 'gone', mimeType: 'text/markdown' });
+    await expect(read('docs://gone', deps)).rejects.toMatchObject({
+      code: -32603,
+      message: "the file 'gone.md': it does not exist",
+    });
+  });
+
   test('are read as they stand; behind a variable the text is a template, its values kept as texts', async () => {
     const deps = setUp();
     expect(await read('docs://release/checklist', deps)).toEqual([

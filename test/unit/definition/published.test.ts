@@ -1,4 +1,4 @@
-import { mkdir, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../../src/core/clock.ts';
@@ -158,7 +158,7 @@ describe('files beside a definition', () => {
     expect(loaded.get('b')?.files).toEqual({ 'pixel.png': { blob: 'iVD/' } });
   });
 
-  it('that cannot be had are an error at the place that names them', async () => {
+  it('that cannot be had are an error at the place that names them, and the workflow is there without them', async () => {
     const outside = await tempDir();
     try {
       await writeFile(join(outside.path, 'secret.txt'), 'secret');
@@ -169,7 +169,10 @@ describe('files beside a definition', () => {
       const named = ['none.txt', '../secret.txt', 'link.txt', 'folder', '.env', 'big.txt', '/etc/hostname'];
       for (const [index, file] of named.entries()) await write(`d${index}.yaml`, attach(file, `d${index}`));
       const loaded = await load();
-      expect(loaded.list()).toEqual([]);
+      expect(loaded.list().map(({ files }) => Object.values(files ?? {}))).toEqual(
+        named.map((file) => [{ problem: expect.stringContaining(`the file '${file}': `) as string }]),
+      );
+      expect(JSON.stringify(loaded.list())).not.toMatch(/secret"|TOKEN/u);
       expect(problems(loaded)).toEqual([
         'error d0.yaml:4 unreadable',
         expect.stringMatching(/^error d1\.yaml:4 (?:unreadable|outside_folder)$/u),
@@ -209,14 +212,20 @@ describe('files beside a definition', () => {
     expect(loaded.get('a')).toMatchObject({ digest, files: { 'guide.md': { text: 'two' } } });
   });
 
-  it('that vanish leave the last good version in place', async () => {
+  it('that vanish keep their last content, and one that was never there has none', async () => {
     await write('a.yaml', attach('guide.md'));
     await write('guide.md', 'one');
     const loaded = await load();
-    await write('a.yaml', attach('gone.md'));
+    await rm(join(dir, 'guide.md'));
     await loaded.reload();
     expect(problems(loaded)).toEqual(['error a.yaml:4 unreadable']);
     expect(loaded.get('a')?.files).toEqual({ 'guide.md': { text: 'one' } });
+    await write('a.yaml', attach('gone.md'));
+    await loaded.reload();
+    expect(loaded.get('a')?.files).toEqual({ 'gone.md': { problem: expect.stringContaining('gone.md') as string } });
+    await write('gone.md', 'here');
+    await loaded.reload();
+    expect([problems(loaded), loaded.get('a')?.files]).toEqual([[], { 'gone.md': { text: 'here' } }]);
   });
 
   it('a prompt or a URI that two definitions have is the first one’s, with a warning at the other', async () => {

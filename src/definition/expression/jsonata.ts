@@ -13,6 +13,7 @@ import { rootPaths, treeParts } from './jsonata-paths.ts';
 import { boundTexts, chargeFunctions } from './jsonata-charges.ts';
 import { registerBoundedFunctions } from './jsonata-functions.ts';
 import { Meter } from './jsonata-meter.ts';
+import { unknownFunction } from './jsonata-names.ts';
 import { memoByText } from './memo.ts';
 import { describeNames } from './names.ts';
 
@@ -46,10 +47,10 @@ export function jsonataSource(text: string): string | undefined {
   return text.slice(2, -2).trim();
 }
 
-/** Why an expression cannot run (syntax, or something that is turned off), for `validate`; `undefined` when it can. */
+/** Why an expression cannot run (syntax, something that is turned off, a function nobody has), for `validate`; `undefined` when it can. */
 export function jsonataProblem(source: string): string | undefined {
   const parsed = parse(source);
-  return 'problem' in parsed ? parsed.problem : undefined;
+  return 'problem' in parsed ? parsed.problem : unknownFunction(parsed.expression.ast());
 }
 
 /** The paths that an expression reads from the names in scope, as far as its text shows; none for one that cannot run. */

@@ -32,6 +32,18 @@ describe('names inside {% %}', () => {
     expect(valueIssues(value)).toEqual([]);
   });
 
+  test.each([
+    ['{% $summ(input.list) %}', '$summ is no function here; did you mean $sum?'],
+    ['{% input.list ~> $mpa(?, $string) %}', '$mpa is no function here; did you mean $map?'],
+    ['{% ($double := function($x) { $x * 2 }; $duoble(2)) %}', '$duoble is no function here; did you mean $double?'],
+    ['{% first.output.$upper() %}', '$upper is no function here'],
+  ])('%s calls a function that nobody has: an error', (value, message) => {
+    const issues = valueIssues(value);
+    expect(issues).toHaveLength(1);
+    expect(issues[0]).toContain('error invalid_expression: ');
+    expect(issues[0]).toContain(message);
+  });
+
   test('a name that is not there is a warning with the name that was probably meant', () => {
     expect(valueIssues('{% frist.output.v + 1 %}')).toEqual([
       "warning unknown_step: step 'frist' unknown (did you mean 'first'?)",

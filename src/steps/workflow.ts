@@ -8,7 +8,7 @@ import { argumentsObject } from './tool.ts';
 export const workflowKind = defineStepKind({
   type: 'workflow',
   summary:
-    "Runs another workflow as a child task. `.output` is the child's output; `.task_id` its task id. A child that fails or is cancelled fails the step (`child_failed`).",
+    "Runs another workflow as a child task. `.output` is the child's output; `.task_id` its task id. A child that fails or is cancelled fails the step (`child_failed`); one too deep (16) or too many below one task (1 000) is `limit_exceeded`.",
   example: `id: sub
 type: workflow
 workflow: greet

@@ -3,7 +3,7 @@ import type { TaskContext } from './context.ts';
 import { bell, cancel } from './ending.ts';
 import { keys, lastPart, under } from './keys.ts';
 import { eachOf } from './loop.ts';
-import { loadRecord, runnerOf, viewOf } from './record.ts';
+import { loadRecord, loadRecords, runnerOf, viewOf } from './record.ts';
 import type { TaskRecord } from './record.ts';
 import { refusing } from './refusal.ts';
 import { checkResponse } from './responses.ts';
@@ -16,6 +16,7 @@ import { transition } from './transition.ts';
 
 /** Children of one task that are cancelled at the same time. */
 const CANCELLED_AT_ONCE = 250;
+const CHILDREN_PAGE = 1000;
 
 /** What is done to a task from outside its run, wherever it runs: cancels and answers. A run in another process hears of it by its bell. */
 export class OutsideChanges {
@@ -58,14 +59,19 @@ export class OutsideChanges {
 
   /** Cancels the children that a task has now, and theirs. */
   async cancelChildren(parent: string, reason: string): Promise<void> {
-    const { store } = this.#context;
-    const { items } = await refusing(() => store.range({ ...under(keys.children(parent)), limit: 10_000 }));
-    // At once: the commits share transactions, and a tree that still grows is stopped faster than it grows.
-    await eachOf(items, CANCELLED_AT_ONCE, async ({ key }) => {
-      const child = await refusing(() => loadRecord(store, lastPart(key)));
-      if (child?.record.state.kind !== 'open') return;
-      await this.#cancelIfOpen(child.record.id, child.record.principal, reason);
-    });
+    const { store, reportDamage } = this.#context;
+    for (let { from, to } = under(keys.children(parent)); ;) {
+      const { items, damaged } = await refusing(() => store.range({ from, to, limit: CHILDREN_PAGE }));
+      // At once: the commits share transactions, and a tree that still grows is stopped faster than it grows.
+      await eachOf(items, CANCELLED_AT_ONCE, async ({ key }) => {
+        // A damaged one is reported and keeps nobody from being cancelled.
+        const [child] = await refusing(() => loadRecords(store, [lastPart(key)], reportDamage));
+        if (child?.record.state.kind !== 'open') return;
+        await this.#cancelIfOpen(child.record.id, child.record.principal, reason);
+      });
+      if (items.length + damaged.length < CHILDREN_PAGE) return;
+      from = `${[items.at(-1)?.key ?? '', ...damaged].sort().at(-1) ?? to}\0`;
+    }
   }
 
   /** Cancels a task that a newer call of its workflow replaces. */

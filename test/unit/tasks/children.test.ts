@@ -88,6 +88,26 @@ describe('a child workflow', () => {
     expect(all.map(({ status }) => status)).toEqual(['cancelled', 'cancelled', 'cancelled']);
   });
 
+  it('is cancelled with its parent however many there are, and though the record of one of them is damaged (D14)', async () => {
+    const many = 1010;
+    world.define('leaf', ({ signal }) => aborted(signal));
+    world.define('parent', async ({ ports, signal }) => {
+      await Promise.all(Array.from({ length: many }, (_, n) => ports.children.start(`c${n}`, 'leaf', {})));
+      return aborted(signal);
+    });
+    const { tasks } = await world.started({ limits: { descendants: many } });
+    const { taskId } = await tasks.create({ workflow: 'parent', arguments: {}, principal: me });
+    const open = async (): Promise<readonly string[]> =>
+      (await world.store.range({ from: 'open:', to: 'open;', limit: 2000 })).items.map(({ key }) => key);
+    while ((await open()).length <= many) await gate().turn();
+    const damaged = (await world.store.range({ from: `child:${taskId}:`, to: `child:${taskId};`, limit: 5 })).items[3];
+    const id = damaged?.key.split(':')[2] ?? '';
+    world.store.data.setText(`task:${id}`, 'no record');
+    expect(await tasks.cancel(taskId, me)).toMatchObject({ status: 'cancelled' });
+    expect(await open()).toEqual([`open:${id}`]);
+    expect(tasks.health().damaged).toEqual([`task:${id}`]);
+  });
+
   it('is cancelled at the next start when its parent ended just before the process died', async () => {
     world.define('leaf', ({ signal }) => aborted(signal));
     world.define('parent', parent);

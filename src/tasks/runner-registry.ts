@@ -11,6 +11,8 @@ import type { TaskStore } from './task-store.ts';
 export const BEAT_MS = 2000;
 /** A runner whose beat has not changed for this long, by our own monotonic clock, is taken for dead. */
 export const SILENCE_MS = 10_000;
+/** Between two looks no more than this counts as silence: what is longer, we were away ourselves, and so perhaps was everybody. */
+const LOOK_MS = 2 * BEAT_MS;
 const MAX_RUNNERS = 1000;
 
 /** `graceful`: it left no row, so it has ended by itself (or never was). */
@@ -24,7 +26,7 @@ interface Seen {
 /**
  * The processes that run tasks on this store, each a row with its identity and a beat (D6). A runner is dead when its process is
  * surely gone, or when its beat has stood still for ten seconds in which our own beats could be written (a full disk kills nobody).
- * A process that was only paused is fenced by the epoch of its tasks when it comes back.
+ * Time in which nobody looked, as the whole machine was paused, is nobody's silence. A process that was only paused is fenced by the epoch of its tasks when it comes back.
  */
 export class RunnerRegistry {
   readonly #store: TaskStore;
@@ -34,6 +36,7 @@ export class RunnerRegistry {
   readonly #id: string;
   #seen = new Map<string, Seen>();
   #beat = 0;
+  #looked: number | undefined;
 
   constructor(deps: {
     readonly store: TaskStore;
@@ -71,6 +74,8 @@ export class RunnerRegistry {
   async states(): Promise<ReadonlyMap<string, RunnerState>> {
     const { items } = await this.#store.range({ ...under(keys.allRunners), limit: MAX_RUNNERS });
     const now = this.#clock.monotonic();
+    const away = Math.max(0, now - (this.#looked ?? now) - LOOK_MS);
+    this.#looked = now;
     const seen = new Map<string, Seen>();
     const states = new Map<string, RunnerState>();
     for (const stored of items) {
@@ -78,7 +83,7 @@ export class RunnerRegistry {
       const row = objectOf(stored);
       const beat = Number(row['beat']);
       const before = this.#seen.get(id);
-      const last = before?.beat === beat ? before : { beat, since: now };
+      const last = before?.beat === beat ? { beat, since: before.since + away } : { beat, since: now };
       seen.set(id, last);
       const gone = this.#processes.state(identityOf(row)) === 'gone';
       const silent = now - last.since >= SILENCE_MS;

@@ -168,6 +168,18 @@ const CANCELLED_WHILE_CLAIMED: { actions: { what: Action; after: number }[]; del
   delays: [0, 0, 3, 0, 0, 0, 6],
 };
 
+/** All clocks jump by more than a runner may be silent, while its beat is under way. */
+const AWAY_TOGETHER: typeof CANCELLED_WHILE_CLAIMED = {
+  actions: [
+    { what: 'answer 2 by another', after: 12 },
+    { what: 'a stranger cancels', after: 10 },
+    { what: 'time out', after: 16 },
+    { what: 'answer 1', after: 1 },
+    { what: 'time is over', after: 2 },
+  ],
+  delays: [2, 0, 1, 4, 2, 6, 2, 9, 0, 0, 2, 1, 8, 5, 4, 2, 1, 0],
+};
+
 describe('cancel, completion, timeout, answers, sweep and recovery at the same time', () => {
   it(
     'in any order give one outcome; what was acknowledged stays so; strangers are nobody (D2, D6, D8, D12)',
@@ -206,7 +218,7 @@ describe('cancel, completion, timeout, answers, sweep and recovery at the same t
             count(given === undefined ? 'timed out' : 'answered');
           }
         }),
-        { numRuns: dose(500, 5000), examples: [[CANCELLED_WHILE_CLAIMED]] },
+        { numRuns: dose(500, 5000), examples: [[CANCELLED_WHILE_CLAIMED], [AWAY_TOGETHER]] },
       );
       for (const what of ['cancelled', 'completed', 'gone', 'timed out', 'answered'])
         expect(total.get(what), what).toBeGreaterThan(20);

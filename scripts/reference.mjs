@@ -14,10 +14,12 @@ async function write(name, text) {
   await writeFile(file, await format(text, { ...options, parser: 'markdown' }));
 }
 
-const recipes = new URL('cookbook/', docs);
-const files = (await readdir(recipes)).filter((name) => name.endsWith('.yaml')).sort();
-const texts = await Promise.all(
-  files.map(async (name) => ({ file: name, text: await readFile(new URL(name, recipes), 'utf8') })),
-);
-await write('definition-reference.md', definitionReference(stepSyntaxes));
-await write('cookbook.md', cookbook(texts, stepSyntaxes));
+/** The YAML files of a folder of docs, by name. */
+async function textsIn(folder) {
+  const at = new URL(folder, docs);
+  const files = (await readdir(at)).filter((name) => name.endsWith('.yaml')).sort();
+  return await Promise.all(files.map(async (file) => ({ file, text: await readFile(new URL(file, at), 'utf8') })));
+}
+
+await write('definition-reference.md', definitionReference(stepSyntaxes, await textsIn('reference-examples/')));
+await write('cookbook.md', cookbook(await textsIn('cookbook/'), stepSyntaxes));

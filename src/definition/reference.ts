@@ -1,3 +1,4 @@
+import { parse, stringify } from 'yaml';
 import { isJsonObject, ownProperty, type JsonObject, type JsonValue } from '../core/json.ts';
 import { definitionJsonSchema } from './json-schema.ts';
 import type { StepSyntaxTable } from './step-syntax.ts';
@@ -16,7 +17,7 @@ const INTRODUCTION = `# Reference of the definition language
 Made from the schemas that definitions are checked with; \`npm run reference\` writes it anew. What the keys mean together is in
 [definition-language.md](definition-language.md), tasks that people have in [cookbook.md](cookbook.md).
 
-A key with a default may be left out. Keys that begin with \`x-\` are yours. Times are in seconds, fractions are fine.
+A key with a default may be left out. Each example is taken from a definition that a test runs. Keys that begin with \`x-\` are yours. Times are in seconds, fractions are fine.
 `;
 
 /** A definition that shows the workflow's own keys; a test runs it. */
@@ -66,9 +67,21 @@ tests:
     expect: { output: { characters: 0, runs: 0 } }
 `;
 
-/** The reference as Markdown: every key of a definition, of any step, and of each kind of the table. */
-export function definitionReference(syntaxes: StepSyntaxTable): string {
+/** A whole definition that shows keys; a test runs it. */
+export interface ReferenceExample {
+  /** Name in the folder `docs/reference-examples`. */
+  readonly file: string;
+  readonly text: string;
+}
+
+/**
+ * The reference as Markdown: every key of a definition, of any step, and of each kind of the table, each with how it is written in one of the examples (its kind's own
+ * first).
+ */
+export function definitionReference(syntaxes: StepSyntaxTable, examples: readonly ReferenceExample[]): string {
   const schema = definitionJsonSchema(syntaxes);
+  const documents = [WORKFLOW_EXAMPLE, ...examples.map(({ text }) => text)].map((text) => parsedExample(text));
+  const steps = documents.flatMap((document) => stepsIn(document));
   const kinds = [...syntaxes.values()].map((syntax) => ({
     syntax,
     schema: objectAt(objectAt(schema, '$defs'), `step_${syntax.type}`),
@@ -78,14 +91,26 @@ export function definitionReference(syntaxes: StepSyntaxTable): string {
   return [
     INTRODUCTION,
     '## The definition\n',
-    keyTable(rowsOf(schema, (key) => key !== '$schema')),
+    keyTable(
+      rowsOf(schema, (key) => key !== '$schema'),
+      documents,
+    ),
     fenced(WORKFLOW_EXAMPLE),
+    examplesLine(examples),
     '## Any step\n',
-    first === undefined ? '' : keyTable(rowsOf(first.schema, (key) => common.has(key))),
+    first === undefined
+      ? ''
+      : keyTable(
+          rowsOf(first.schema, (key) => common.has(key)),
+          steps,
+        ),
     ...kinds.flatMap(({ syntax, schema: own }) => [
       `## \`${syntax.type}\`\n`,
       `${syntax.summary}\n`,
-      keyTable(rowsOf(own, (key) => !common.has(key) && key !== 'type')),
+      keyTable(
+        rowsOf(own, (key, value) => key !== 'type' && common.get(key) !== JSON.stringify(value)),
+        [parsedExample(syntax.example), ...steps.filter((step) => (step['type'] ?? 'tool') === syntax.type)],
+      ),
       fenced(syntax.example),
     ]),
   ]
@@ -93,21 +118,28 @@ export function definitionReference(syntaxes: StepSyntaxTable): string {
     .join('\n');
 }
 
-/** Keys that every kind has with the same words. */
-function commonKeys(schemas: readonly JsonObject[]): ReadonlySet<string> {
-  const [first, ...others] = schemas.map((schema) => objectAt(schema, 'properties'));
-  return new Set(
-    Object.entries(first ?? {}).flatMap(([key, value]) => {
+/** Keys that most kinds have with the same words, and those words. */
+function commonKeys(schemas: readonly JsonObject[]): ReadonlyMap<string, string> {
+  const counts = new Map<string, Map<string, number>>();
+  for (const schema of schemas) {
+    for (const [key, value] of Object.entries(objectAt(schema, 'properties'))) {
+      const forms = counts.get(key) ?? new Map<string, number>();
       const text = JSON.stringify(value);
-      return others.every((properties) => JSON.stringify(ownProperty(properties, key)) === text) ? [key] : [];
-    }),
+      forms.set(text, (forms.get(text) ?? 0) + 1);
+      counts.set(key, forms);
+    }
+  }
+  return new Map(
+    [...counts].flatMap(([key, forms]) =>
+      [...forms].flatMap(([text, count]): [string, string][] => (count * 2 > schemas.length ? [[key, text]] : [])),
+    ),
   );
 }
 
-function rowsOf(schema: JsonObject, wanted: (key: string) => boolean): readonly KeyRow[] {
+function rowsOf(schema: JsonObject, wanted: (key: string, value: JsonValue) => boolean): readonly KeyRow[] {
   const required = schema['required'];
   return Object.entries(objectAt(schema, 'properties')).flatMap(([key, value]) => {
-    if (!wanted(key) || !isJsonObject(value)) return [];
+    if (!isJsonObject(value) || !wanted(key, value)) return [];
     const row: KeyRow = {
       key,
       type: typeOf(value),
@@ -173,14 +205,79 @@ function descriptionOf(schema: JsonObject): string {
 /** `Default x.` is a column of its own; everything after it stays. */
 const DEFAULT = /\s*Default:? (?<value>(?:[^.]|\.(?!\s|$))*)\.(?=\s|$)/u;
 
-function keyTable(rows: readonly KeyRow[]): string {
+function keyTable(rows: readonly KeyRow[], examples: readonly JsonObject[]): string {
   if (rows.length === 0) return '';
   const lines = rows.map(({ key, type, required, text }) => {
     const value = required ? 'required' : (DEFAULT.exec(text)?.groups?.['value'] ?? '');
     const meaning = text.replace(DEFAULT, '').trim();
-    return `| \`${key}\` | ${cell(type)} | ${cell(value)} | ${cell(unitOf(key))} | ${cell(meaning)} |`;
+    const shown = code(exampleOf(key, examples));
+    return `| \`${key}\` | ${cell(type)} | ${cell(value)} | ${cell(unitOf(key))} | ${cell(meaning)} | ${cell(shown)} |`;
   });
-  return ['| Key | Type | Default | Unit | |', '| --- | --- | --- | --- | --- |', ...lines, ''].join('\n');
+  return ['| Key | Type | Default | Unit | | Example |', '| --- | --- | --- | --- | --- | --- |', ...lines, ''].join(
+    '\n',
+  );
+}
+
+const LONGEST_EXAMPLE = 60;
+
+/** How a key is written in the first example that has it, on one line. */
+function exampleOf(key: string, examples: readonly JsonObject[]): string {
+  const path = key.split('.').flatMap((part) => [part.replaceAll('[]', ''), ...(part.match(/\[\]/gu) ?? [])]);
+  for (const example of examples) {
+    const found = valueIn(example, path);
+    if (found === undefined) continue;
+    const text = stringify(found, { collectionStyle: 'flow', lineWidth: 0, singleQuote: true }).trim();
+    const line = text.replaceAll(/\s+/gu, ' ');
+    return line.length > LONGEST_EXAMPLE ? `${line.slice(0, LONGEST_EXAMPLE - 1).trimEnd()}…` : line;
+  }
+  return '';
+}
+
+/** The first value at a path in which `[]` is any item of a list and `<name>` any member of a map. */
+function valueIn(value: JsonValue | undefined, [segment, ...rest]: readonly string[]): JsonValue | undefined {
+  if (segment === undefined || value === undefined) return value;
+  const inner =
+    segment === '[]'
+      ? Array.isArray(value)
+        ? (value as readonly JsonValue[])
+        : []
+      : isJsonObject(value)
+        ? segment === '<name>'
+          ? Object.values(value)
+          : [ownProperty(value, segment)]
+        : [];
+  for (const member of inner) {
+    const found = valueIn(member, rest);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+function parsedExample(text: string): JsonObject {
+  const value: unknown = parse(text);
+  return isJsonObject(value) ? value : {};
+}
+
+/** Every step in an example, at any depth: what has an `id` is one. */
+function stepsIn(value: JsonValue): readonly JsonObject[] {
+  if (Array.isArray(value)) return (value as readonly JsonValue[]).flatMap(stepsIn);
+  if (!isJsonObject(value)) return [];
+  const inside = Object.values(value).flatMap(stepsIn);
+  return typeof value['id'] === 'string' ? [value, ...inside] : inside;
+}
+
+function examplesLine(examples: readonly ReferenceExample[]): string {
+  const links = examples.map(
+    ({ file }) => `[${file.replace(/^\d+-|\.yaml$/gu, '').replaceAll('-', ' ')}](reference-examples/${file})`,
+  );
+  return links.length === 0
+    ? ''
+    : `More definitions from which the examples in these tables are: ${links.join(', ')}.\n`;
+}
+
+function code(text: string): string {
+  // A text with a backtick in it needs more of them around it.
+  return text === '' ? '' : text.includes('`') ? `\`\` ${text} \`\`` : `\`${text}\``;
 }
 
 const UNITS: readonly (readonly [RegExp, string])[] = [

@@ -39,7 +39,8 @@ beforeAll(async () => {
   server = await startBuiltServer(workspace, { env: ENV });
   // The Inspector is another process; the SDKs are watched in this one, too.
   tap = await startHttpTap(() => server.url);
-});
+  // On a new machine the Inspector and its Node.js come over the network.
+}, 400_000);
 afterEach(() => {
   for (const log of logs.splice(0)) expect(checkTap(log)).toBeGreaterThan(0);
 });

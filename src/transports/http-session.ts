@@ -36,8 +36,8 @@ export class HttpSession {
     readonly now: () => number;
     /** The handshake was accepted. */
     readonly onOpen: () => void;
-    /** The client has ended it. */
-    readonly onDelete: () => void;
+    /** The client has ended it; it is answered when the promise resolves. */
+    readonly onDelete: () => Promise<void>;
   }) {
     this.#id = parts.id;
     this.principal = parts.principal;

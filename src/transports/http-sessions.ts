@@ -146,7 +146,10 @@ export class HttpSessions {
       events: this.#ports.createEvents?.(id) ?? new MemoryEvents(),
       now: () => clock.monotonic(),
       onOpen: () => void this.#sessions.set(id, entry),
-      onDelete: () => saved?.remove(id),
+      onDelete: async () => {
+        saved?.remove(id);
+        await saved?.flushed();
+      },
     });
     const server = this.#ports.createServer(from.principal, record);
     const entry: Entry = { session, server };

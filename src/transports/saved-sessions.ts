@@ -35,6 +35,8 @@ export class SavedSessions {
   readonly #lifeMs: number;
   /** The newest state that has not been written, by id; `null` = remove. */
   readonly #due = new Map<string, SavedSession | null>();
+  /** What is being written now. */
+  #under = new Map<string, SavedSession | null>();
   #writing: Promise<void> | undefined;
 
   /** @param lifeMs how long a session is kept after it was saved last. */
@@ -45,10 +47,12 @@ export class SavedSessions {
     this.#lifeMs = lifeMs;
   }
 
-  /** `undefined` for one that is unknown, too old or unreadable. Rejects with `StoreError`. */
+  /** The newest state, written or not; `undefined` for one that is unknown, removed, too old or unreadable. Rejects with `StoreError`. */
   async load(id: string): Promise<SavedSession | undefined> {
     // Not one of ours; a read costs more than a look.
     if (!/^[\w-]{1,64}$/u.test(id)) return undefined;
+    const newest = this.#due.get(id) ?? (this.#due.has(id) ? null : this.#under.get(id));
+    if (newest !== undefined) return newest ?? undefined;
     // A damaged one is as good as none.
     const { items } = await this.#store.range({ from: KEY + id, to: `${KEY}${id}!`, limit: 1 });
     const value = items[0]?.value;
@@ -88,6 +92,7 @@ export class SavedSessions {
     // Everything of this turn of the event loop is one write.
     await Promise.resolve();
     while (this.#due.size > 0) {
+      this.#under = new Map(this.#due);
       const due = [...this.#due];
       this.#due.clear();
       const until = this.#clock.now() + this.#lifeMs;
@@ -101,6 +106,7 @@ export class SavedSessions {
         this.#logger.warn({ err: error }, 'sessions could not be saved; they end with this process');
       }
     }
+    this.#under = new Map();
     this.#writing = undefined;
   }
 }

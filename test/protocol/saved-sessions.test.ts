@@ -49,6 +49,27 @@ describe('sessions in the store', () => {
     expect((await saved.load('a'))?.initialize).toEqual({ n: 49 });
   });
 
+  test('what is not written yet counts: a removed session is gone at once, a saved one is there', async () => {
+    const { store, saved } = world();
+    saved.save('a', SESSION);
+    expect(await saved.load('a')).toEqual(SESSION);
+    await saved.flushed();
+    let written: () => void = () => undefined;
+    const commit = store.commit.bind(store);
+    store.commit = async (batch) => {
+      await new Promise<void>((resolve) => (written = resolve));
+      return commit(batch);
+    };
+    saved.remove('a');
+    expect(await saved.load('a')).toBeUndefined();
+    // Under way, and no longer due.
+    await Promise.resolve();
+    expect(await saved.load('a')).toBeUndefined();
+    written();
+    await saved.flushed();
+    expect(await saved.load('a')).toBeUndefined();
+  });
+
   test('what is too old is swept; what lives, stays', async () => {
     const { store, clock, saved } = world();
     saved.save('old', SESSION);

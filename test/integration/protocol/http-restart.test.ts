@@ -117,6 +117,7 @@ describe('a session in the next process', () => {
     const [kept, ended] = [await open(first), await open(first)];
     const authorization = 'Bearer secret-of-ada';
     await fetch(`${first.url}/mcp`, { method: 'DELETE', headers: { authorization, 'mcp-session-id': ended } });
+    expect((await post(first, { id: 1, method: 'ping' }, ended)).status).toBe(404);
     await first.close();
     const second = await start();
     expect((await post(second, { id: 1, method: 'ping' }, kept, 'bob')).status).toBe(404);

@@ -60,6 +60,7 @@ function convert(schema: z.ZodType, schemas: DefinitionSchemas): JsonObject {
       const origin: unknown = zodSchema;
       if (origin === schemas.step) jsonSchema['$ref'] = '#/$defs/step';
       removeNoise(jsonSchema);
+      addDefault(jsonSchema);
       if (jsonSchema.additionalProperties === false) jsonSchema['patternProperties'] = { '^x-': {} };
     },
   });
@@ -72,6 +73,23 @@ function convert(schema: z.ZodType, schemas: DefinitionSchemas): JsonObject {
 /** A bound that only says "a safe integer" and that no document can break: the lowest one, as every integer of ours is positive. */
 function removeNoise(jsonSchema: { [key: string]: unknown }): void {
   if (jsonSchema['minimum'] === Number.MIN_SAFE_INTEGER) delete jsonSchema['minimum'];
+}
+
+const DEFAULT = /\bDefault:? `?(?<value>[\w.-]*\w)`?(?:\.|,|$)|`(?<choice>\w+)` \(default\)/u;
+
+/** The default that the description names, as the keyword that editors complete from, where it is a value and not a sentence. */
+function addDefault(jsonSchema: { [key: string]: unknown }): void {
+  const { description, type, enum: choices } = jsonSchema;
+  const groups = typeof description === 'string' ? DEFAULT.exec(description)?.groups : undefined;
+  const word = groups?.['value'] ?? groups?.['choice'];
+  if (word === undefined || jsonSchema['default'] !== undefined) return;
+  if (Array.isArray(choices)) {
+    if (choices.includes(word)) jsonSchema['default'] = word;
+  } else if (type === 'boolean') {
+    if (word === 'true' || word === 'false') jsonSchema['default'] = word === 'true';
+  } else if ((type === 'integer' || type === 'number') && /^\d+(?:\.\d+)?$/u.test(word)) {
+    jsonSchema['default'] = Number(word);
+  }
 }
 
 function withoutDialect(schema: JsonValue): JsonValue {

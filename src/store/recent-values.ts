@@ -92,7 +92,11 @@ export class RecentValues<Value> {
     const certain = this.#known !== undefined && (!written || changesSomething(rows, guards));
     const expected = certain ? ((this.#known ?? 0) + (written ? 1 : 0)) >>> 0 : undefined;
     this.#known = now;
-    if (now === undefined || now !== expected) this.#values.clear();
+    if (now === undefined || now !== expected) {
+      // Another process may have committed after us, and changed what we have just written.
+      this.#values.clear();
+      return;
+    }
     if (!written) return;
     for (const [key, text] of rows) {
       if (text === null || text.length > MAX_CHARS) this.#values.delete(key);

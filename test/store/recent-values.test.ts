@@ -216,3 +216,22 @@ describe('values that were read lately', () => {
     expect(['k0', 'k1', 'k2', 'one more'].map((key) => values.get(key))).toEqual(['x', undefined, 'x', 'x']);
   });
 });
+
+describe('what was just written', () => {
+  it('is given from memory, unless another process may have committed between the write and its acknowledgement (D9)', async () => {
+    let transaction = 5;
+    const recent = new RecentValues<string>(
+      { transaction: () => transaction },
+      (text) => text,
+      () => true,
+    );
+    transaction = 6;
+    recent.wrote([['task:a', 'ours']], [['task:a', null]], true);
+    expect(recent.get('task:a')).toBe('ours');
+    await nextTurn();
+    // Ours is 7; 8 is the cancel of another process, which was there before we heard of ours.
+    transaction = 8;
+    recent.wrote([['task:a', 'ours again']], [['task:a', 'x']], true);
+    expect(recent.get('task:a')).toBeUndefined();
+  });
+});

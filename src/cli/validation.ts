@@ -162,7 +162,8 @@ export async function readServers(config: Config, cwd: string): Promise<ServersR
 async function readPath(path: string, cwd: string, definitions: string): Promise<Source> {
   const full = resolve(cwd, path);
   try {
-    if ((await stat(full)).isFile()) {
+    // The folder of the configuration has advice of its own when it is missing.
+    if (full !== definitions && (await stat(full)).isFile()) {
       const folder = shown(full, definitions) === full ? dirname(full) : definitions;
       const text = await readDefinitionFile(full);
       return typeof text === 'string'

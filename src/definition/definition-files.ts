@@ -52,7 +52,11 @@ async function realFolder(dir: string): Promise<string> {
     const root = await realpath(dir);
     if ((await stat(root)).isDirectory()) return root;
   } catch (error) {
-    throw new DefinitionsFolderError(`the definitions folder '${dir}' cannot be read: ${why(error)}`, { cause: error });
+    const ways = 'mcp-workflow new makes it with a first definition, --definitions names another';
+    const advice = why(error) === MISSING ? `: ${ways}` : '';
+    throw new DefinitionsFolderError(`the definitions folder '${dir}' cannot be read: ${why(error)}${advice}`, {
+      cause: error,
+    });
   }
   throw new DefinitionsFolderError(`'${dir}' is not a folder; --definitions names the folder with the definitions`);
 }
@@ -123,9 +127,11 @@ export function fileIssue(file: string, code: string, message: string, hint?: st
   return { severity: 'error', file, line: 1, column: 1, code, message, ...(hint === undefined ? {} : { hint }) };
 }
 
+const MISSING = 'it does not exist';
+
 function why(error: unknown): string {
   const code = typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined;
-  if (code === 'ENOENT') return 'it does not exist';
+  if (code === 'ENOENT') return MISSING;
   if (code === 'EACCES') return 'permission denied';
   return messageOf(error);
 }

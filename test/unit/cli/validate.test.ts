@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, writeFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { runCli } from '../../../src/cli/program.ts';
@@ -107,6 +107,13 @@ describe('validate', () => {
       expect(stderr).toContain('nowhere');
     },
   );
+
+  test('without a definitions folder: exit 2 and how to make one', async () => {
+    await rm(join(folder.path, 'definitions'), { recursive: true });
+    const { code, stderr } = await validate();
+    expect(code).toBe(2);
+    expect(stderr).toContain('it does not exist: mcp-workflow new makes it with a first definition');
+  });
 
   test('a servers file that is there but cannot be read is no missing one', async () => {
     await mkdir(join(folder.path, 'servers.json'));

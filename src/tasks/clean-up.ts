@@ -146,6 +146,9 @@ export class CleanUps {
     const journal = new CleanUpJournal(this.#context, id, state, row, mark);
     const definition = found && (await snapshots.load(found.record.workflow, found.record.digest));
     let report: CleanUpReport | undefined;
+    // What had run, and so what would have to be undone, is not known.
+    if (damaged.length > 0)
+      report = { undone: [], warnings: ['the journal of this task is damaged: nothing was undone'] };
     if (found !== undefined && definition !== undefined && damaged.length === 0) {
       const ports = this.#ports(found.record, state, journal, signal);
       if (runner.needsCleanUp(definition, ports.journal)) {

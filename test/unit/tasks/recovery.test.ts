@@ -150,6 +150,27 @@ describe('after a restart', () => {
     await done.turn();
     expect([...world.store.data.texts.keys()].filter((key) => key.startsWith('clean:'))).toEqual([]);
   });
+
+  it('a clean-up over a damaged journal undoes nothing and says so (D14)', async () => {
+    world.define('w', async ({ step, signal }) => {
+      await step('a', () => 1);
+      return aborted(signal);
+    });
+    const { tasks, runner } = await world.started();
+    let undone = 0;
+    runner.cleanUps.set('w', ({ step }) => step('cleanup/undo', () => (undone += 1)).then(() => undefined));
+    const { taskId } = await tasks.create({ workflow: 'w', arguments: {}, principal: me });
+    await viewWhere(tasks, taskId, ({ rev }) => rev > 1);
+    world.store.data.setText(keys.entry(taskId, 1), 'no entry');
+    await tasks.cancel(taskId, me);
+    await world.clock.during(tasks.cleanedUp(taskId, me, new AbortController().signal));
+    expect(undone).toBe(0);
+    expect(await tasks.cleanUp(taskId, me)).toEqual({
+      status: 'done',
+      undone: [],
+      warnings: ['the journal of this task is damaged: nothing was undone'],
+    });
+  });
 });
 
 describe('two processes on one store (D6)', () => {

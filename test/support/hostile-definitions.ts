@@ -23,7 +23,7 @@ function goodTexts(): readonly string[] {
   return [
     ...folder('definitions'),
     ...folder('test/fixtures/language').flatMap((text) => text.split('\n---\n')),
-    ...folder('test/fixtures/suites/serverless-workflow').flatMap((text) => text.split('\n---\n')),
+    ...folder('test/fixtures/serverless-workflow').flatMap((text) => text.split('\n---\n')),
     ...seedTexts()
       .filter(({ kind }) => kind === 'document')
       .map(({ text }) => text),

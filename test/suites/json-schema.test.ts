@@ -1,11 +1,13 @@
-/** The JSON Schema test suite (draft 2020-12, required tests) through our validation; what it refuses is listed in json-schema-exceptions.ts. */
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+/**
+ * The JSON Schema test suite through our validation, out of a checkout at commit 44401e0c: all required tests of draft 2020-12, and the
+ * optional ones that are about schemas and not about formats. What it refuses is listed in json-schema-exceptions.ts.
+ */
 import { describe, expect, it } from 'vitest';
-import type { JsonValue } from '../../../src/core/json.ts';
-import type { JsonSchema } from '../../../src/definition/model.ts';
-import { compileSchema, type Validator } from '../../../src/definition/schema-validator.ts';
+import type { JsonValue } from '../../src/core/json.ts';
+import type { JsonSchema } from '../../src/definition/model.ts';
+import { compileSchema, type Validator } from '../../src/definition/schema-validator.ts';
 import { JSON_SCHEMA_EXCEPTIONS } from './json-schema-exceptions.ts';
+import { jsonFiles, readSuite, suiteFolder } from './suite-folder.ts';
 
 interface Group {
   readonly name: string;
@@ -14,12 +16,26 @@ interface Group {
   readonly tests: readonly { readonly description: string; readonly data: JsonValue; readonly valid: boolean }[];
 }
 
-const FILE = join(import.meta.dirname, '../../fixtures/suites/json-schema/groups.jsonl');
-// The suite's own format, read once at this door.
-const GROUPS = readFileSync(FILE, 'utf8')
-  .trim()
-  .split('\n')
-  .map((line) => JSON.parse(line) as Group);
+const FOLDER = suiteFolder(
+  'JSON_SCHEMA_SUITE',
+  'github.com/json-schema-org/JSON-Schema-Test-Suite',
+  'tests/draft2020-12',
+);
+const OPTIONAL = [
+  'ecmascript-regex',
+  'non-bmp-regex',
+  'float-overflow',
+  'no-schema',
+  'unknownKeyword',
+  'id',
+  'anchor',
+  'bignum',
+].map((name) => `optional/${name}`);
+const GROUPS = [...jsonFiles(FOLDER), ...OPTIONAL].flatMap((file) => {
+  // The suite's own format, read once at this door.
+  const groups = readSuite(FOLDER, `${file}.json`) as readonly Omit<Group, 'name'>[];
+  return groups.map((group, index): Group => ({ ...group, name: `${file}#${index}` }));
+});
 
 /** What ends differently from the suite: `group` when the schema is refused, else `group: test`, with what we say. */
 function differences(group: Group): ReadonlyMap<string, string> {

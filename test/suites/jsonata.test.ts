@@ -1,13 +1,17 @@
-/** The JSONata project's own test suite through `{% … %}`, with our bounds; what they exclude is listed in jsonata-exceptions.ts. */
-import { readFileSync } from 'node:fs';
+/**
+ * The JSONata project's own test suite through `{% … %}`, with our bounds, out of a checkout of release 2.2.2; what the bounds exclude is listed in
+ * jsonata-exceptions.ts.
+ */
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import jsonata from 'jsonata';
 import { describe, expect, it } from 'vitest';
-import type { JsonObject, JsonValue } from '../../../src/core/json.ts';
-import { jsonataProblem } from '../../../src/definition/expression/jsonata.ts';
-import { renderValue } from '../../../src/definition/expression/template.ts';
-import { namesOf } from '../../support/names.ts';
+import type { JsonObject, JsonValue } from '../../src/core/json.ts';
+import { jsonataProblem } from '../../src/definition/expression/jsonata.ts';
+import { renderValue } from '../../src/definition/expression/template.ts';
+import { namesOf } from '../support/names.ts';
 import { JSONATA_EXCEPTIONS } from './jsonata-exceptions.ts';
+import { jsonFiles, readSuite, suiteFolder } from './suite-folder.ts';
 
 interface Case {
   readonly name: string;
@@ -21,13 +25,33 @@ interface Case {
   readonly error?: { readonly code: string };
 }
 
-const FOLDER = join(import.meta.dirname, '../../fixtures/suites/jsonata');
-// The suite's own format, read once at this door.
-const CASES = readFileSync(join(FOLDER, 'cases.jsonl'), 'utf8')
-  .trim()
-  .split('\n')
-  .map((line) => JSON.parse(line) as Case);
-const DATASETS = JSON.parse(readFileSync(join(FOLDER, 'datasets.json'), 'utf8')) as { [name: string]: JsonValue };
+/** As it stands in a file of the suite. */
+type FiledCase = Omit<Case, 'name' | 'expr'> & { readonly expr?: string; readonly 'expr-file'?: string };
+
+const FOLDER = suiteFolder('JSONATA_SUITE', 'github.com/jsonata-js/jsonata', 'test/test-suite');
+const CASES = readdirSync(join(FOLDER, 'groups'))
+  .toSorted()
+  .flatMap((group) =>
+    jsonFiles(join(FOLDER, 'groups', group)).flatMap((file) => {
+      // The suite's own format, read once at this door.
+      const filed = readSuite(FOLDER, 'groups', group, `${file}.json`) as FiledCase | readonly FiledCase[];
+      return isMany(filed)
+        ? filed.map((one, index) => caseOf(one, group, `${file}#${index}`))
+        : [caseOf(filed, group, file)];
+    }),
+  );
+const DATASETS = Object.fromEntries(
+  jsonFiles(join(FOLDER, 'datasets')).map((name) => [name, readSuite(FOLDER, 'datasets', `${name}.json`) as JsonValue]),
+);
+
+function isMany(filed: FiledCase | readonly FiledCase[]): filed is readonly FiledCase[] {
+  return Array.isArray(filed);
+}
+
+function caseOf({ expr, 'expr-file': exprFile, ...given }: FiledCase, group: string, file: string): Case {
+  const text = exprFile === undefined ? expr : readFileSync(join(FOLDER, 'groups', group, exprFile), 'utf8');
+  return { ...given, name: `${group}/${file}`, expr: text ?? '' };
+}
 
 /** What is wrong with our answer to a case; `undefined` when it is the suite's. */
 async function difference(given: Case): Promise<string | undefined> {

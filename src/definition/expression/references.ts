@@ -13,11 +13,10 @@ export interface TextFindings {
 /** Every path that the templates of one text read, filter arguments included. `{% … %}` is opaque and gives none. */
 export function textFindings(text: string): TextFindings {
   if (jsonataSource(text) !== undefined) return { references: [], verbatim: [] };
-  const template = parseTemplate(text);
-  return {
-    references: template.parts.flatMap((part) => (typeof part === 'string' ? [] : expressionReferences(part))),
-    verbatim: template.verbatim,
-  };
+  const { parts, verbatim } = parseTemplate(text);
+  const references: Reference[] = [];
+  for (const part of parts) if (typeof part !== 'string') addReferences(part, references);
+  return { references, verbatim };
 }
 
 /** Every path that the templates in a value read. Offsets are within the text that holds the template. */
@@ -65,8 +64,15 @@ function operandReferences(operand: ConditionOperand): Reference[] {
 }
 
 function expressionReferences(expression: TemplateExpression): Reference[] {
-  const inFilters = expression.filters.flatMap(({ argument }) =>
-    argument?.kind === 'path' ? [{ path: argument.path, offset: argument.offset }] : [],
-  );
-  return [{ path: expression.path, offset: expression.offset }, ...inFilters];
+  const references: Reference[] = [];
+  addReferences(expression, references);
+  return references;
+}
+
+/** Into a list that is there: a text can have many. */
+function addReferences({ path, offset, filters }: TemplateExpression, references: Reference[]): void {
+  references.push({ path, offset });
+  for (const { argument } of filters) {
+    if (argument?.kind === 'path') references.push({ path: argument.path, offset: argument.offset });
+  }
 }

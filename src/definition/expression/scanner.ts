@@ -37,7 +37,8 @@ export class Scanner {
   }
 
   space(): void {
-    this.match(SPACE);
+    SPACE.lastIndex = this.offset;
+    if (SPACE.test(this.text)) this.offset = SPACE.lastIndex;
   }
 
   /** Consumes exactly `expected`. */
@@ -119,6 +120,8 @@ export class Scanner {
 
   /** The next `.member`, `[0]` or `['key']`; `undefined` = none follows; `null` = one that is malformed or forbidden. */
   private segment(): string | number | undefined | null {
+    const next = this.text[this.offset];
+    if (next !== '.' && next !== '[') return undefined;
     const index = this.match(INDEX);
     if (index !== undefined) return Number(index);
     if (this.take('.')) {
@@ -126,7 +129,7 @@ export class Scanner {
       if (member === undefined || FORBIDDEN_NAMES.has(member)) return null;
       return member;
     }
-    if (this.match(QUOTED_MEMBER_OPEN) === undefined) return this.text[this.offset] === '[' ? null : undefined;
+    if (this.match(QUOTED_MEMBER_OPEN) === undefined) return null;
     const key = this.quoted();
     if (key === undefined || FORBIDDEN_NAMES.has(key) || this.match(QUOTED_MEMBER_CLOSE) === undefined) return null;
     return key;

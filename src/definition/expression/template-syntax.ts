@@ -35,6 +35,7 @@ export interface Template {
 
 const FILTER_NAME = /[A-Za-z_][A-Za-z0-9_]*/y;
 const MAX_FILTERS = 16;
+const NO_FILTERS: readonly FilterCall[] = [];
 /** How much of a piece of verbatim text a warning quotes. */
 const QUOTE_LENGTH = 60;
 /** How many pieces of verbatim text one text reports. */
@@ -58,7 +59,7 @@ function readExpression(scanner: Scanner): TemplateExpression | { readonly unkno
   const path = scanner.path();
   if (path === undefined) return undefined;
   const text = scanner.text.slice(offset, scanner.offset);
-  const filters: FilterCall[] = [];
+  let filters = NO_FILTERS;
   for (;;) {
     scanner.space();
     if (scanner.take('}}')) return { kind: 'expression', path, text, offset, filters };
@@ -72,7 +73,7 @@ function readExpression(scanner: Scanner): TemplateExpression | { readonly unkno
     if (FILTERS_WITH_ARGUMENT.has(name) ? name === 'default' && argument === undefined : argument !== undefined) {
       return undefined;
     }
-    filters.push(argument === undefined ? { name } : { name, argument });
+    filters = [...filters, argument === undefined ? { name } : { name, argument }];
   }
 }
 
@@ -87,8 +88,9 @@ function cut(text: string): Template {
   const parts: (string | TemplateExpression)[] = [];
   const verbatim: Verbatim[] = [];
   let from = 0;
+  const scanner = new Scanner(text, 0);
   for (let at = text.indexOf('{{'); at !== -1;) {
-    const scanner = new Scanner(text, at);
+    scanner.offset = at;
     const found = scanExpression(scanner);
     if (found === undefined || 'unknownFilter' in found) {
       // `{{{x}}}` is a brace around a template: only the last two braces of a run can open one.

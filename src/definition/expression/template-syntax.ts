@@ -59,11 +59,11 @@ function readExpression(scanner: Scanner): TemplateExpression | { readonly unkno
   const path = scanner.path();
   if (path === undefined) return undefined;
   const text = scanner.text.slice(offset, scanner.offset);
-  let filters = NO_FILTERS;
+  let filters: FilterCall[] | undefined;
   for (;;) {
     scanner.space();
-    if (scanner.take('}}')) return { kind: 'expression', path, text, offset, filters };
-    if (!scanner.take('|') || filters.length >= MAX_FILTERS) return undefined;
+    if (scanner.take('}}')) return { kind: 'expression', path, text, offset, filters: filters ?? NO_FILTERS };
+    if (!scanner.take('|') || (filters?.length ?? 0) >= MAX_FILTERS) return undefined;
     scanner.space();
     const name = scanner.match(FILTER_NAME);
     if (name === undefined) return undefined;
@@ -73,7 +73,7 @@ function readExpression(scanner: Scanner): TemplateExpression | { readonly unkno
     if (FILTERS_WITH_ARGUMENT.has(name) ? name === 'default' && argument === undefined : argument !== undefined) {
       return undefined;
     }
-    filters = [...filters, argument === undefined ? { name } : { name, argument }];
+    (filters ??= []).push(argument === undefined ? { name } : { name, argument });
   }
 }
 

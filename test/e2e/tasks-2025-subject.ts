@@ -1,5 +1,6 @@
 import { afterEach, describe, test } from 'vitest';
 import type { JsonObject } from '../../src/core/json.ts';
+import { OpenClients } from '../support/open-clients.ts';
 import type { WireClient } from '../support/wire-client.ts';
 import { rawHttp, rawStdio, sdkHttp, sdkStdio } from '../support/wire-clients.ts';
 import { SCENARIOS, type Subject } from './tasks-2025-scenarios.ts';
@@ -27,23 +28,8 @@ const tools = new Proxy(plan.tools, {
   },
 }) as Subject['tools'];
 
-const clients: WireClient[] = [];
-afterEach(async () => {
-  for (const client of clients.splice(0)) await client.close();
-});
-
-/** Closed clients are closed once, by the scenario or afterwards. */
-async function tracked(opening: Promise<WireClient>): Promise<WireClient> {
-  const client = await opening;
-  clients.push(client);
-  const close = client.close.bind(client);
-  client.close = async () => {
-    const index = clients.indexOf(client);
-    if (index >= 0) clients.splice(index, 1);
-    await close();
-  };
-  return client;
-}
+const clients = new OpenClients();
+afterEach(() => clients.closeAll());
 
 type Open = (capabilities?: JsonObject, headers?: Readonly<Record<string, string>>) => Promise<WireClient>;
 
@@ -72,9 +58,9 @@ describe.each(ways())('tasks of 2025-11-25 with %s', (_name, open) => {
     test(`${name} [${cites.join(' ')}]`, async ({ skip }) => {
       const { strangerHeaders } = plan;
       if (needsStranger === true && strangerHeaders === undefined) skip('needs a second caller: --stranger-header');
-      const stranger = (): Promise<WireClient> => tracked(open({}, strangerHeaders));
+      const stranger = (): Promise<WireClient> => clients.tracked(open({}, strangerHeaders));
       try {
-        await run({ connect: (capabilities) => tracked(open(capabilities)), stranger, tools });
+        await run({ connect: (capabilities) => clients.tracked(open(capabilities)), stranger, tools });
       } catch (error) {
         if (!(error instanceof NoSuchTool)) throw error;
         skip(error.message);

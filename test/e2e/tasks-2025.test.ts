@@ -9,7 +9,7 @@ import {
   type BuiltServer,
   type Workspace,
 } from '../support/built-server.ts';
-import type { WireClient } from '../support/wire-client.ts';
+import { OpenClients } from '../support/open-clients.ts';
 import { rawHttp, rawStdio, sdkHttp, sdkStdio } from '../support/wire-clients.ts';
 import { SCENARIOS, type Subject } from './tasks-2025-scenarios.ts';
 
@@ -18,23 +18,8 @@ const TOOLS = JSON.parse(readFileSync(new URL('tasks-2025-tools.json', import.me
 const ADA = { name: 'ada', secret: 'the-secret-of-ada-1' };
 const BOB = 'the-secret-of-bob-1';
 
-const clients: WireClient[] = [];
-afterEach(async () => {
-  for (const client of clients.splice(0)) await client.close();
-});
-
-/** Closed clients are closed once, by the test or afterwards. */
-async function tracked(opening: Promise<WireClient>): Promise<WireClient> {
-  const client = await opening;
-  clients.push(client);
-  const close = client.close.bind(client);
-  client.close = async () => {
-    const index = clients.indexOf(client);
-    if (index >= 0) clients.splice(index, 1);
-    await close();
-  };
-  return client;
-}
+const clients = new OpenClients();
+afterEach(() => clients.closeAll());
 
 /** One workspace for each way to connect; a client over stdio is a server process of its own on it. */
 let workspaces: Workspace[] = [];
@@ -61,7 +46,7 @@ describe.each([
   // A pipe has one requestor.
   test.each(SCENARIOS.filter(({ needsStranger }) => needsStranger !== true))('$name', async ({ run }) => {
     await run({
-      connect: (capabilities?: JsonObject) => tracked(open(stdioCommand(own), capabilities)),
+      connect: (capabilities?: JsonObject) => clients.tracked(open(stdioCommand(own), capabilities)),
       tools: TOOLS,
     });
   });
@@ -81,7 +66,7 @@ describe.each([
 
   test.each(SCENARIOS)('$name', async ({ run }) => {
     const as = (secret: string) => (capabilities?: JsonObject) =>
-      tracked(open({ url: server.url, headers: { authorization: `Bearer ${secret}` } }, capabilities));
+      clients.tracked(open({ url: server.url, headers: { authorization: `Bearer ${secret}` } }, capabilities));
     await run({ connect: as(ADA.secret), stranger: as(BOB), tools: TOOLS });
   });
 });

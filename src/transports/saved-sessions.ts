@@ -25,8 +25,9 @@ const END = 'http-session;';
 const SWEEP_AT_ONCE = 500;
 
 /**
- * Sessions in the store, so that clients go on after a restart. Writes are behind: nothing waits for them, several changes of a session are one write,
- * and one that fails is logged; the session itself is not concerned. What is not renewed within its time is gone.
+ * Sessions in the store, so that clients go on after a restart. Writes are behind: nothing waits for them, several changes of a session are one write.
+ * A write that fails concerns no session that is open; it is logged once until one succeeds (D13), and a removal is made up for with the next. What is
+ * not renewed within its time is gone.
  */
 export class SavedSessions {
   readonly #store: TaskStore;
@@ -37,6 +38,9 @@ export class SavedSessions {
   readonly #due = new Map<string, SavedSession | null>();
   /** What is being written now. */
   #under = new Map<string, SavedSession | null>();
+  /** Removed, and the store does not know. */
+  readonly #unwritten = new Set<string>();
+  #failing = false;
   #writing: Promise<void> | undefined;
 
   /** @param lifeMs how long a session is kept after it was saved last. */
@@ -53,6 +57,7 @@ export class SavedSessions {
     if (!/^[\w-]{1,64}$/u.test(id)) return undefined;
     const newest = this.#due.get(id) ?? (this.#due.has(id) ? null : this.#under.get(id));
     if (newest !== undefined) return newest ?? undefined;
+    if (this.#unwritten.has(id)) return undefined;
     // A damaged one is as good as none.
     const { items } = await this.#store.range({ from: KEY + id, to: `${KEY}${id}!`, limit: 1 });
     const value = items[0]?.value;
@@ -79,7 +84,7 @@ export class SavedSessions {
       // A process that has renewed one meanwhile keeps it.
       for (const { key, mark } of old) await this.#store.commit({ guards: [{ key, mark }], puts: [], deletes: [key] });
     } catch (error) {
-      this.#logger.warn({ err: error }, 'old sessions could not be removed');
+      this.#failed(error, 'old sessions cannot be removed');
     }
   }
 
@@ -99,14 +104,22 @@ export class SavedSessions {
       const puts = due.flatMap(([id, session]) =>
         session === null ? [] : [{ key: KEY + id, value: { until, session } }],
       );
-      const deletes = due.flatMap(([id, session]) => (session === null ? [KEY + id] : []));
+      for (const [id, session] of due) if (session === null) this.#unwritten.add(id);
+      const removed = [...this.#unwritten];
       try {
-        await this.#store.commit({ guards: [], puts, deletes });
+        await this.#store.commit({ guards: [], puts, deletes: removed.map((id) => KEY + id) });
+        for (const id of removed) this.#unwritten.delete(id);
+        this.#failing = false;
       } catch (error) {
-        this.#logger.warn({ err: error }, 'sessions could not be saved; they end with this process');
+        this.#failed(error, 'sessions cannot be saved; until they can, they end with this process');
       }
     }
     this.#under = new Map();
     this.#writing = undefined;
+  }
+
+  #failed(error: unknown, what: string): void {
+    if (!this.#failing) this.#logger.warn({ err: error }, what);
+    this.#failing = true;
   }
 }

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { silentLogger } from '../../src/core/logger.ts';
 import { MemoryTaskStore } from '../../src/store/memory-task-store.ts';
+import { StoreError } from '../../src/tasks/task-store.ts';
 import { SavedSessions, type SavedSession } from '../../src/transports/saved-sessions.ts';
 import { SessionRecord } from '../../src/transports/session-record.ts';
 import { ManualClock } from '../support/manual-clock.ts';
@@ -68,6 +69,35 @@ describe('sessions in the store', () => {
     written();
     await saved.flushed();
     expect(await saved.load('a')).toBeUndefined();
+  });
+
+  test('a store that fails is logged once until it can be written; a removal that it missed still counts, and is made up for (D13)', async () => {
+    const store = new MemoryTaskStore();
+    const logged: string[] = [];
+    const logger = { ...silentLogger, warn: (_fields: object, text: string) => void logged.push(text) };
+    const saved = new SavedSessions(store, new ManualClock(), logger, LIFE);
+    saved.save('a', SESSION);
+    await saved.flushed();
+    const commit = store.commit.bind(store);
+    const fail = async (): Promise<void> => {
+      store.commit = () => Promise.reject(new StoreError('full', 'no space'));
+      for (const id of ['b', 'c']) {
+        saved.save(id, SESSION);
+        await saved.flushed();
+      }
+    };
+    await fail();
+    saved.remove('a');
+    await saved.flushed();
+    expect(logged).toHaveLength(1);
+    expect(await saved.load('a')).toBeUndefined();
+    store.commit = commit;
+    saved.save('d', SESSION);
+    await saved.flushed();
+    const { items } = await store.range({ from: 'http-session:', to: 'http-session;', limit: 9 });
+    expect(items.map(({ key }) => key)).toEqual(['http-session:d']);
+    await fail();
+    expect(logged).toHaveLength(2);
   });
 
   test('what is too old is swept; what lives, stays', async () => {

@@ -10,13 +10,15 @@ export const name = 'blocks';
 
 export async function* figures({ quick }) {
   const items = Array.from({ length: ITEMS }, (_, at) => at);
-  const each = (width) => ({
+  const compute = { id: 'one', type: 'set', values: { at: '{{item}}' } };
+  const effect = { id: 'one', type: 'emit', message: '{{item}}' };
+  const each = (width, step = compute) => ({
     description: 'ten thousand items',
     input_schema: { type: 'object', properties: { items: { type: 'array' } } },
     steps: [
       {
         ...{ id: 'each', type: 'foreach', items: '{{input.items}}', max_concurrency: width },
-        steps: [{ id: 'one', type: 'set', values: { at: '{{item}}' } }],
+        steps: [step],
       },
     ],
   });
@@ -28,13 +30,14 @@ export async function* figures({ quick }) {
     description: 'a graph of a thousand steps, ten wide',
     steps: [{ id: 'all', type: 'group', steps: Array.from({ length: NODES }, (_, at) => node(at)) }],
   };
-  const place = await folder({ narrow: each(1), wide: each(100), graph });
+  const place = await folder({ narrow: each(1), effects: each(1, effect), wide: each(100), graph });
   const engine = await open(place.path);
   const floor = await driverFloor();
   const commit = async () => ((await floor.commits(300)) / 300) * 1000;
   try {
     for (const [workflow, what, steps, args] of [
       ['narrow', `foreach of ${ITEMS} items, one at a time`, ITEMS, { items }],
+      ['effects', `foreach of ${ITEMS} items, one at a time, each step with an effect`, ITEMS, { items }],
       ['wide', `foreach of ${ITEMS} items, a hundred at once`, ITEMS, { items }],
       ['graph', `graph of ${NODES} steps`, NODES, {}],
     ]) {

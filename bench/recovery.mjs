@@ -3,7 +3,8 @@ import { folder } from './engine.mjs';
 import { median } from './numbers.mjs';
 import { runChild } from './process.mjs';
 
-const steps = (count) => Array.from({ length: count }, (_, at) => ({ id: `s${at}`, type: 'set', values: { at } }));
+// Each has an effect, so that each has a commit of its own.
+const steps = (count) => Array.from({ length: count }, (_, at) => ({ id: `s${at}`, type: 'emit', message: `${at}` }));
 
 export const name = 'recovery';
 

@@ -48,6 +48,16 @@ export const MUTANTS = [
     name: 'has its intent recorded before the call',
   },
   {
+    id: 'effect-first',
+    bug: 'a step with an effect begins while what it follows from is not on the disk yet',
+    guarantee: 'D3',
+    file: 'src/engine/step-runner.ts',
+    from: '} else if (node.kind.effectFree !== true) {',
+    to: "} else if (node.kind.effectFree !== true && path === '') {",
+    test: 'test/unit/engine/late-checkpoints.test.ts',
+    name: 'are durable before a step of kind tool touches anything outside (E3)',
+  },
+  {
     id: 'blind-retry',
     bug: 'an interrupted call of unknown effect is repeated without asking',
     guarantee: 'D4',

@@ -103,8 +103,8 @@ export interface Journal {
   append(...entries: readonly JournalEntry[]): Promise<readonly StoredEntry[]>;
   /**
    * Takes entries that become durable with the next append (also one of nothing) or with the task's outcome, whichever comes first,
-   * and gives them numbered as they will be. For the end of a run alone: nothing may follow from them before that. `undefined` = append
-   * them instead; a journal without this method never takes any.
+   * and gives them numbered in their order. Nothing outside the run may follow from them before that; a crash until then takes them away.
+   * `undefined` = append them instead; a journal without this method never takes any.
    */
   defer?(...entries: readonly JournalEntry[]): readonly StoredEntry[] | undefined;
 }

@@ -145,6 +145,8 @@ export interface StepKind extends StepSyntax {
   readonly derived?: { readonly [member: string]: (result: StepResult) => JsonValue };
   /** It answers to its own `timeout_seconds`; the step-runner sets no timer. */
   readonly ownTimeout?: boolean;
+  /** It computes, or runs other steps, and does nothing else: what it did is lost with nothing but time, so its checkpoint may become durable late (E3). */
+  readonly effectFree?: boolean;
   /** The key that `on_error: {step, arguments}` replaces; absent: `arguments` are laid over the kind's own keys. */
   readonly argumentsKey?: string;
 }
@@ -169,6 +171,7 @@ export interface KindSource<Shape extends z.ZodRawShape> {
   /** Members of its result that it stores (`StepOutput.view`), for a reference to be checked against. */
   readonly members?: readonly string[];
   readonly ownTimeout?: boolean;
+  readonly effectFree?: boolean;
   readonly argumentsKey?: string;
   readonly bind: (spec: z.output<z.ZodObject<Shape>>, binder: Binder, step: Step) => BoundStep;
 }
@@ -210,6 +213,7 @@ export function defineStepKind<Shape extends z.ZodRawShape>(source: KindSource<S
     ...(source.onErrorWords === undefined ? {} : { onErrorWords: source.onErrorWords }),
     ...(source.derived === undefined ? {} : { derived: source.derived }),
     ...(source.ownTimeout === undefined ? {} : { ownTimeout: source.ownTimeout }),
+    ...(source.effectFree === undefined ? {} : { effectFree: source.effectFree }),
     ...(source.argumentsKey === undefined ? {} : { argumentsKey: source.argumentsKey }),
     bind: (step, binder) => source.bind(schema.parse(step), binder, step),
   };

@@ -1,4 +1,4 @@
-import { stepFailure } from '../core/failure.ts';
+import { StepFailure, stepFailure } from '../core/failure.ts';
 import type { JsonObject, JsonValue } from '../core/json.ts';
 import { isoTime } from '../core/clock.ts';
 import type { OnMissing } from '../definition/expression/contract.ts';
@@ -31,9 +31,14 @@ interface Write {
   readonly value: JsonValue;
 }
 
+/** So many checkpoints of computation may wait to become durable, for so many milliseconds while the run computes on. */
+const MOST_DEFERRED = 64;
+const LONGEST_DEFERRED_MS = 5;
+
 /**
- * The state of one run, all of it a function of the journal (E3): results, variables and usage change only when an entry is
- * durable, in the same way whether it was just appended or read back after a restart.
+ * The state of one run, all of it a function of the journal (E3): results, variables and usage change with an entry, in the same way
+ * whether it was just given to the journal or read back after a restart. A checkpoint that only says what was computed may become durable a little
+ * later, with those that follow: `flush` comes before everything that has an effect outside the run.
  */
 export class Run {
   readonly bound: BoundWorkflow;
@@ -51,7 +56,11 @@ export class Run {
   readonly #warned = new Set<string>();
   /** Notes that wait for the next append. */
   #pending: JournalEntry[] = [];
-  #deferred = false;
+  /** Checkpoints that wait for the next append. */
+  #deferred = 0;
+  #deferredSince = 0;
+  /** The append under way that takes what had waited along. */
+  #carrier: Promise<unknown> | undefined;
   #finished = 0;
   #usage = { tool_calls: 0, tokens: 0, bytes: 0 };
 
@@ -87,27 +96,40 @@ export class Run {
     this.#pending.push(entry);
   }
 
-  /** Appends entries and everything noted before them in one commit. */
-  async append(...entries: readonly [JournalEntry, ...JournalEntry[]]): Promise<readonly StoredEntry[]> {
+  /** Appends entries and everything that waited before them in one commit. */
+  async append(...entries: readonly JournalEntry[]): Promise<readonly StoredEntry[]> {
     const noted = this.#pending;
+    const deferred = this.#deferred;
     this.#pending = [];
-    this.#deferred = false;
-    return await this.ports.journal.append(...noted, ...entries);
+    this.#deferred = 0;
+    const appended = this.ports.journal.append(...noted, ...entries);
+    if (deferred > 0 || noted.length > 0) this.#carrier = appended;
+    try {
+      return await appended;
+    } catch (error) {
+      // What was too much was refused alone: what waited waits on.
+      if (error instanceof StepFailure) this.#deferred += deferred;
+      throw error;
+    } finally {
+      if (this.#carrier === appended) this.#carrier = undefined;
+    }
   }
 
-  /** Whether a checkpoint waits for the outcome. */
+  /** Whether checkpoints wait that the journal does not have yet. */
   get deferred(): boolean {
-    return this.#deferred;
+    return this.#deferred > 0;
   }
 
-  /** Makes a checkpoint durable that waits for the outcome. Before anything else happens than the outcome (E3). */
+  /** Resolves when everything is durable that waited, or was on its way: before anything has an effect outside the run (E3). */
   async flush(): Promise<void> {
-    if (!this.#deferred) return;
-    this.#deferred = false;
-    await this.ports.journal.append();
+    if (this.#deferred > 0 || this.#pending.length > 0) await this.append();
+    else await this.#carrier;
   }
 
-  /** Commits a checkpoint and only then lets anybody see it (E3). That of the last step is committed together with the outcome. */
+  /**
+   * Gives a checkpoint to the journal, and lets the run see it when it is durable, or at once where nothing but computation is lost with it (E3).
+   * That of the last step is committed together with the outcome.
+   */
   async finish(
     node: BoundNode,
     path: string,
@@ -129,11 +151,13 @@ export class Run {
       ...this.usedIn(used),
     };
     const isLast = node === this.bound.last && path === node.id && result.status === 'completed';
-    const entries = (isLast ? this.#defer(checkpoint) : undefined) ?? (await this.append(checkpoint));
+    const late = isLast || this.#onlyComputed(node, result);
+    const entries = (late ? this.#defer(checkpoint) : undefined) ?? (await this.append(checkpoint));
     const entry = entries.at(-1);
     if (entry?.type !== 'finished') throw new Error('the journal gave back another entry than was appended');
     this.#take(entry, node);
     this.progress.ended(node, result.status, entry.at);
+    if (!isLast && this.#waitedLongEnough()) await this.flush();
     return entry.result;
   }
 
@@ -177,12 +201,31 @@ export class Run {
       this.note({ type: 'emitted', path: notePath(path, 'warning'), level: 'warning', message: text });
   }
 
+  /** A step that can be undone is none: whether it has succeeded decides what a cancel does. */
+  #onlyComputed(node: BoundNode, { status }: StepResult): boolean {
+    const effectFree = status === 'skipped' || (status === 'completed' && node.kind.effectFree === true);
+    return effectFree && !this.bound.compensations.has(node.id);
+  }
+
   #defer(entry: JournalEntry): readonly StoredEntry[] | undefined {
     const entries = this.ports.journal.defer?.(...this.#pending, entry);
     if (entries === undefined) return undefined;
     this.#pending = [];
-    this.#deferred = true;
+    if (this.#deferred === 0) {
+      this.#deferredSince = this.ports.clock.monotonic();
+      // A run that waits for something else has nothing to wait for with these. Why they cannot be written, whoever comes next is told too.
+      setImmediate(() => {
+        if (this.#deferred > 0) this.flush().catch(() => undefined);
+      });
+    }
+    this.#deferred += 1;
     return entries;
+  }
+
+  /** Others want their turn of the event loop too. */
+  #waitedLongEnough(): boolean {
+    if (this.#deferred === 0) return false;
+    return this.#deferred >= MOST_DEFERRED || this.ports.clock.monotonic() - this.#deferredSince >= LONGEST_DEFERRED_MS;
   }
 
   #onMissing(path: string): OnMissing {

@@ -77,7 +77,8 @@ async function runWorkflow(run: Run, signal: AbortSignal): Promise<RunEnd> {
   let end = recorded(run) ?? (await mainPart(run, interpreter, signal));
   let undone: readonly JsonObject[] = [];
   if ('failure' in end) {
-    await run.flush();
+    // What is undone is read from the journal.
+    if (run.deferred) await run.flush();
     undone = await doRest(run, interpreter, restOf(run.bound, run.ports.journal, false), signal);
   } else if (run.bound.finally !== undefined) {
     run.note({ type: 'decision', path: OUTPUT_NOTE, value: end.output });

@@ -2,7 +2,7 @@
  * The one place for attempts.
  * E1 step code runs only inside the step-runner.
  * E2 a step path is unique in a task and independent of timing.
- * E3 an outcome is durable before any later step sees it.
+ * E3 an outcome is durable before anything outside the run follows from it; one that a later step cannot compute again, before any later step sees it.
  * E4 time, randomness, ids enter through the context.
  * E5 one AbortSignal tree per task; after abort every kind settles.
  */
@@ -57,7 +57,6 @@ export class StepRunner {
     const done = journal.finished(path) ?? before;
     if (done !== undefined) return done.result;
     place.signal.throwIfAborted();
-    if (this.#run.deferred) await this.#run.flush();
     this.#run.checkStepLimit();
     const execution: Execution = { node, path, place };
     const startedAt = this.#run.ports.clock.now();
@@ -70,6 +69,7 @@ export class StepRunner {
   /** A result that is still good takes the place of the first attempt; one that had begun before a crash is made again all the same. */
   async #cached(execution: Execution, startedAt: number): Promise<StepResult> {
     const { node, path, place } = execution;
+    await this.#run.flush();
     const key = await this.#cache.keyOf(node, place.scope, path);
     if (key === undefined) return await this.#attempts(execution, startedAt);
     const fresh = this.#run.ports.journal.lastAttempt(path) === undefined;
@@ -184,6 +184,7 @@ export class StepRunner {
     const { node, path, place } = execution;
     const { ports } = this.#run;
     if (cut !== undefined) {
+      await this.#run.flush();
       this.#run.progress.detail(node, path, attempt, 'interrupted');
       const resolution = await orAbort(
         place.signal,
@@ -196,6 +197,8 @@ export class StepRunner {
     const reattach = ports.journal.handle(path)?.attempt === attempt;
     if (!reattach && (await repeatabilityOf(node, ports.downstream, place.signal)) === 'unknown') {
       await this.#run.append({ type: 'started', path, step: node.id, attempt });
+    } else if (node.kind.effectFree !== true) {
+      await this.#run.flush();
     }
     const output = await this.#timed(execution, attempt);
     const bytes = jsonBytes(output.output, this.#run.limits.outputBytes) + jsonBytes(output.view ?? null);

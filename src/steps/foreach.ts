@@ -10,6 +10,7 @@ import { failureLine } from './parallel.ts';
 /** Runs its steps for each item of a list, each in a scope of its own. */
 export const foreachKind = defineStepKind({
   type: 'foreach',
+  effectFree: true,
   summary:
     'Runs `steps` for each item of `items`, with `{{item}}` (or the name in `as`) and `{{item_index}}` in scope. `.output` is the list of each ' +
     "item's last output in input order, null where it failed; `.items` is `[{index, status, output, error}]`, `.failed` the number that failed.",

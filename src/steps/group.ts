@@ -5,6 +5,7 @@ import { defineStepKind } from '../engine/kind.ts';
 /** A list of steps as one step; a graph as soon as one of them says `depends_on`. */
 export const groupKind = defineStepKind({
   type: 'group',
+  effectFree: true,
   summary:
     'Runs `steps` as one step. With `depends_on` in any of them it is a graph: each step starts when those it depends on have ended, a step without it at once. ' +
     '`.output` is `{id: output}`. Dependents of a failed step are skipped, independent branches go on, and the group fails at its end.',

@@ -6,6 +6,7 @@ import { defineStepKind, type StepOutput } from '../engine/kind.ts';
 /** Repeats its steps. Each iteration is a scope of its own; after the loop its names mean the last iteration. */
 export const loopKind = defineStepKind({
   type: 'loop',
+  effectFree: true,
   summary:
     'Repeats `steps` until `until` is true or `max_iterations` is reached, waiting `delay_seconds` in between. `.output` is that of the last step of the ' +
     'last iteration; `.iterations` the number made, `.exhausted` whether the maximum was reached with `until` still false.',

@@ -14,6 +14,7 @@ const MODES = ['fail_fast', 'collect'];
 /** Runs branches at once. Each branch is a scope-sharing list of its own; a later step can name every step in it. */
 export const parallelKind = defineStepKind({
   type: 'parallel',
+  effectFree: true,
   summary:
     'Runs branches at the same time: `tasks`, each step a branch, or `branches`, each name a list of steps. `.output` is `{id or name: output}`. ' +
     '`on_error: fail_fast` (default) stops the others at the first failure and fails; `collect` lets all end, completes, and lists the failures in `.errors`.',

@@ -5,6 +5,7 @@ import { defineStepKind } from '../engine/kind.ts';
 /** Computes values and writes variables, in one checkpoint. */
 export const setKind = defineStepKind({
   type: 'set',
+  effectFree: true,
   summary: 'Computes values from templates and writes variables. `.output` is the rendered `values`.',
   example: `id: count_up
 type: set

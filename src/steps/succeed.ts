@@ -4,6 +4,7 @@ import { defineStepKind } from '../engine/kind.ts';
 /** Ends the task successfully, from any depth. `finally` blocks on the way out run. */
 export const succeedKind = defineStepKind({
   type: 'succeed',
+  effectFree: true,
   summary:
     "Ends the task as completed with this `output`, from any depth. It takes the place of the definition's own `output`.",
   example: `id: nothing_to_do

@@ -17,6 +17,7 @@ interface Clause {
  */
 export const tryKind = defineStepKind({
   type: 'try',
+  effectFree: true,
   summary:
     'Runs `steps`; when they fail, the first `catch` clause that matches, with `{{error.code}}`, `{{error.message}}` and `{{failed_step.id}}` in scope; and `finally` in any ' +
     'case. `.output` is that of the last step that ran in body or catch; `.caught` the error that was handled, or null.',

@@ -16,7 +16,9 @@ export class RunJournal implements Journal {
   readonly #append: Append;
   readonly #limits: TaskLimits;
   readonly #now: (() => number) | undefined;
-  #deferred: readonly JournalEntry[] = [];
+  #deferred: JournalEntry[] = [];
+  /** Appends that are not durable yet. */
+  #underWay = 0;
 
   /** @param now the time of deferred entries; without it none are taken, because nobody writes them with an outcome. */
   constructor(state: JournalState, append: Append, limits: TaskLimits, now?: () => number) {
@@ -59,15 +61,25 @@ export class RunJournal implements Journal {
     const problem = this.#tooMuch(entries);
     if (problem !== undefined) throw new StepFailure({ code: 'limit_exceeded', message: problem });
     const all = [...this.takeDeferred(), ...entries];
-    return all.length === 0 ? [] : this.#append(all);
+    if (all.length === 0) return [];
+    this.#underWay += 1;
+    try {
+      return await this.#append(all);
+    } finally {
+      this.#underWay -= 1;
+    }
   }
 
-  /** What is over a limit is not taken, so that `append` says so. */
+  /**
+   * What is over a limit is not taken, so that `append` says so; nor is anything while an append is under way, since its numbers
+   * are not known. An answer from outside may still come between, but nothing of this run: the order is right, and what comes later has a higher number.
+   */
   defer(...entries: readonly JournalEntry[]): readonly StoredEntry[] | undefined {
     const now = this.#now?.();
-    if (now === undefined || this.#deferred.length > 0 || this.#tooMuch(entries) !== undefined) return undefined;
-    this.#deferred = entries;
-    return entries.map((entry, index) => ({ seq: this.#state.lastSeq + 1 + index, at: now, ...entry }));
+    if (now === undefined || this.#underWay > 0 || this.#tooMuch(entries) !== undefined) return undefined;
+    const first = this.#state.lastSeq + this.#deferred.length + 1;
+    this.#deferred.push(...entries);
+    return entries.map((entry, index) => ({ seq: first + index, at: now, ...entry }));
   }
 
   /** The deferred entries, to be written by the caller. */

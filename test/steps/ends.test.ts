@@ -74,7 +74,7 @@ describe('succeed', () => {
       output: { found: 2 },
     });
     expect(world.called).toEqual(['a', 'last', 'a', 'last']);
-    expect(await crashEverywhere(() => new EngineWorld(), definition)).toBe(14);
+    expect(await crashEverywhere(() => new EngineWorld(), definition)).toBe(16);
   });
 
   it("turns a failing task into a success when the workflow's on_error reaches it", async () => {
@@ -126,7 +126,7 @@ describe('set', () => {
     expect(world.result('s')?.output).toEqual({ n: 2 });
     expect(world.result('r')?.output).toEqual({ n: 2, saved: { z: 0, y: 1 } });
     expect(world.journal.finished('s')?.saved).toEqual({ x: { z: 0, y: 1 } });
-    expect(await crashEverywhere(() => new EngineWorld(), definition)).toBe(4);
+    expect(await crashEverywhere(() => new EngineWorld(), definition)).toBe(2);
   });
 
   it('refuses targets that are no variables and names that reach a prototype', async () => {

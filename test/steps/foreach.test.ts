@@ -148,6 +148,6 @@ describe('foreach', () => {
       world.downstream.tools['bad'] = () => toolError('no');
       return world;
     };
-    expect(await crashEverywhere(make, definition)).toBe(18);
+    expect(await crashEverywhere(make, definition)).toBe(14);
   });
 });

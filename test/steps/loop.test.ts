@@ -124,7 +124,7 @@ describe('loop', () => {
       world.downstream.tools['phase'] = () => text(world.journal.finished('l[0]/get') === undefined ? 'a' : 'b');
       return world;
     };
-    expect(await crashEverywhere(make, definition)).toBe(10);
+    expect(await crashEverywhere(make, definition)).toBe(12);
   });
 
   it('goes on from any crash', async () => {

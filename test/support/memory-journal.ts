@@ -22,7 +22,7 @@ export class MemoryJournal implements Journal {
   readonly #index = new Map<string, StoredEntry>();
   readonly #crash: CrashPlan | undefined;
   readonly #now: () => number;
-  #deferred: readonly JournalEntry[] = [];
+  #deferred: JournalEntry[] = [];
   #dead = false;
   /** Appends so far. */
   appends = 0;
@@ -76,10 +76,9 @@ export class MemoryJournal implements Journal {
 
   /** As the tasks' journal: kept for the next append, or for whoever writes the outcome (`append()` of nothing). */
   defer(...entries: readonly JournalEntry[]): readonly StoredEntry[] | undefined {
-    if (this.#deferred.length > 0) return undefined;
-    this.#deferred = entries;
     this.deferrals += 1;
-    const first = this.#entries.length + 1;
+    const first = this.#entries.length + this.#deferred.length + 1;
+    this.#deferred.push(...entries);
     return entries.map((entry, index) => ({ ...structuredClone(entry), seq: first + index, at: this.#now() }));
   }
 

@@ -46,7 +46,7 @@ describe('names (rules 2–5)', () => {
       { id: 's', type: 'set', values: { a: '{{later.output}}', b: '{{never.output.x}}', c: 'x{{input.nope}}y' } },
       { id: 'later', action: 'later' },
     ]);
-    await expect(world.run(definition, { crash: { at: 3, when: 'before' } })).rejects.toThrow('died');
+    await expect(world.run(definition, { crash: { at: 1, when: 'after' } })).rejects.toThrow('died');
     const end = await world.run(definition);
     expect(world.result('s')?.output).toMatchObject({ a: null, b: null, c: 'xy' });
     expect(end.warnings.filter((warning) => warning.includes('input.nope'))).toHaveLength(1);
@@ -110,7 +110,7 @@ describe('saving outputs (rule 6)', () => {
     const world = new EngineWorld();
     await world.run(definition);
     expect(world.result('s')?.output).toEqual({ winner: 'slow' });
-    expect(await crashEverywhere(() => new EngineWorld(), definition)).toBe(16);
+    expect(await crashEverywhere(() => new EngineWorld(), definition)).toBe(12);
   });
 });
 
@@ -246,7 +246,7 @@ describe("the workflow's on_error, catch and finally", () => {
       output: { result: { m: 'bad is down' } },
     });
     expect(world.ledger).toEqual(['a failed', 'y completed', 'z completed']);
-    expect(await crashEverywhere(() => failing('bad'), definition)).toBe(6);
+    expect(await crashEverywhere(() => failing('bad'), definition)).toBe(4);
   });
 
   it('finally that fails fails a task that had succeeded', async () => {
@@ -268,7 +268,7 @@ describe("the workflow's on_error, catch and finally", () => {
       },
     );
     expect((await new EngineWorld().run(definition)).outcome).toMatchObject({ output: { n: { n: 1 } } });
-    expect(await crashEverywhere(() => new EngineWorld(), definition)).toBe(6);
+    expect(await crashEverywhere(() => new EngineWorld(), definition)).toBe(2);
   });
 });
 

@@ -70,7 +70,7 @@ describe('timeout_seconds of a workflow', () => {
     expect(end.outcome).toMatchObject({ failure: { code: 'timeout' } });
     expect(world.called).toEqual(['alert', 'z']);
     expect(world.clock.monotonic()).toBe(10_000);
-    expect(await crashEverywhere(() => new EngineWorld(), withAlert)).toBe(6);
+    expect(await crashEverywhere(() => new EngineWorld(), withAlert)).toBe(8);
   });
 
   it('counts from the creation of the task, downtime included', async () => {
@@ -199,7 +199,7 @@ describe('compensate', () => {
         },
       },
     });
-    expect(await crashEverywhere(make, saga)).toBe(16);
+    expect(await crashEverywhere(make, saga)).toBe(18);
   });
 
   it('goes on when one fails, and says so', async () => {

@@ -18,33 +18,32 @@ const MAX_TIMEOUT_MS = 2 ** 31 - 1;
 export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
-  sleep: async (ms, signal) => {
-    const end = performance.now() + ms;
-    for (;;) {
-      const left = end - performance.now();
-      if (left <= 0) return signal?.throwIfAborted();
-      await timeout(Math.min(Math.ceil(left), MAX_TIMEOUT_MS), signal);
-    }
-  },
+  // Not an async function: ten thousand tasks may wait, and each level of awaiting is half a kilobyte.
+  sleep: (ms, signal) =>
+    new Promise((resolve, reject) => {
+      const end = performance.now() + ms;
+      let timer: NodeJS.Timeout | undefined;
+      const onAbort = (): void => {
+        clearTimeout(timer);
+        reject(signal?.reason as Error);
+      };
+      const look = (): void => {
+        const left = end - performance.now();
+        if (left > 0) {
+          timer = setTimeout(look, Math.min(Math.ceil(left), MAX_TIMEOUT_MS));
+          return;
+        }
+        signal?.removeEventListener('abort', onAbort);
+        resolve();
+      };
+      if (signal?.aborted === true) {
+        onAbort();
+        return;
+      }
+      look();
+      if (timer !== undefined) signal?.addEventListener('abort', onAbort, { once: true });
+    }),
 };
-
-function timeout(ms: number, signal: AbortSignal | undefined): Promise<void> {
-  return new Promise((resolve, reject) => {
-    if (signal?.aborted === true) {
-      reject(signal.reason as Error);
-      return;
-    }
-    const onAbort = (): void => {
-      clearTimeout(timer);
-      reject(signal?.reason as Error);
-    };
-    const timer = setTimeout(() => {
-      signal?.removeEventListener('abort', onAbort);
-      resolve();
-    }, ms);
-    signal?.addEventListener('abort', onAbort, { once: true });
-  });
-}
 
 /** ISO 8601 in UTC with milliseconds, the form of every time we show or store as text. */
 export function isoTime(epochMs: number): string {

@@ -17,6 +17,8 @@ interface NodeEnd {
 }
 
 const NOTHING: SequenceEnd = { ran: false, output: null };
+/** Nothing led to this step. */
+const NO_CHAIN: ReadonlySet<string> = new Set();
 
 /**
  * Walks lists of steps. Order, targets and conditionals follow rules 7–10: a step that is a target runs only when targeted; a
@@ -50,14 +52,14 @@ export class Interpreter implements Lists {
   }
 
   async step(node: BoundNode, place: Place, segment: string = node.id): Promise<SequenceEnd> {
-    const end = await this.#routed(node, place, segment, new Set());
+    const end = await this.#routed(node, place, segment, NO_CHAIN);
     if (end.failure !== undefined && node.step.can_fail_safely !== true) throw new StepFailure(end.failure);
     return end;
   }
 
   /** Runs the target `id` on behalf of a place (`workflow`, a conditional, a step path's last segment); its failure is thrown. */
   async target(node: BoundNode, place: Place, from: string): Promise<SequenceEnd> {
-    const end = await this.#routed(node, place, this.#segment(node, from), new Set());
+    const end = await this.#routed(node, place, this.#segment(node, from), NO_CHAIN);
     if (end.failure !== undefined && node.step.can_fail_safely !== true) throw new StepFailure(end.failure);
     return end;
   }
@@ -150,7 +152,7 @@ export class Interpreter implements Lists {
       canFail: node.step.can_fail_safely === true,
       critical: node.step.critical === true,
       run: async (signal) => {
-        const end = await this.#routed(node, { ...place, signal }, node.id, new Set());
+        const end = await this.#routed(node, { ...place, signal }, node.id, NO_CHAIN);
         ends.set(node.id, end);
         return end.failure === undefined ? undefined : new StepFailure(end.failure);
       },

@@ -8,8 +8,8 @@ export type Finished = Extract<StoredEntry, { type: 'finished' }>;
 interface ResultScope {
   readonly outer: ResultScope | undefined;
   readonly results: Map<string, Finished>;
-  /** Iteration scopes by the attempt path of the block they belong to. */
-  readonly blocks: Map<string, Map<string, ResultScope>>;
+  /** Iteration scopes by the attempt path of the block they belong to. Made with the first: most scopes have none. */
+  blocks?: Map<string, Map<string, ResultScope>>;
 }
 
 /**
@@ -21,7 +21,7 @@ export class Results {
   readonly #scopes = new Map<string, ResultScope>();
 
   constructor() {
-    this.#scopes.set('', { outer: undefined, results: new Map(), blocks: new Map() });
+    this.#scopes.set('', { outer: undefined, results: new Map() });
   }
 
   /** Takes in a checkpoint. When a loop ends, the names of its last iteration become readable around it; iterations of an ended block are let go. */
@@ -30,11 +30,11 @@ export class Results {
     put(scope, entry);
     for (let attempt = 1; attempt <= Math.max(1, entry.result.attempts); attempt += 1) {
       const block = attemptPath(entry.path, attempt);
-      const iterations = scope.blocks.get(block);
+      const iterations = scope.blocks?.get(block);
       if (iterations === undefined) continue;
       const last = entry.kind === 'loop' ? iterations.get(lastIteration(block, entry)) : undefined;
       if (last !== undefined) for (const inner of last.results.values()) put(scope, inner);
-      scope.blocks.delete(block);
+      scope.blocks?.delete(block);
       for (const [key, child] of iterations) this.#forget(key, child);
     }
   }
@@ -61,18 +61,20 @@ export class Results {
     const known = this.#scopes.get(key);
     if (known !== undefined) return known;
     const outer = this.#scope(outerScope(key));
-    const made: ResultScope = { outer, results: new Map(), blocks: new Map() };
+    const made: ResultScope = { outer, results: new Map() };
     const block = key.slice(0, key.lastIndexOf('['));
-    const siblings = outer.blocks.get(block) ?? new Map<string, ResultScope>();
+    const blocks = (outer.blocks ??= new Map<string, Map<string, ResultScope>>());
+    const siblings = blocks.get(block) ?? new Map<string, ResultScope>();
     siblings.set(key, made);
-    outer.blocks.set(block, siblings);
+    blocks.set(block, siblings);
     this.#scopes.set(key, made);
     return made;
   }
 
   #forget(key: string, scope: ResultScope): void {
     this.#scopes.delete(key);
-    for (const iterations of scope.blocks.values()) for (const [inner, child] of iterations) this.#forget(inner, child);
+    for (const iterations of scope.blocks?.values() ?? [])
+      for (const [inner, child] of iterations) this.#forget(inner, child);
   }
 }
 

@@ -53,7 +53,6 @@ export class Run {
   readonly progress: ProgressTracker;
   readonly scope: Scope;
   readonly warnings: string[] = [];
-  readonly #warned = new Set<string>();
   /** Notes that wait for the next append. */
   #pending: JournalEntry[] = [];
   /** Checkpoints that wait for the next append. */
@@ -239,8 +238,7 @@ export class Run {
   }
 
   #remember(text: string): boolean {
-    if (this.#warned.has(text) || this.warnings.length >= this.limits.warnings) return false;
-    this.#warned.add(text);
+    if (this.warnings.length >= this.limits.warnings || this.warnings.includes(text)) return false;
     this.warnings.push(text);
     return true;
   }

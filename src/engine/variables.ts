@@ -37,7 +37,8 @@ export function parseTarget(text: string): VariableTarget {
 export class Variables {
   readonly input: JsonObject;
   readonly #areas: Record<Writable, JsonObject>;
-  readonly #writtenBy = new Map<string, number>();
+  /** Journal numbers by target. Made with the first write. */
+  #writtenBy: Map<string, number> | undefined;
   #outputWritten = false;
 
   constructor(definition: Definition, task: RunTask) {
@@ -76,8 +77,9 @@ export class Variables {
   /** Applies the write of journal entry `seq`; one that is older than what stands there is ignored. */
   write(target: VariableTarget, value: JsonValue, seq: number): void {
     const key = `${target.area}.${target.names.join('.')}`;
-    if ((this.#writtenBy.get(key) ?? 0) > seq) return;
-    this.#writtenBy.set(key, seq);
+    const writtenBy = (this.#writtenBy ??= new Map<string, number>());
+    if ((writtenBy.get(key) ?? 0) > seq) return;
+    writtenBy.set(key, seq);
     if (target.area === 'output') this.#outputWritten = true;
     this.#areas[target.area] = withMember(this.#areas[target.area], target.names, value);
   }

@@ -25,7 +25,8 @@ export interface TaskInputsDeps {
  */
 export class TaskInputs implements InputGate {
   readonly #deps: TaskInputsDeps;
-  readonly #waiting = new Map<string, (response: JsonValue) => void>();
+  /** By key. Made with the first: most runs ask nobody. */
+  #waiting: Map<string, (response: JsonValue) => void> | undefined;
 
   constructor(deps: TaskInputsDeps) {
     this.#deps = deps;
@@ -60,7 +61,7 @@ export class TaskInputs implements InputGate {
 
   /** To be called after every commit of the task: wakes whoever waits for an answer in it. */
   committed(entries: readonly StoredEntry[]): void {
-    for (const entry of entries) if (entry.type === 'input_answered') this.#waiting.get(entry.key)?.(entry.response);
+    for (const entry of entries) if (entry.type === 'input_answered') this.#waiting?.get(entry.key)?.(entry.response);
   }
 
   async #request(path: string, request: InputRequest, timeoutSeconds: number | undefined): Promise<void> {
@@ -92,7 +93,7 @@ export class TaskInputs implements InputGate {
     const timer = new AbortController();
     try {
       return await new Promise<JsonValue | undefined>((resolve, reject) => {
-        this.#waiting.set(key, resolve);
+        (this.#waiting ??= new Map<string, (response: JsonValue) => void>()).set(key, resolve);
         for (const stop of stops) {
           const onAbort = (): void => reject(stop.reason);
           stop.addEventListener('abort', onAbort, { once: true });
@@ -106,7 +107,7 @@ export class TaskInputs implements InputGate {
           .catch(reject);
       });
     } finally {
-      this.#waiting.delete(key);
+      this.#waiting?.delete(key);
       timer.abort();
     }
   }

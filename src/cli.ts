@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs';
 import { tellParent } from './cli/detach.ts';
+import { loadEngine } from './cli/load-engine.ts';
 import { runCli } from './cli/program.ts';
 import { processTerminal } from './cli/terminal.ts';
 import { wantsColour } from './config.ts';
@@ -25,8 +26,8 @@ process.exitCode = await runCli(process.argv.slice(2), version(), {
   terminal: processTerminal(wantsColour()),
   clock: systemClock,
   // Loaded when needed, so that `schema`, `--help` and a wrong flag answer at once.
-  openEngine: async (config, options) => (await import('./compose.ts')).openEngine(config, options),
-  openServers: async (config, logger) => (await import('./compose.ts')).openServers(config, logger),
+  openEngine: async (config, options) => (await loadEngine()).openEngine(config, options),
+  openServers: async (config, logger) => (await loadEngine()).openServers(config, logger),
   ...(process.argv.includes('--background') ? { tellParent } : {}),
   exitCode: 0,
 });

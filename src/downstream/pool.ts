@@ -1,6 +1,6 @@
 import type { Clock } from '../core/clock.ts';
 import { stepFailure, type StepFailure } from '../core/failure.ts';
-import type { JsonObject } from '../core/json.ts';
+import type { JsonObject, JsonValue } from '../core/json.ts';
 import type { Logger } from '../core/logger.ts';
 import type { ToolResult } from '../core/outcome.ts';
 import { nearest } from '../core/suggest.ts';
@@ -67,6 +67,10 @@ export class DownstreamPool implements Downstream {
     context: CallContext,
   ): Promise<{ readonly description?: string; readonly messages: readonly JsonObject[] }> {
     return this.server(context.server).getPrompt(name, args, context);
+  }
+
+  async abandon(server: string, handle: JsonValue, signal: AbortSignal): Promise<void> {
+    return this.server(server).abandon(handle, signal);
   }
 
   repeatability(server: string, tool: string): Repeatability {

@@ -13,22 +13,24 @@ import type { RemoteTaskHandle } from './task-handle.ts';
 /** One request: `progressToken` goes into its `_meta` when the caller wants to hear of its progress. */
 export type Send<R> = (session: Session, options: RequestOptions, progressToken: string | undefined) => Promise<R>;
 
+/** Sends something whose answer does not matter. */
+export type Tell = (session: Session, options: RequestOptions) => Promise<unknown>;
+
 /** Sends one request with everything a request needs: a live session, a deadline, its failure in our words. */
 export type Requester = <R>(send: Send<R>) => Promise<R>;
 
 const MAX_FAILED_LOOKS = 5;
-const LOOK_AGAIN = { kind: 'exponential', delaySeconds: 0.5, maxDelaySeconds: 8 } as const;
-const CANCEL_MS = 3000;
+/** How long to wait before a remote task is asked about, or given up, once more. */
+export const LOOK_AGAIN = { kind: 'exponential', delaySeconds: 0.5, maxDelaySeconds: 8 } as const;
+/** How long the server of a task that is not wanted any more is listened to. */
+export const CANCEL_MS = 3000;
 
 const anyResult = z.looseObject({});
 
 interface Following {
   readonly request: Requester;
   /** A request that is sent whatever has been aborted, within `ms`. */
-  readonly requestAnyway: (
-    ms: number,
-    send: (session: Session, options: RequestOptions) => Promise<unknown>,
-  ) => Promise<void>;
+  readonly requestAnyway: (ms: number, send: Tell) => Promise<void>;
   readonly clock: Clock;
   readonly signal: AbortSignal;
   /** In words, for messages: `server 's', tool 't'`. */
@@ -37,7 +39,8 @@ interface Following {
 
 /**
  * Waits for a remote task and gives its result. A connection that breaks meanwhile costs nothing: the next look goes over a new
- * one. When the signal aborts the remote task is cancelled, unless we only stop or hand over (it is taken up again later).
+ * one. When the signal aborts because nobody wants the result any more, the remote task is cancelled. An interruption of the whole task leaves it:
+ * after a stop it is taken up again, and after a cancel the clean-up of our task cancels it, which a crash in between only delays.
  * A task that the server does not know any more is `interrupted`: nobody can tell whether its work was done.
  */
 export async function followTask(handle: RemoteTaskHandle, following: Following): Promise<ToolResult> {
@@ -45,8 +48,7 @@ export async function followTask(handle: RemoteTaskHandle, following: Following)
     return await untilSettled(handle, following);
   } catch (error) {
     const { signal } = following;
-    const goesOnLater = signal.reason instanceof Interruption && signal.reason.why !== 'cancel';
-    if (signal.aborted && !goesOnLater) await cancel(handle, following);
+    if (signal.aborted && !(signal.reason instanceof Interruption)) await cancel(handle, following);
     throw error;
   }
 }
@@ -132,8 +134,11 @@ function cancelledThere(following: Following): StepFailure {
 }
 
 async function cancel(handle: RemoteTaskHandle, following: Following): Promise<void> {
-  const params = { taskId: handle.taskId };
-  await following.requestAnyway(CANCEL_MS, (session, options) =>
-    session.client.request({ method: 'tasks/cancel', params }, anyResult, options),
-  );
+  await following.requestAnyway(CANCEL_MS, cancelRequest(handle));
+}
+
+/** Asks for the end of a remote task. */
+export function cancelRequest({ taskId }: RemoteTaskHandle): Tell {
+  return (session, options) =>
+    session.client.request({ method: 'tasks/cancel', params: { taskId } }, anyResult, options);
 }

@@ -1,7 +1,8 @@
 import { ProtocolError, type Client, type RequestOptions } from '@modelcontextprotocol/client';
 import type { z } from 'zod';
+import { backoffMs } from '../core/backoff.ts';
 import { messageOf, StepFailure, stepFailure } from '../core/failure.ts';
-import type { JsonObject } from '../core/json.ts';
+import type { JsonObject, JsonValue } from '../core/json.ts';
 import type { ToolResult } from '../core/outcome.ts';
 import { nearest } from '../core/suggest.ts';
 import type { CallContext, Random } from '../engine/ports.ts';
@@ -10,7 +11,15 @@ import { Connection } from './connection.ts';
 import { DeadlinePassed, withDeadline } from './deadline.ts';
 import { refusalIn, toStepFailure } from './failures.ts';
 import { RateLimit } from './rate-limit.ts';
-import { followTask, type Requester, type Send } from './remote-task.ts';
+import {
+  CANCEL_MS,
+  cancelRequest,
+  followTask,
+  LOOK_AGAIN,
+  type Requester,
+  type Send,
+  type Tell,
+} from './remote-task.ts';
 import { readHandle, taskIn, type RemoteTaskHandle } from './task-handle.ts';
 import { jsonObjects, promptResultSchema, resourceResultSchema, toolResultSchema, toToolResult } from './results.ts';
 import type { ServerConfig } from './server-config.ts';
@@ -24,6 +33,8 @@ export const IDEMPOTENCY_META_KEY = 'dev.mcp-workflow/idempotency-key';
 /** The tools of a server that has not said that they changed are listed again for an unknown name, but not more often than this. */
 const RELIST_AFTER_MS = 2000;
 const PING_SECONDS = 10;
+/** How long it may take to reach a server and give up a task there, its start included. */
+const ABANDON_MS = 30_000;
 
 interface CallWords {
   readonly what: string;
@@ -115,7 +126,13 @@ export class ServerCalls {
     });
     const handle = taskIn(answer);
     if (handle === undefined) return toToolResult(answer);
-    await context.onHandle?.(handle);
+    try {
+      await context.onHandle?.(handle);
+    } catch (error) {
+      // Nobody will ever know of it: our task was ended, or is another process's, before this was written down.
+      await this.requestAnyway(CANCEL_MS, cancelRequest(handle));
+      throw error;
+    }
     return handle;
   }
 
@@ -200,17 +217,44 @@ export class ServerCalls {
     }
   }
 
+  /** `Downstream.abandon`. */
+  async abandon(value: JsonValue, signal: AbortSignal): Promise<void> {
+    const handle = readHandle(value);
+    if (handle === undefined) return;
+    const { name } = this.config;
+    let why = 'no answer';
+    try {
+      await withDeadline(this.deps.clock, ABANDON_MS, signal, async (inner) => {
+        for (let failed = 1; ; failed += 1) {
+          try {
+            await this.tell(ABANDON_MS, inner, cancelRequest(handle));
+            return;
+          } catch (error) {
+            // It has answered: the task is over, or is no more.
+            if (error instanceof ProtocolError) return;
+            inner.throwIfAborted();
+            why = messageOf(error);
+            await this.deps.clock.sleep(backoffMs(LOOK_AGAIN, failed, 0), inner);
+          }
+        }
+      });
+    } catch (error) {
+      if (!(error instanceof DeadlinePassed)) throw error;
+      throw stepFailure('transport', `server '${name}' could not be told within ${ABANDON_MS / 1000} s: ${why}`);
+    }
+  }
+
   /** For what must be said although the call was aborted. Failures are logged and swallowed. */
-  private async requestAnyway(
-    ms: number,
-    send: (session: Session, options: RequestOptions) => Promise<unknown>,
-  ): Promise<void> {
-    const never = new AbortController().signal;
-    await withDeadline(this.deps.clock, ms, never, async (signal) => {
+  private async requestAnyway(ms: number, send: Tell): Promise<void> {
+    await this.tell(ms, new AbortController().signal, send).catch((error: unknown) => {
+      this.deps.logger.warn({ error: messageOf(error) }, 'a downstream task could not be cancelled');
+    });
+  }
+
+  private async tell(ms: number, stop: AbortSignal, send: Tell): Promise<void> {
+    await withDeadline(this.deps.clock, ms, stop, async (signal) => {
       const session = await this.connection.ready(signal);
       await send(session, { signal, timeout: NO_TIMEOUT });
-    }).catch((error: unknown) => {
-      this.deps.logger.warn({ error: messageOf(error) }, 'a downstream task could not be cancelled');
     });
   }
 

@@ -15,6 +15,7 @@ import {
   notePath,
   prefixOf,
   scopeOf,
+  stepIdIn,
 } from './paths.ts';
 import type { Place } from './place.ts';
 import type { Run } from './run.ts';
@@ -53,7 +54,7 @@ function finallyOf(bound: BoundWorkflow, journal: Journal, entry: StoredEntry): 
   const prefix = entry.path.slice(0, -suffix.length);
   const path = prefix.replace(/#\d+$/u, '');
   if (journal.finished(path) !== undefined) return undefined;
-  const steps = bound.byId.get(lastSegment(path).replace(/@.*$/u, ''))?.bound.finally;
+  const steps = bound.byId.get(stepIdIn(lastSegment(path)))?.bound.finally;
   if (steps === undefined) return undefined;
   return { kind: 'finally', steps, prefix, names: isJsonObject(entry.value) ? entry.value : {} };
 }

@@ -13,7 +13,7 @@ export type Resolution =
  * What is known about repeating a step. Only kinds that act on the outside world without a checkpoint of their own have the
  * question at all; for them the step's own word comes first, then what the kind knows.
  */
-export function repeatabilityOf(
+function repeatabilityOf(
   node: BoundNode,
   downstream: Downstream,
   signal: AbortSignal,
@@ -21,6 +21,17 @@ export function repeatabilityOf(
   if (node.bound.repeatability === undefined) return 'idempotent';
   if (node.step.idempotent !== undefined) return node.step.idempotent ? 'idempotent' : 'unknown';
   return node.bound.repeatability(downstream, signal);
+}
+
+/**
+ * Whether an attempt has to leave its intent before it acts: where repeating it is not known to be safe, and where the author has said that a crash
+ * is to be asked about or reported, also of what is safe.
+ */
+export async function needsIntent(node: BoundNode, downstream: Downstream, signal: AbortSignal): Promise<boolean> {
+  if (node.bound.repeatability === undefined) return false;
+  const policy = node.step.on_interrupt;
+  if (policy === 'ask' || policy === 'fail') return true;
+  return (await repeatabilityOf(node, downstream, signal)) === 'unknown';
 }
 
 /**

@@ -123,6 +123,8 @@ export interface BoundStep {
   execute(context: StepContext): Promise<StepOutput>;
   /** What is known about making an attempt twice. Absent: repeating is harmless, or the kind's own checkpoints see to it. */
   repeatability?(downstream: Downstream, signal: AbortSignal): Repeatability | Promise<Repeatability>;
+  /** Gives up what a handle of an attempt stands for, when the task was ended from outside. Rejects with a `StepFailure`, or on abort. */
+  abandon?(handle: JsonValue, downstream: Downstream, signal: AbortSignal): Promise<void>;
   /** What the step is about, for a question to a person: `server.tool`. */
   readonly about?: string;
   /** The step to run next because of how this one completed (an `elicit` step's `on_decline`). A function of the result alone. */

@@ -62,6 +62,11 @@ export function lastSegment(path: string): string {
   return path.slice(path.lastIndexOf('/') + 1);
 }
 
+/** The id of the step that a segment of a path belongs to. */
+export function stepIdIn(segment: string): string {
+  return /^[^[@#!]*/u.exec(segment)?.[0] ?? segment;
+}
+
 /** A free text (a conditional's name) as part of a path. */
 export function pathWord(text: string): string {
   return encodeURIComponent(text).replace(/!/gu, '%21');

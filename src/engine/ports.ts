@@ -41,6 +41,11 @@ export interface Downstream {
     args: JsonObject,
     context: CallContext,
   ): Promise<{ readonly description?: string; readonly messages: readonly JsonObject[] }>;
+  /**
+   * Tells a server that nobody wants the task behind a handle any more; one that is over, or that the server does not know, is as good. Rejects
+   * when the server cannot be told within half a minute.
+   */
+  abandon(server: string, handle: JsonValue, signal: AbortSignal): Promise<void>;
   /** From the tool's annotations when the operator trusts the server, else `unknown`. Never starts a server. */
   repeatability(server: string, tool: string): Repeatability;
   /**
@@ -142,7 +147,7 @@ export interface RunPorts {
 export interface RunTask {
   readonly taskId: string;
   readonly createdAt: number;
-  /** When its turn came, where it had to wait for one: its time limits count from then. */
+  /** When its turn came, where it had to wait for one, or when it was last resumed: its time limits count from then. */
   readonly begunAt?: number;
   /** Validated arguments of the call, defaults not yet merged. */
   readonly input: JsonObject;

@@ -62,6 +62,8 @@ export class Run {
   #carrier: Promise<unknown> | undefined;
   #finished = 0;
   #usage = { tool_calls: 0, tokens: 0, bytes: 0 };
+  /** Calls by step path whose intent is in the journal and whose result is not, because a crash cut them off. */
+  readonly #cutCalls = new Map<string, number>();
 
   constructor(bound: BoundWorkflow, task: RunTask, ports: RunPorts, limits: EngineLimits, signal: AbortSignal) {
     this.bound = bound;
@@ -83,6 +85,7 @@ export class Run {
       },
     });
     for (const entry of ports.journal.entries()) this.#load(entry);
+    for (const calls of this.#cutCalls.values()) this.#usage.tool_calls += calls;
   }
 
   /** What the task has used so far, restarts included. */
@@ -169,6 +172,13 @@ export class Run {
     );
   }
 
+  /** The tally of the first attempt of this run: calls that crashes cut off belong to it, as no entry of theirs will tell of them. */
+  tallyOf(path: string): Tally {
+    const calls = this.#cutCalls.get(path) ?? 0;
+    this.#cutCalls.delete(path);
+    return calls === 0 ? {} : { tool_calls: calls };
+  }
+
   /** The tally of an attempt as its entry keeps it; nothing where there is no budget. */
   usedIn(used: Tally): { readonly used?: Tally } {
     return this.bound.definition.budget === undefined ? {} : { used };
@@ -247,6 +257,7 @@ export class Run {
     if (entry.type === 'emitted' && entry.level === 'warning' && entry.path.endsWith('!warning')) {
       this.#remember(entry.message);
     }
+    this.#countCut(entry);
     if (entry.type !== 'finished' && entry.type !== 'attempt_failed') return;
     const node = this.bound.byId.get(entry.step);
     if (node === undefined) return;
@@ -257,6 +268,25 @@ export class Run {
     if (entry.type !== 'finished') return;
     this.#take(entry, node);
     this.progress.replayed(node, entry.result.status, entry.at);
+  }
+
+  #countCut(entry: StoredEntry): void {
+    if (this.bound.definition.budget === undefined) return;
+    switch (entry.type) {
+      case 'started':
+        if (this.bound.byId.get(entry.step)?.kind.type !== 'tool') return;
+        this.#cutCalls.set(entry.path, (this.#cutCalls.get(entry.path) ?? 0) + 1);
+        return;
+      case 'handle':
+        // Whoever follows the task counts its call.
+        this.#cutCalls.set(entry.path, Math.max(0, (this.#cutCalls.get(entry.path) ?? 0) - 1));
+        return;
+      case 'finished':
+      case 'attempt_failed':
+        this.#cutCalls.delete(entry.path);
+        return;
+      default:
+    }
   }
 
   /** What an entry of an older release tells of its use. */

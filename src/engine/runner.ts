@@ -10,6 +10,7 @@ import { errorNames, Interpreter } from './interpreter.ts';
 import type { StepKindTable } from './kind.ts';
 import { DEFAULT_ENGINE_LIMITS, type EngineLimits } from './limits.ts';
 import type { RunEnd, RunPorts, RunTask, WorkflowRunner } from './ports.ts';
+import { abandonRemotes, remotesOf } from './remotes.ts';
 import { failureOutcome, successOutcome, workflowOutput } from './result.ts';
 import { matchesFailure } from './retry.ts';
 import { Run } from './run.ts';
@@ -53,12 +54,15 @@ export function createWorkflowRunner(kinds: StepKindTable, limits: Partial<Engin
     mayReadSaved,
     needsCleanUp: (definition, journal) => {
       const bound = bind(definition);
-      return bound.finally !== undefined || restOf(bound, journal, true).length > 0;
+      return (
+        bound.finally !== undefined || remotesOf(bound, journal).length > 0 || restOf(bound, journal, true).length > 0
+      );
     },
     cleanUp: async (definition, task, ports, signal) => {
       signal.throwIfAborted();
       const run = prepare(definition, task, ports, signal);
       const interpreter = new Interpreter(run);
+      await abandonRemotes(run, signal);
       const undone = await doRest(run, interpreter, restOf(run.bound, ports.journal, true), signal);
       const late = await settled(run, interpreter, signal, true);
       if (late !== undefined) run.warn('finally', `finally: ${describeFailure(late)}`);
@@ -180,7 +184,7 @@ async function failed(run: Run, interpreter: Interpreter, first: Failure, signal
   return { failure };
 }
 
-/** `timeout_seconds` and `budget.seconds` count from the task's creation, or from when its turn came, downtime included. */
+/** `timeout_seconds` and `budget.seconds` count from the task's creation, or from when its turn came or it was resumed, downtime included. */
 function startDeadline(run: Run, signal: AbortSignal): { readonly signal: AbortSignal; release(): void } {
   const { timeout_seconds: timeout, budget } = run.bound.definition;
   if (timeout === undefined && budget?.seconds === undefined) return { signal, release: () => undefined };

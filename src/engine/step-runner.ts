@@ -10,7 +10,7 @@ import { humanDuration } from '../core/duration.ts';
 import { StepFailure, stepFailure, type Failure } from '../core/failure.ts';
 import { linkedController, orAbort } from './abort.ts';
 import { AttemptContext } from './attempt-context.ts';
-import { repeatabilityOf, resolveInterruption } from './interruption.ts';
+import { needsIntent, resolveInterruption } from './interruption.ts';
 import { jsonBytes } from './json-bytes.ts';
 import type { StepResult, StoredEntry } from './journal.ts';
 import type { BoundNode, StepOutput } from './kind.ts';
@@ -130,9 +130,8 @@ export class StepRunner {
     } else if (last?.type === 'started' && this.#run.ports.journal.handle(path)?.attempt !== attempt) {
       cut = last;
     }
-    for (; ; attempt += 1) {
+    for (let used = this.#run.tallyOf(path); ; attempt += 1, used = {}) {
       place.signal.throwIfAborted();
-      const used: Tally = {};
       const end = await this.#oneAttempt({ ...execution, used }, attempt, cut);
       cut = undefined;
       if (end.failure === undefined) {
@@ -195,7 +194,7 @@ export class StepRunner {
     }
     this.#run.progress.attempt(node, path, attempt, ports.clock.now());
     const reattach = ports.journal.handle(path)?.attempt === attempt;
-    if (!reattach && (await repeatabilityOf(node, ports.downstream, place.signal)) === 'unknown') {
+    if (!reattach && (await needsIntent(node, ports.downstream, place.signal))) {
       await this.#run.append({ type: 'started', path, step: node.id, attempt });
     } else if (node.kind.effectFree !== true) {
       await this.#run.flush();

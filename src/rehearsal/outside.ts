@@ -83,6 +83,7 @@ function withAnswer(
         Promise.resolve({ contents: resourceContents(call(uri, {}, server), uri) }),
       getPrompt: async (name, args, { server }) =>
         Promise.resolve({ messages: promptMessages(call(name, args, server)) }),
+      abandon: () => Promise.resolve(),
       repeatability: () => 'idempotent',
       learnRepeatability: () => Promise.resolve('idempotent'),
     },

@@ -89,6 +89,7 @@ const NOBODY: { readonly downstream: Downstream; readonly input: InputGate; read
     callTool: nobody,
     readResource: nobody,
     getPrompt: nobody,
+    abandon: nobody,
     repeatability: () => 'idempotent',
     learnRepeatability: () => Promise.resolve('idempotent'),
   },

@@ -43,6 +43,7 @@ arguments:
       const known = downstream.repeatability(spec.server, spec.action);
       return known === 'unknown' ? downstream.learnRepeatability(spec.server, spec.action, signal) : known;
     },
+    abandon: (handle, downstream, signal) => downstream.abandon(spec.server, handle, signal),
     execute: async (context) => {
       const args = argumentsObject(await context.render(spec.arguments ?? {}));
       context.charge('tool_calls', 1);

@@ -201,7 +201,7 @@ export class OpenRun {
   }
 
   async #task(): Promise<RunTask> {
-    const { id, createdAt, begunAt, scheduleTime, depth } = this.writer.record;
+    const { id, createdAt, resumedAt, scheduleTime, depth, begunAt = resumedAt } = this.writer.record;
     const given = this.#given ?? (await this.#stored());
     this.#given = undefined;
     return {

@@ -154,6 +154,22 @@ describe('a downstream task of 2025-11-25 in flight at a SIGKILL', () => {
     await waitUntil('the remote task is cancelled', () => count(made, 'tasks/cancel') === 1);
     expect(count(made, 'tools/call')).toBe(1);
   });
+
+  it('is cancelled at the next start when our task was cancelled while nobody ran it (D5, D8)', async () => {
+    const made = await folder(call('jobs', 'job').replaceAll(String(LONG_MS), '600000'));
+    const first = await serve(made);
+    const taskId = await rawCreate(first, 'job');
+    await waitUntil('the remote task is followed', () => isFollowed(made.ledger()));
+    server?.child.kill('SIGKILL');
+    await server?.finished;
+    const cancelling = startCli(['tasks', 'cancel', taskId], made.path);
+    await cancelling.finished;
+    expect(count(made, 'tasks/cancel')).toBe(0);
+    const url = await serve(made);
+    await waitUntil('the remote task is cancelled', () => count(made, 'tasks/cancel') === 1);
+    expect(await statusOf(url, taskId)).toBe('cancelled');
+    expect(count(made, 'tools/call')).toBe(1);
+  });
 });
 
 describe('a downstream task of 2026-07-28 in flight at a SIGKILL', () => {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { StepFailure, stepFailure } from '../../src/core/failure.ts';
 import { crashEverywhere } from '../support/crash-everywhere.ts';
-import { definitionOf, EngineWorld, structured, text, toolError } from '../support/engine-world.ts';
+import { definitionOf, EngineWorld, hanging, structured, text, toolError } from '../support/engine-world.ts';
 
 describe('tool', () => {
   it('offers structured content, text, json and content of its result', async () => {
@@ -212,6 +212,28 @@ describe('a tool call that is not known to be safe to repeat', () => {
     expect(world.called).toEqual(called);
   });
 
+  it.each(['idempotent', 'read_only'] as const)(
+    'is reported or asked about by the word of its author, also where it is known to be %s',
+    async (known) => {
+      const world = unsafe();
+      world.downstream.repeatable['pay'] = known;
+      const reported = definitionOf([{ id: 'a', action: 'pay', idempotent: true, on_interrupt: 'fail' }]);
+      await expect(world.run(reported, { crash: { at: 2, when: 'before' } })).rejects.toThrow('died');
+      expect((await world.run(reported)).outcome).toMatchObject({ failure: { code: 'interrupted' } });
+      expect(world.called).toEqual(['pay']);
+
+      const other = unsafe();
+      other.downstream.repeatable['pay'] = known;
+      other.canAsk = true;
+      const asked = definitionOf([{ id: 'a', action: 'pay', on_interrupt: 'ask' }]);
+      await expect(other.run(asked, { crash: { at: 2, when: 'before' } })).rejects.toThrow('died');
+      const running = other.run(asked);
+      (await other.nextQuestion()).answer({ action: 'accept', content: { action: 'skip' } });
+      await running;
+      expect(other.called).toEqual(['pay']);
+    },
+  );
+
   it('is made again without asking with on_interrupt: retry, with the same key', async () => {
     const world = unsafe();
     const again = definitionOf([{ id: 'a', action: 'pay', on_interrupt: 'retry' }]);
@@ -231,5 +253,52 @@ describe('a tool call that is not known to be safe to repeat', () => {
     const end = await world.run(definition);
     expect(end.outcome.kind).toBe('result');
     expect(world.downstream.calls.map((call) => call.handle ?? null)).toEqual([null, { task: 'remote-1' }, null]);
+  });
+
+  it('leaves a downstream task to the clean-up, which cancels it whoever ended the task, and warns where it cannot (D5)', async () => {
+    const world = unsafe();
+    world.downstream.tools['pay'] = async (_args, context) => {
+      await context.onHandle?.({ task: 'remote-1' });
+      return text('paid');
+    };
+    await expect(world.run(definition, { crash: { at: 3, when: 'before' } })).rejects.toThrow('died');
+    expect(world.needsCleanUp(definition)).toBe(true);
+    expect(await world.cleanUp(definition)).toEqual({ undone: [], warnings: [] });
+    expect(world.downstream.abandoned).toEqual([{ server: 's', handle: { task: 'remote-1' } }]);
+    world.downstream.abandonFails = stepFailure('transport', 'unplugged');
+    expect((await world.cleanUp(definition)).warnings).toEqual([
+      "the task of step 'a' on its server was not cancelled: unplugged",
+    ]);
+  });
+
+  it('leaves nothing to cancel once it has ended, or a block around it', async () => {
+    const ended = unsafe();
+    ended.downstream.tools['pay'] = async (_args, context) => {
+      await context.onHandle?.({ task: 'remote-1' });
+      return text('paid');
+    };
+    await ended.run(definition);
+    expect(ended.needsCleanUp(definition)).toBe(false);
+
+    const stopped = unsafe();
+    stopped.downstream.tools['pay'] = async (_args, context) => {
+      await context.onHandle?.({ task: 'remote-1' });
+      return hanging(context.signal);
+    };
+    stopped.downstream.tools['bad'] = () => toolError('no');
+    const race = definitionOf([
+      {
+        id: 'p',
+        type: 'parallel',
+        tasks: [
+          { id: 'a', action: 'pay' },
+          { id: 'b', type: 'wait', seconds: 1 },
+          { id: 'c', action: 'bad', retry: { max_attempts: 2, delay_seconds: 5 } },
+        ],
+      },
+    ]);
+    expect((await stopped.run(race)).outcome).toMatchObject({ failure: { code: 'tool_error' } });
+    expect(stopped.entries.some(({ type }) => type === 'handle')).toBe(true);
+    expect(stopped.needsCleanUp(race)).toBe(false);
   });
 });

@@ -209,6 +209,7 @@ function mortal(inner: Downstream, dead: () => boolean): Downstream {
     callTool: (tool, args, context) => alive(() => inner.callTool(tool, args, context)),
     readResource: (uri, context) => alive(() => inner.readResource(uri, context)),
     getPrompt: (name, args, context) => alive(() => inner.getPrompt(name, args, context)),
+    abandon: (server, handle, signal) => alive(() => inner.abandon(server, handle, signal)),
     repeatability: (server, tool) => inner.repeatability(server, tool),
     learnRepeatability: (server, tool, signal) => inner.learnRepeatability(server, tool, signal),
   };

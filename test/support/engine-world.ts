@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { StepFailure } from '../../src/core/failure.ts';
 import type { JsonObject, JsonValue } from '../../src/core/json.ts';
 import { silentLogger } from '../../src/core/logger.ts';
 import type { Outcome, ToolResult } from '../../src/core/outcome.ts';
@@ -65,6 +66,9 @@ export function structured(value: JsonObject): ToolResult {
 export class FakeDownstream implements Downstream {
   readonly calls: SeenCall[] = [];
   readonly tools: { [name: string]: ScriptedTool } = {};
+  /** Handles that were given up. */
+  readonly abandoned: { readonly server: string; readonly handle: JsonValue }[] = [];
+  abandonFails: StepFailure | undefined;
   readonly resources: { [uri: string]: ScriptedRead } = {};
   readonly prompts: { [name: string]: ScriptedRead } = {};
   readonly repeatable: { [tool: string]: Repeatability } = {};
@@ -98,6 +102,11 @@ export class FakeDownstream implements Downstream {
   ): Promise<{ readonly messages: readonly JsonObject[] }> {
     const said = { role: 'user', content: { type: 'text', text: `${name} ${JSON.stringify(args)}` } };
     return { messages: (await this.prompts[name]?.(args, signal)) ?? [said] };
+  }
+
+  abandon(server: string, handle: JsonValue): Promise<void> {
+    this.abandoned.push({ server, handle });
+    return this.abandonFails === undefined ? Promise.resolve() : Promise.reject(this.abandonFails);
   }
 
   repeatability(_server: string, tool: string): Repeatability {

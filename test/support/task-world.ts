@@ -36,6 +36,7 @@ const noDownstream: Downstream = {
   callTool: () => Promise.reject(new Error('no downstream here')),
   readResource: () => Promise.reject(new Error('no downstream here')),
   getPrompt: () => Promise.reject(new Error('no downstream here')),
+  abandon: () => Promise.resolve(),
   repeatability: () => 'unknown',
   learnRepeatability: () => Promise.resolve('unknown'),
 };

@@ -107,8 +107,8 @@ describe('a tool of the 2025-11-25 generation that can run as a task', () => {
   });
 
   test.each([
-    ['a cancel', new Interruption('cancel'), 1],
     ['a timeout', new Error('timeout'), 1],
+    ['a cancel of our task, whose clean-up sees to it and is not lost in a crash,', new Interruption('cancel'), 0],
     ['a stop of ours', new Interruption('shutdown'), 0],
     ['a hand-over', new Interruption('fenced'), 0],
   ])('%s ends the wait at once, and the remote task only when it is meant', async (_, reason, cancels) => {
@@ -121,6 +121,33 @@ describe('a tool of the 2025-11-25 generation that can run as a task', () => {
     controller.abort(reason);
     expect(await call).toBe(reason);
     expect(count('tasks/cancel')).toBe(cancels);
+  });
+
+  test('is cancelled by its handle, in a new connection; one that is over or unknown is as good', async () => {
+    const { handles, onHandle } = collect();
+    const stop = new AbortController();
+    const call = pool
+      .callTool('job', { ms: 60_000 }, callContext('s', { onHandle, signal: stop.signal }))
+      .catch((error: unknown) => error);
+    await waitUntil('the task is looked at', () => count('tasks/get') > 0);
+    stop.abort(new Interruption('cancel'));
+    await call;
+    const pid = pool.status()[0]?.pid;
+    if (pid !== undefined) process.kill(pid, 'SIGKILL');
+    const never = new AbortController().signal;
+    await pool.abandon('s', handles[0] ?? null, never);
+    expect(count('tasks/cancel')).toBe(1);
+    await pool.abandon('s', { kind: 'mcp-task', generation: 'legacy', taskId: 'gone', pollMs: 50 }, never);
+    await expect(pool.abandon('other', handles[0] ?? null, never)).rejects.toMatchObject({
+      failure: { code: 'server_not_found' },
+    });
+  });
+
+  test('whose handle cannot be written down is cancelled, as nobody will ever know of it', async () => {
+    const onHandle = (): Promise<void> => Promise.reject(new Interruption('cancel'));
+    const call = pool.callTool('job', { ms: 60_000 }, callContext('s', { onHandle }));
+    await expect(call).rejects.toMatchObject({ why: 'cancel' });
+    expect(count('tasks/cancel')).toBe(1);
   });
 
   test('that the server does not know any more is interrupted: its outcome is unknown', async () => {
@@ -177,11 +204,15 @@ describe('a server of the 2026-07-28 generation that makes a task of a call', ()
     expect(await call).toMatchObject({ failure });
   });
 
-  test('is cancelled with the call', async () => {
+  test('is cancelled with the call, and by its handle', async () => {
     const controller = new AbortController();
-    const { call } = await start(controller.signal);
-    controller.abort(new Interruption('cancel'));
+    const { call, handles } = await start(controller.signal);
+    controller.abort(new Error('timeout'));
     expect(await call).toBe(controller.signal.reason);
+    expect(server.events.at(-1)).toBe('tasks/cancel');
+    expect(server.events.filter((event) => event === 'tasks/cancel')).toHaveLength(1);
+    await pool.abandon('s', handles[0] ?? null, new AbortController().signal);
+    expect(server.events.filter((event) => event === 'tasks/cancel')).toHaveLength(2);
     expect(server.events.at(-1)).toBe('tasks/cancel');
   });
 });

@@ -104,6 +104,44 @@ describe('budget', () => {
     expect(restarted.called).toHaveLength(3);
   });
 
+  it('of tool calls counts a call that a crash cut off, as its intent is in the journal', async () => {
+    const step = { id: 'a', action: 'pay', on_interrupt: 'retry' };
+    const definition = definitionOf([step, { id: 'b', action: 'pay' }], { budget: { tool_calls: 3 } });
+    const make = (): EngineWorld => {
+      const world = new EngineWorld();
+      world.downstream.repeatable['pay'] = 'unknown';
+      return world;
+    };
+    const cutOnce = make();
+    await expect(cutOnce.run(definition, { crash: { at: 2, when: 'before' } })).rejects.toThrow('died');
+    // Once more while it goes on: what was counted is counted once.
+    await expect(cutOnce.run(definition, { crash: { at: 2, when: 'after' } })).rejects.toThrow('died');
+    const usage = { result: { _meta: { 'dev.mcp-workflow/usage': { tool_calls: 3 } } } };
+    expect((await cutOnce.run(definition)).outcome).toMatchObject(usage);
+    expect(cutOnce.called).toEqual(['pay', 'pay', 'pay']);
+
+    const cutTwice = make();
+    await expect(cutTwice.run(definition, { crash: { at: 2, when: 'before' } })).rejects.toThrow('died');
+    await expect(cutTwice.run(definition, { crash: { at: 2, when: 'before' } })).rejects.toThrow('died');
+    expect((await cutTwice.run(definition)).outcome).toMatchObject({ failure: { code: 'budget_exceeded', step: 'b' } });
+    expect(cutTwice.called).toEqual(['pay', 'pay', 'pay']);
+  });
+
+  it('of tool calls counts the call of a downstream task once, however often it is taken up again', async () => {
+    const world = new EngineWorld();
+    world.downstream.repeatable['pay'] = 'unknown';
+    world.downstream.tools['pay'] = async (_args, context) => {
+      if (context.handle === undefined) await context.onHandle?.({ task: 'remote-1' });
+      return text('paid');
+    };
+    const definition = definitionOf([{ id: 'a', action: 'pay' }], { budget: { tool_calls: 1 }, output: {} });
+    await expect(world.run(definition, { crash: { at: 3, when: 'before' } })).rejects.toThrow('died');
+    await expect(world.run(definition, { crash: { at: 1, when: 'before' } })).rejects.toThrow('died');
+    expect((await world.run(definition)).outcome).toMatchObject({
+      result: { _meta: { 'dev.mcp-workflow/usage': { tool_calls: 1 } } },
+    });
+  });
+
   it('is used up in the same way whenever it is killed: failed attempts, views and skipped steps counted', async () => {
     const definition = definitionOf(
       [

@@ -1,0 +1,54 @@
+import { StepFailure } from '../core/failure.ts';
+import type { JsonValue } from '../core/json.ts';
+import type { BoundWorkflow } from './bind.ts';
+import type { Journal } from './journal.ts';
+import type { BoundNode } from './kind.ts';
+import { CLEAN_UP, childPath, lastSegment, prefixOf, stepIdIn } from './paths.ts';
+import type { Run } from './run.ts';
+
+/** A remote task that a step has started and that nobody follows any more. */
+interface Remote {
+  readonly node: BoundNode;
+  readonly handle: JsonValue;
+}
+
+/** The remote tasks whose steps did not come to their end before the task was ended from outside. A function of the journal. */
+export function remotesOf(bound: BoundWorkflow, journal: Journal): readonly Remote[] {
+  const remotes = new Map<string, Remote>();
+  for (const entry of journal.entries()) {
+    if (entry.type !== 'handle' || entry.path.startsWith(`${CLEAN_UP}/`)) continue;
+    const node = bound.byId.get(stepIdIn(lastSegment(entry.path)));
+    if (node?.bound.abandon === undefined || isOver(journal, entry.path, entry.attempt)) continue;
+    remotes.set(entry.path, { node, handle: entry.handle });
+  }
+  return [...remotes.values()];
+}
+
+/** What followed a remote task has come to its end, or a block around it: then it was given up at once. */
+function isOver(journal: Journal, path: string, number: number): boolean {
+  const last = journal.lastAttempt(path);
+  if (last?.type === 'attempt_failed' && last.attempt >= number) return true;
+  for (let of = path; of !== ''; of = prefixOf(of)) {
+    if (journal.finished(of.replace(/(?:#\d+)?(?:\[\d+\])?$/u, '')) !== undefined) return true;
+  }
+  return false;
+}
+
+/** Cancels remote tasks, all at once. One that cannot be reached is a warning: its server has to end it by its own time to live. */
+export async function abandonRemotes(run: Run, signal: AbortSignal): Promise<void> {
+  const remotes = remotesOf(run.bound, run.ports.journal);
+  await Promise.all(
+    remotes.map(async ({ node, handle }) => {
+      try {
+        await node.bound.abandon?.(handle, run.ports.downstream, signal);
+      } catch (error) {
+        signal.throwIfAborted();
+        if (!(error instanceof StepFailure)) throw error;
+        run.warn(
+          childPath(CLEAN_UP, node.id),
+          `the task of step '${node.id}' on its server was not cancelled: ${error.message}`,
+        );
+      }
+    }),
+  );
+}

@@ -9,12 +9,12 @@ import { grantedTtl } from './limits.ts';
 import { openRow, OthersOpen } from './open-rows.ts';
 import { loadRecord, objectOf, RECORD_VERSION, recordOf, recordValue } from './record.ts';
 import type { MarkedRecord, TaskRecord } from './record.ts';
-import { unavailable } from './refusal.ts';
+import { damagedData, unavailable } from './refusal.ts';
 import { sameTaskOf } from './same-task.ts';
 import type { SameTask } from './same-task.ts';
 import { TaskError } from './task.ts';
 import type { CreateTask } from './task.ts';
-import { StoreError } from './task-store.ts';
+import { DamagedValueError, StoreError } from './task-store.ts';
 import type { Batch, CommitResult } from './task-store.ts';
 import type { Ticket, TurnTickets } from './turn-tickets.ts';
 
@@ -91,6 +91,10 @@ export class Admission {
       if (loaded.definition.concurrency === undefined) return await admit();
       return await this.#tickets.exclusive(request.workflow, admit);
     } catch (error) {
+      if (error instanceof DamagedValueError) {
+        this.#context.reportDamage(error.key, error.message);
+        throw damagedData();
+      }
       if (!(error instanceof StoreError)) throw error;
       health.failed(error);
       throw unavailable(error.message);

@@ -9,7 +9,7 @@ import { keys } from './keys.ts';
 import { asJson, loadRecord, objectOf, viewOf } from './record.ts';
 import type { TaskRecord } from './record.ts';
 import { loadEntries, RunJournal } from './run-journal.ts';
-import { StoreError } from './task-store.ts';
+import { DamagedValueError, StoreError } from './task-store.ts';
 
 /** The row that says who cleans up after a task that was ended from outside. */
 export interface CleanUpRow {
@@ -167,6 +167,10 @@ export class CleanUps {
 
   #gaveUp(id: string, reason: unknown): void {
     if (reason instanceof Interruption) return;
+    if (reason instanceof DamagedValueError) {
+      this.#context.reportDamage(reason.key, reason.message);
+      return;
+    }
     this.#context.logger.error({ taskId: id, error: messageOf(reason) }, 'a clean-up stopped');
   }
 

@@ -5,6 +5,7 @@ import { cancel, failFromOutside, ttlOver } from './ending.ts';
 import { ANY_RUNNER, bellRunner, keys, lastPart, under } from './keys.ts';
 import { eachOf } from './loop.ts';
 import { openRow } from './open-rows.ts';
+import type { OpenRun } from './open-run.ts';
 import { loadRecord, objectOf, runnerOf } from './record.ts';
 import type { MarkedRecord } from './record.ts';
 import { decide } from './recovery.ts';
@@ -47,13 +48,18 @@ export class RecoverySweep {
   async sweep(known?: ReadonlyMap<string, RunnerState>): Promise<void> {
     const states = known ?? (await this.#registry.states());
     let complete = true;
-    const taken = await this.#eachRow(keys.allOpen, states, async (id) => {
-      complete = (await this.#recover(id, states)) && complete;
-    });
-    const cleaned = await this.#eachRow(keys.allClean, states, async (id, runner) => {
-      if (this.#runs.get(id) === undefined) await this.#runs.cleanUps.take(id, runner);
-    });
-    if (complete && taken && cleaned) {
+    const act = (of: (row: Row) => Promise<boolean>) => async (row: Row) => {
+      complete = (await of(row)) && complete;
+    };
+    await this.#eachRow(
+      keys.allOpen,
+      act((row) => this.#open(row, states)),
+    );
+    await this.#eachRow(
+      keys.allClean,
+      act((row) => this.#clean(row, states)),
+    );
+    if (complete) {
       for (const [id, state] of states) if (state === 'dead') await this.#registry.forget(id);
     }
     await this.#silence(states);
@@ -79,29 +85,53 @@ export class RecoverySweep {
     if (row !== undefined && cleanUpRowOf(row.value).runner === null) await this.#runs.cleanUps.take(id, null);
   }
 
-  /** False when a damaged row was met. */
-  async #eachRow(
-    prefix: string,
-    states: ReadonlyMap<string, RunnerState>,
-    act: (id: string, runner: string | null) => Promise<void>,
-  ): Promise<boolean> {
-    const { store, runnerId, reportDamage } = this.#context;
+  async #eachRow(prefix: string, act: (row: Row) => Promise<void>): Promise<void> {
+    const { store, reportDamage } = this.#context;
     let { from } = under(prefix);
-    let sound = true;
     for (;;) {
       const page = await store.range({ from, to: under(prefix).to, limit: PAGE });
-      for (const key of page.damaged) {
-        reportDamage(key, 'an index row is damaged');
-        sound = false;
-      }
-      const free = page.items
-        .map(rowOf)
-        .filter(({ runner }) => runner === null || (runner !== runnerId && states.get(runner) !== 'alive'));
-      await eachOf(free, AT_ONCE, ({ id, runner }) => act(id, runner));
+      for (const key of page.damaged) reportDamage(key, 'an index row is damaged');
+      await eachOf([...page.items.map(rowOf), ...page.damaged.map(damagedRow)], AT_ONCE, act);
       const last = [page.items.at(-1)?.key ?? '', ...page.damaged].sort().at(-1) ?? '';
-      if (page.items.length + page.damaged.length < PAGE) return sound;
+      if (page.items.length + page.damaged.length < PAGE) return;
       from = `${last}\0`;
     }
+  }
+
+  /** A task that is open. False when it has to be looked at again. */
+  async #open({ id, runner }: Row, states: ReadonlyMap<string, RunnerState>): Promise<boolean> {
+    if (runner === this.#context.runnerId) return true;
+    const here = this.#runs.get(id);
+    // Somebody took it over while we were paused, and our run has not noticed, because it waits. It would be in the way of every recovery.
+    if (here !== undefined) return this.#isStillOurs(here);
+    // Whose a damaged row is stands in the record too.
+    if (runner !== undefined && runner !== null && states.get(runner) === 'alive') return true;
+    return this.#recover(id, states);
+  }
+
+  /** Lets a run look at its record; false when it finds that the task is another's, or over, and so stops. */
+  async #isStillOurs(run: OpenRun): Promise<boolean> {
+    try {
+      await run.writer.refresh();
+    } catch (error) {
+      if (error instanceof StoreError) throw error;
+      this.#context.logger.debug({ taskId: run.id, error: messageOf(error) }, 'a run looked at its task');
+    }
+    return !run.signal.aborted;
+  }
+
+  /** A clean-up that is to be done. False when it has to be looked at again. */
+  async #clean({ id, runner }: Row, states: ReadonlyMap<string, RunnerState>): Promise<boolean> {
+    if (runner === undefined) return false;
+    const here = this.#runs.get(id);
+    if (here !== undefined) {
+      await this.#isStillOurs(here);
+      return false;
+    }
+    // Our own too: one that could not be begun, or that stopped because the store failed, waits for nobody else.
+    const ours = runner === null || runner === this.#context.runnerId;
+    if (ours || states.get(runner) !== 'alive') await this.#runs.cleanUps.take(id, runner);
+    return true;
   }
 
   /** False when the task could not be looked at. */
@@ -188,7 +218,17 @@ export class RecoverySweep {
   }
 }
 
-function rowOf(stored: Stored): { readonly id: string; readonly runner: string | null } {
+/** An index row; `runner` is `undefined` where the row is damaged. */
+interface Row {
+  readonly id: string;
+  readonly runner: string | null | undefined;
+}
+
+function damagedRow(key: string): Row {
+  return { id: lastPart(key), runner: undefined };
+}
+
+function rowOf(stored: Stored): Row {
   const { runner } = objectOf(stored);
   return { id: lastPart(stored.key), runner: typeof runner === 'string' ? runner : null };
 }

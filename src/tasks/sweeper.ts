@@ -3,7 +3,7 @@ import { failFromOutside, bell, placeOf, ttlOver } from './ending.ts';
 import { sweepKeptResults } from './kept-results.ts';
 import { keys, lastPart, under } from './keys.ts';
 import { messageOf } from '../core/failure.ts';
-import { loadRecord, objectOf } from './record.ts';
+import { loadRecord, objectOf, runnerOf } from './record.ts';
 import type { MarkedRecord } from './record.ts';
 import type { TaskRuns } from './task-runs.ts';
 import { DamagedValueError } from './task-store.ts';
@@ -73,18 +73,21 @@ export class Sweeper {
   }
 
   async #fail(marked: MarkedRecord): Promise<void> {
-    const run = this.#runs.get(marked.record.id);
+    const { id } = marked.record;
+    const run = this.#runs.get(id);
     const writer = run?.writer ?? this.#runs.writerFor(marked);
     await writer.change({
       patient: false,
       apply: (record, now) => {
         if (record.state.kind === 'ended' || record.expiresAt === null || record.expiresAt > now) return { record };
         const applied = failFromOutside(record, ttlOver(record), now);
-        return run === undefined
-          ? { ...applied, puts: [...(applied.puts ?? []), bell(record, applied.record)] }
-          : applied;
+        // A run here may be one that another process has taken over: theirs has to hear of it.
+        const ours = run !== undefined && runnerOf(record) === this.#context.runnerId;
+        return ours ? applied : { ...applied, puts: [...(applied.puts ?? []), bell(record, applied.record)] };
       },
     });
+    // It may have begun to run here meanwhile; our own commits ring no bell here.
+    if (run === undefined) await this.#runs.get(id)?.writer.refresh();
   }
 
   async #remove({ record, mark }: MarkedRecord, row: string): Promise<void> {

@@ -86,6 +86,7 @@ export class TaskRuns {
       patient: true,
       apply: (record, now) => failFromOutside(record, failure, now),
     });
+    await this.cleanUps.take(id);
   }
 
   /**

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { stepFailure } from '../../../src/core/failure.ts';
 import type { JsonObject } from '../../../src/core/json.ts';
 import { encodeValue } from '../../../src/store/value-codec.ts';
+import { keys } from '../../../src/tasks/keys.ts';
 import { TaskError } from '../../../src/tasks/task.ts';
 import type { CreateTask, TaskEvent, TaskView } from '../../../src/tasks/task.ts';
 import type { TaskManager } from '../../../src/tasks/task-manager.ts';
@@ -368,6 +369,23 @@ describe('idempotent create (D7)', () => {
     expect(runner.begun).toEqual(['w']);
     const eve = await tasks.create({ ...request, principal: 'eve' });
     expect(eve.taskId).not.toBe(views[0]?.taskId);
+  });
+
+  it('says clearly when the task of the key is damaged, and reports it (D14)', async () => {
+    world.define('w', () => Promise.resolve(1));
+    const { tasks } = await world.started();
+    const request = { workflow: 'w', arguments: {}, principal: me, idempotencyKey: 'k' };
+    const { taskId } = await tasks.create(request);
+    await ended(tasks, taskId);
+    const { texts } = world.store.data;
+    world.store.data.setText(keys.task(taskId), `${texts.get(keys.task(taskId)) ?? ''}!`);
+    // Another process, which has read nothing yet.
+    const other = await world.started();
+    await expect(other.tasks.create(request)).rejects.toMatchObject({
+      code: 'store_unavailable',
+      message: 'stored data of this task is damaged',
+    });
+    expect(other.tasks.health().damaged).toEqual([keys.task(taskId)]);
   });
 
   it('refuses the key with other arguments', async () => {

@@ -1,8 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { keys } from '../../../src/tasks/keys.ts';
+import { StoreError } from '../../../src/tasks/task-store.ts';
+import type { TaskStore } from '../../../src/tasks/task-store.ts';
 import { gate } from '../../support/gate.ts';
 import { aborted } from '../../support/scripted-runner.ts';
 import { ended, TaskWorld, viewWhere } from '../../support/task-world.ts';
+import type { WorldProcess } from '../../support/task-world.ts';
 
 const me = 'local';
 let world: TaskWorld;
@@ -82,6 +85,37 @@ describe('after a restart', () => {
     expect(await second.tasks.cancel(sound, me)).toMatchObject({ status: 'cancelled' });
   });
 
+  it('an index row that is damaged keeps no task from going on: whose it is stands in its record (D2, D14)', async () => {
+    const open = gate();
+    world.define('w', ({ step }) => step('a', () => open.passed));
+    const first = await world.started();
+    const { taskId } = await first.tasks.create({ workflow: 'w', arguments: {}, principal: me });
+    first.kill();
+    world.store.data.setText(keys.open(taskId), 'no row');
+    const second = await world.started();
+    const third = await world.started();
+    open.pass(1);
+    expect(await ended(second.tasks, taskId)).toMatchObject({ status: 'completed' });
+    expect(third.runner.begun).toEqual([]);
+    expect(second.tasks.health().damaged).toEqual([keys.open(taskId)]);
+  });
+
+  it('a task whose journal is damaged fails and leaves no clean-up behind (D14)', async () => {
+    world.define('w', async ({ step, signal }) => {
+      await step('a', () => 1);
+      return aborted(signal);
+    });
+    const first = await world.started();
+    const { taskId } = await first.tasks.create({ workflow: 'w', arguments: {}, principal: me });
+    await viewWhere(first.tasks, taskId, ({ rev }) => rev > 1);
+    first.kill();
+    world.store.data.setText(keys.entry(taskId, 1), 'no entry');
+    const { tasks } = await world.started();
+    expect(await ended(tasks, taskId)).toMatchObject({ status: 'failed', failure: { code: 'interrupted' } });
+    await world.clock.during(tasks.cleanedUp(taskId, me, new AbortController().signal));
+    expect(await tasks.cleanUp(taskId, me)).toMatchObject({ status: 'done' });
+  });
+
   it('a task that kills its process again and again is given up; one that waits is not', async () => {
     world.define('poison', async ({ ports, signal }) => {
       await ports.journal.append({ type: 'started', path: 'a', step: 'a', attempt: 1 });
@@ -148,6 +182,38 @@ describe('after a restart', () => {
     await done.passed;
     expect(undone).toEqual(['one', 'undo']);
     await done.turn();
+    expect([...world.store.data.texts.keys()].filter((key) => key.startsWith('clean:'))).toEqual([]);
+  });
+
+  it('a clean-up that could not be begun is begun by the next sweep of the same process (D2)', async () => {
+    world.define('w', async ({ step, signal }) => {
+      await step('a', () => 1);
+      return aborted(signal);
+    });
+    const inner = world.store.another();
+    let failures = 1;
+    const store: TaskStore = {
+      get: (key) => {
+        if (!key.startsWith('clean:') || (failures -= 1) < 0) return inner.get(key);
+        return Promise.reject(new StoreError('io', 'once'));
+      },
+      getMany: (all) => inner.getMany(all),
+      range: (query) => inner.range(query),
+      commit: (batch) => inner.commit(batch),
+      changeCounter: () => inner.changeCounter(),
+      probe: () => inner.probe(),
+      close: () => inner.close(),
+    };
+    const { tasks, runner } = await world.started({ store });
+    let undone = 0;
+    runner.cleanUps.set('w', ({ step }) => step('cleanup/undo', () => (undone += 1)).then(() => undefined));
+    const { taskId } = await tasks.create({ workflow: 'w', arguments: {}, principal: me });
+    await viewWhere(tasks, taskId, ({ rev }) => rev > 1);
+    await tasks.cancel(taskId, me);
+    await world.clock.advance(1000);
+    expect([failures, undone]).toEqual([0, 0]);
+    await world.clock.advance(61_000);
+    expect(undone).toBe(1);
     expect([...world.store.data.texts.keys()].filter((key) => key.startsWith('clean:'))).toEqual([]);
   });
 
@@ -257,5 +323,51 @@ describe('two processes on one store (D6)', () => {
     expect(bytes).toContain('from the second');
     expect(bytes).not.toContain('stale');
     expect(a.tasks.health().running).toBe(0);
+  });
+
+  describe('when one was paused, lost its task to another that then died, and still waits as if it had it', () => {
+    /** The task waits for an answer, first in `a`, then in `b`; then `a` is back and `b` is dead. */
+    async function lost() {
+      world.define('w', async ({ step, ports }) => {
+        await step('a', () => 1);
+        return step('q', async () => (await ports.input.ask('q', { method: 'roots/list', params: {} })) ?? null);
+      });
+      const undone: string[] = [];
+      const clean = (process: WorldProcess): void => {
+        process.runner.cleanUps.set('w', ({ step }) =>
+          step('cleanup/undo', () => undone.push('undo')).then(() => undefined),
+        );
+      };
+      const a = await world.started();
+      const b = await world.started();
+      clean(a);
+      clean(b);
+      const { taskId } = await a.tasks.create({ workflow: 'w', arguments: {}, principal: me });
+      await viewWhere(a.tasks, taskId, ({ inputs }) => inputs.length > 0);
+      const goOn = a.pause();
+      await world.clock.advance(14_000);
+      expect(b.runner.begun).toEqual(['w']);
+      goOn();
+      b.kill();
+      const command = await world.started({ claims: 'none' });
+      return { a, taskId, command, undone };
+    }
+
+    it('it finds that out, takes the task again, and an answer is not lost (D2, D6, D8)', async () => {
+      const { a, taskId, command } = await lost();
+      expect(await command.tasks.respond(taskId, me, 'in-1', { roots: [] })).toBe('accepted');
+      await world.clock.advance(70_000);
+      expect(await a.tasks.get(taskId, me)).toMatchObject({ status: 'completed' });
+    });
+
+    it('it finds that out, and cleans up after a task that was cancelled meanwhile (D2, D8)', async () => {
+      const { a, taskId, command, undone } = await lost();
+      await command.tasks.cancel(taskId, me);
+      await world.clock.advance(70_000);
+      expect(await a.tasks.get(taskId, me)).toMatchObject({ status: 'cancelled' });
+      expect(undone).toEqual(['undo']);
+      expect(a.tasks.health().running).toBe(0);
+      expect([...world.store.data.texts.keys()].filter((key) => key.startsWith('clean:'))).toEqual([]);
+    });
   });
 });

@@ -71,6 +71,25 @@ describe('ttl (D12)', () => {
     expect(keysOf(taskId)).toEqual([]);
   });
 
+  it('tells the process that has the task, also where another one swept it that had it before and has not noticed (D6, D12)', async () => {
+    world.define('asks', async ({ step, ports }) => {
+      await step('a', () => 1);
+      return step('q', async () => (await ports.input.ask('q', { method: 'roots/list', params: {} })) ?? null);
+    });
+    const a = await world.started();
+    const b = await world.started();
+    const { taskId } = await a.tasks.create({ workflow: 'asks', arguments: {}, principal: me, ttl: 40_000 });
+    await viewWhere(a.tasks, taskId, ({ inputs }) => inputs.length > 0);
+    const goOn = a.pause();
+    await world.clock.advance(14_000);
+    expect(b.runner.begun).toEqual(['asks']);
+    goOn();
+    await world.clock.advance(50_000);
+    expect(b.tasks.health().running).toBe(0);
+    await world.clock.advance(60_000);
+    expect(keysOf(taskId)).toEqual([]);
+  });
+
   it('is not over for a task without end, and a clock that jumps ahead removes nothing (D11)', async () => {
     const { tasks } = await world.started({ limits: { ttlMax: null } });
     const kept = await tasks.create({ workflow: 'w', arguments: {}, principal: me, ttl: null });

@@ -24,6 +24,7 @@ export class DatabaseFile {
       await makeFolder(dirname(path));
       // Before anything is opened or changed: a pipe would wait for a writer, and a device is not ours.
       if (!(await isFileOrNothing(path))) throw new Error('something that is not a file has this name');
+      await refuseLogAlone(path);
       const handle = await open(path, 'a', 0o600);
       try {
         await handle.chmod(0o600);
@@ -44,6 +45,25 @@ export class DatabaseFile {
       'io',
       `${this.path} was ${now === undefined ? 'removed' : 'replaced'} while it was in use; put it back, or start again with what is there`,
     );
+  }
+}
+
+/** SQLite would throw a log away that belongs to no database, and begin with nothing (D14). It writes the first page of a database before the log. */
+async function refuseLogAlone(path: string): Promise<void> {
+  const log = `${path}-wal`;
+  // In this order: another process may be making both just now.
+  if ((await sizeOf(log)) === 0 || (await sizeOf(path)) > 0) return;
+  throw new Error(
+    `the database is missing or empty, but its log ${log} is there: put the database back, or move the log away to begin with nothing`,
+  );
+}
+
+async function sizeOf(path: string): Promise<number> {
+  try {
+    return (await stat(path)).size;
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return 0;
+    throw error;
   }
 }
 

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { rename, stat, symlink, writeFile } from 'node:fs/promises';
+import { readFile, rename, rm, stat, symlink, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { KeyvSqlite } from '@keyv/sqlite';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -114,6 +114,21 @@ describe('KeyvTaskStore', () => {
     await writeFile(path, 'this is not a database, but somebody needs it\n'.repeat(50));
     await expect(KeyvTaskStore.open(path)).rejects.toThrow(StoreError);
     expect((await stat(path)).size).toBe(46 * 50);
+  });
+
+  it.each([
+    ['removed', (file: string) => rm(file)],
+    ['emptied', (file: string) => truncate(file)],
+  ])('refuses a database that was %s while its log stayed, and never begins anew beside it (D14)', async (_, harm) => {
+    const store = await KeyvTaskStore.open(path);
+    await store.commit({ guards: [], puts: [{ key: 'a', value: 1 }], deletes: [] });
+    // As a kill leaves it: SQLite removes the log with the last connection.
+    const log = await readFile(`${path}-wal`);
+    await store.close();
+    await writeFile(`${path}-wal`, log);
+    await harm(path);
+    await expect(KeyvTaskStore.open(path)).rejects.toThrow(/tasks.*-wal.*put the database back/u);
+    expect(await readFile(`${path}-wal`)).toEqual(log);
   });
 
   it('refuses what is not a file before it opens or changes it', async () => {

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { withEngine } from './context.ts';
 import type { CliContext } from './context.ts';
+import { unknownTask } from './follow.ts';
 import { printJson, taskFacts } from './present.ts';
 import { taskReport } from './report.ts';
 import type { TaskFlags } from './task-flags.ts';
@@ -19,6 +20,7 @@ export function addTasksCancel(tasks: Command, context: CliContext): void {
   command.action(async (taskId: string, flags: CancelFlags) => {
     const { terminal } = context;
     await withEngine(command, context, { claims: 'none', quiet: true }, async (engine) => {
+      if ((await engine.tasks.get(taskId, flags.principal)) === undefined) throw unknownTask(taskId);
       const view = await engine.tasks.cancel(taskId, flags.principal, flags.reason);
       if (flags.json !== true) {
         terminal.out.write(`cancelled ${view.taskId}\n`);

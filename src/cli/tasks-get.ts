@@ -2,7 +2,8 @@ import type { Command } from 'commander';
 import { isoTime } from '../core/clock.ts';
 import { humanDuration } from '../core/duration.ts';
 import type { StoredEntry } from '../engine/journal.ts';
-import type { CleanUpState, PendingInput, TaskView } from '../tasks/task.ts';
+import { JournalState, stepPath } from '../tasks/journal-state.ts';
+import type { CleanUpState, PendingInput, StepRow, TaskView } from '../tasks/task.ts';
 import { withEngine } from './context.ts';
 import type { CliContext } from './context.ts';
 import { EXIT } from './exit.ts';
@@ -56,8 +57,16 @@ export function explain(
   now: number,
   { out, colour }: Pick<Terminal, 'out' | 'colour'>,
 ): string {
-  const frame = { now, tick: 0, columns: out.columns, colour };
-  const stepLines = steps.flatMap((row) => [stepLine(row, frame), ...attemptNotes(journal, row.path)]);
+  const longest = Math.max(0, ...steps.map(({ path }) => path.length));
+  const columns = out.isTerminal ? out.columns : Math.max(out.columns, longest + 24);
+  const frame = { now, tick: 0, columns, colour };
+  // What a resume took back is told by its own line.
+  const counted = [...new JournalState(journal).entries()];
+  const stepLines = steps.flatMap((row) => [
+    ...rowLines(row, frame),
+    ...attemptNotes(counted, row.path),
+    ...childNotes(counted, row),
+  ]);
   const lines = [
     `${bar(view.percent / 100)} ${view.percent} %`,
     ...stepLines,
@@ -66,8 +75,37 @@ export function explain(
     ...view.inputs.flatMap((input) => questionLines(view.taskId, input)),
   ];
   if (outcome?.kind === 'result' && outcome.failure === undefined) lines.push('', valueText(outcome.output));
-  else if (view.status === 'failed') lines.push('', `run the rest again: mcp-workflow tasks resume ${view.taskId}`);
-  return `${table(headRows(view, now))}\n${lines.join('\n')}\n`;
+  else if (view.status === 'failed') lines.push('', resumeLine(view, steps));
+  return `${table([...headRows(view, now), ...resumedRows(journal)])}\n${lines.join('\n')}\n`;
+}
+
+/** The line of a step; an error that has no room in it stands below, whole. */
+function rowLines(row: StepRow, frame: Parameters<typeof stepLine>[1]): readonly string[] {
+  const line = stepLine(row, frame);
+  const { error, ...rest } = row;
+  const text = error === undefined ? '' : plainLine(`${error.code}: ${error.message}`);
+  return line.includes(text) ? [line] : [stepLine(rest, frame), `      ${text}`];
+}
+
+function resumeLine({ taskId }: TaskView, steps: readonly StepRow[]): string {
+  const undone = steps.some(({ path }) => path.startsWith('cleanup/'));
+  return undone
+    ? 'its finished steps were undone, so it cannot be resumed: run it anew'
+    : `run the rest again: mcp-workflow tasks resume ${taskId}`;
+}
+
+/** A line for each time it was resumed. */
+function resumedRows(journal: readonly StoredEntry[]): readonly (readonly string[])[] {
+  return journal.flatMap((entry) =>
+    entry.type === 'resumed'
+      ? [
+          [
+            'resumed',
+            `${isoTime(entry.at)}, from ${entry.from === undefined ? 'the failed step' : `step ${entry.from}`}`,
+          ],
+        ]
+      : [],
+  );
 }
 
 function cleanUpLines({ status, undone, warnings }: CleanUpState): readonly string[] {
@@ -84,7 +122,11 @@ function cleanUpLines({ status, undone, warnings }: CleanUpState): readonly stri
 function questionLines(taskId: string, { key, path, request }: PendingInput): readonly string[] {
   const message = request.params['message'];
   const asks = typeof message === 'string' ? `: ${message}` : ` (${request.method})`;
-  return ['', plainLine(`${key}, asked by step ${path}${asks}`), `  mcp-workflow tasks respond ${taskId} --key ${key}`];
+  return [
+    '',
+    plainLine(`${key}, asked by step ${stepPath(path)}${asks}`),
+    `  mcp-workflow tasks respond ${taskId} --key ${key}`,
+  ];
 }
 
 function headRows(view: TaskView, now: number): readonly (readonly string[])[] {
@@ -92,7 +134,10 @@ function headRows(view: TaskView, now: number): readonly (readonly string[])[] {
   const rows = [
     ['task', view.taskId],
     ['workflow', `${view.workflow} (definition ${view.digest.slice(0, 12)})`],
-    ['state', view.statusMessage === view.status ? view.status : `${view.status}: ${view.statusMessage}`],
+    [
+      'state',
+      view.statusMessage.startsWith(view.status) ? view.statusMessage : `${view.status}: ${view.statusMessage}`,
+    ],
     [
       'created',
       `${isoTime(view.createdAt)}${view.endedAt === undefined ? '' : `, ended ${isoTime(view.endedAt)}`} (${took})`,
@@ -115,4 +160,12 @@ function attemptNotes(journal: readonly StoredEntry[], path: string): readonly s
       plainLine(`      attempt ${attempt} failed at ${isoTime(at)} (${failure.code}): ${failure.message}${again}`),
     ];
   });
+}
+
+/** Where to look on, for a child that failed. */
+function childNotes(journal: readonly StoredEntry[], { path, status }: StepRow): readonly string[] {
+  if (status !== 'failed') return [];
+  const end = journal.findLast((entry) => entry.type === 'finished' && entry.path === path);
+  const child = end?.type === 'finished' && end.kind === 'workflow' ? end.result.view?.['task_id'] : undefined;
+  return typeof child === 'string' ? [plainLine(`      its task: mcp-workflow tasks get ${child}`)] : [];
 }

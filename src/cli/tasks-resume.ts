@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { withEngine } from './context.ts';
 import type { CliContext } from './context.ts';
 import { EXIT } from './exit.ts';
-import { follow } from './follow.ts';
+import { follow, unknownTask } from './follow.ts';
 import { printJson, printOutcome, taskFacts } from './present.ts';
 import { exitCodeOf, runReport } from './report.ts';
 import type { TaskFlags } from './task-flags.ts';
@@ -24,6 +24,7 @@ export function addTasksResume(tasks: Command, context: CliContext): void {
     const { principal } = flags;
     const human = terminal.out.isTerminal && flags.json !== true;
     await withEngine(command, context, { claims: 'own', quiet: true }, async (engine) => {
+      if ((await engine.tasks.get(taskId, principal)) === undefined) throw unknownTask(taskId);
       const resumed = await engine.tasks.resume(
         taskId,
         principal,

@@ -14,6 +14,9 @@ type Finished = Extract<StoredEntry, { readonly type: 'finished' }>;
 /** Kinds that do something outside; every other kind only computes, waits or arranges steps. */
 const EFFECTFUL: ReadonlySet<string> = new Set(['tool', 'workflow', 'agent', 'code']);
 
+/** Failures that do not tell whether the call took effect. */
+const OF_UNKNOWN_EFFECT: ReadonlySet<string> = new Set(['interrupted', 'timeout', 'transport']);
+
 /**
  * Which checkpoints no longer count when a failed task runs again from `from`, or from the step that failed it.
  *
@@ -90,9 +93,13 @@ function idOf(segment: string): string {
 function warningsOf(dropped: readonly Finished[], definition: Definition): readonly string[] {
   const idempotent = new Set<string>();
   collectIdempotent(definition.steps, idempotent);
-  return dropped
-    .filter(({ kind, step, result }) => result.status === 'completed' && EFFECTFUL.has(kind) && !idempotent.has(step))
-    .map(({ path }) => `step '${path}' had finished and runs again: what it does outside happens a second time`);
+  return dropped.flatMap(({ path, kind, step, result: { status, error } }) => {
+    if (!EFFECTFUL.has(kind) || idempotent.has(step)) return [];
+    if (status === 'completed')
+      return [`step '${path}' had finished and runs again: what it does outside happens a second time`];
+    if (error === undefined || !OF_UNKNOWN_EFFECT.has(error.code)) return [];
+    return [`step '${path}' failed as ${error.code} and runs again: what it does outside may happen a second time`];
+  });
 }
 
 /** Ids of steps declared `idempotent`, at any depth: whatever holds steps is searched, as the kinds' own keys are not known here. */

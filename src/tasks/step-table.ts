@@ -19,6 +19,8 @@ class Table {
   readonly rows = new Map<string, StepRow>();
   /** Paths of rows that have not ended. */
   readonly #open = new Set<string>();
+  /** When the task ended, as far as the journal says so. */
+  #settledAt: number | undefined;
 
   add(entry: StoredEntry): void {
     switch (entry.type) {
@@ -38,34 +40,39 @@ class Table {
         });
         return this.#close(attemptPath(path, attempt), path, entry.at);
       }
-      case 'finished': {
-        const { path, result, startedAt, at } = entry;
-        const { status, attempts, error, view } = result;
-        this.#put({
-          path,
-          status,
-          attempts,
-          startedAt,
-          endedAt: at,
-          ...(error !== undefined && { error }),
-          ...(view?.['cached'] === true && { cached: true }),
-        });
-        this.#close(path, path, at);
-        return attempts > 1 ? this.#close(attemptPath(path, attempts), path, at) : undefined;
-      }
+      case 'finished':
+        return this.#finished(entry);
       case 'timer':
       case 'input_requested':
         return this.#waits(entry.path, entry.at);
+      case 'settled':
+        this.#settledAt = entry.at;
+        return;
       case 'handle':
       case 'decision':
       case 'input_answered':
       case 'resumed':
       case 'emitted':
-      case 'settled':
     }
   }
 
-  /** The task is over. What was in flight has no end of its own. */
+  #finished({ path, result, startedAt, at }: Extract<StoredEntry, { readonly type: 'finished' }>): void {
+    const { status, attempts, error, view } = result;
+    this.#put({
+      path,
+      status,
+      attempts,
+      // A process that went on with it after a crash counts from there; it began with the first.
+      startedAt: Math.min(startedAt, this.rows.get(path)?.startedAt ?? startedAt),
+      endedAt: at,
+      ...(error !== undefined && { error }),
+      ...(view?.['cached'] === true && { cached: true }),
+    });
+    this.#close(path, path, at);
+    if (attempts > 1) this.#close(attemptPath(path, attempts), path, at);
+  }
+
+  /** The task is over. What was in flight has no end of its own: it went no further than the task. */
   end(cleaning: boolean): void {
     for (const path of this.#open) {
       const row = this.rows.get(path);
@@ -73,6 +80,7 @@ class Table {
       this.rows.set(path, {
         ...row,
         status: 'failed',
+        ...(this.#settledAt !== undefined && { endedAt: Math.max(this.#settledAt, row.startedAt ?? 0) }),
         error: row.error ?? cutOff('the task ended before the step did', row),
       });
     }

@@ -187,6 +187,25 @@ describe('resume', () => {
     ]);
   });
 
+  it('counts the time limits of a workflow from the resume, so that a late one is not over at once', async () => {
+    const begun: (number | undefined)[] = [];
+    world.define('w', ({ step, task }) => {
+      begun.push(task.begunAt);
+      return step('a', () => {
+        if (begun.length === 1) throw stepFailure('tool_error', 'no luck');
+        return 1;
+      });
+    });
+    const { tasks } = await world.started();
+    const { taskId } = await tasks.create({ workflow: 'w', arguments: {}, principal: me });
+    await ended(tasks, taskId);
+    await world.clock.advance(86_400_000);
+    const at = world.clock.now();
+    await tasks.resume(taskId, me);
+    expect(await ended(tasks, taskId)).toMatchObject({ status: 'completed' });
+    expect(begun).toEqual([undefined, at]);
+  });
+
   it('from a chosen step drops what came later and warns of what happens a second time', async () => {
     const ran: string[] = [];
     world.define('w', async ({ step }) => {

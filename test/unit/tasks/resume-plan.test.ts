@@ -84,6 +84,23 @@ function after(journal: readonly StoredEntry[], line: string): readonly StoredEn
   return journalOf(line).map((entry) => ({ ...entry, seq: journal.length + 1 }));
 }
 
+describe('what a resume warns of', () => {
+  it.each(['interrupted', 'timeout', 'transport'])(
+    'is also a step that failed as %s, as it may have taken effect',
+    (code) => {
+      const definition = definitionOf([tool('pay'), tool('safe', { idempotent: true }), tool('other')]);
+      const journal = journalOf('pay failed', 'safe failed', 'other failed').map((entry, index) =>
+        entry.type === 'finished'
+          ? { ...entry, result: { ...entry.result, error: { code: index === 2 ? 'tool_error' : code, message: 'no' } } }
+          : entry,
+      );
+      expect(resumePlan(journal, definition, stepKinds, 'pay')).toMatchObject({
+        warnings: [`step 'pay' failed as ${code} and runs again: what it does outside may happen a second time`],
+      });
+    },
+  );
+});
+
 describe('a journal after a resume', () => {
   it('has forgotten the deadlines of later attempts of what runs again, and questions nobody answered', () => {
     const at = 0;

@@ -37,7 +37,7 @@ function journalOf(...entries: readonly JournalEntry[]): readonly StoredEntry[] 
 }
 
 const begun = (path: string, attempt = 1): JournalEntry => ({ type: 'started', path, step: path, attempt });
-const failed = (path: string, attempts = 1): JournalEntry => ({
+const failed = (path: string, attempts = 1): Extract<JournalEntry, { type: 'finished' }> => ({
   type: 'finished',
   path,
   step: path,
@@ -99,6 +99,15 @@ describe('the step table', () => {
       { path: 'cleanup/undo', status: 'working' },
     ]);
     expect(stepTable(journal, true)[2]).toMatchObject({ path: 'cleanup/undo', status: 'failed' });
+  });
+
+  it('of a task that has ended counts no time after its end, and a step that went on after a crash from its first process', () => {
+    const again: JournalEntry = { ...failed('pay'), startedAt: 25 };
+    const end: JournalEntry = { type: 'settled', status: 'failed' };
+    expect(stepTable(journalOf(begun('pay'), begun('other'), begun('pay'), again, end), true)).toMatchObject([
+      { path: 'pay', startedAt: 10, endedAt: 40 },
+      { path: 'other', startedAt: 20, endedAt: 50, status: 'failed' },
+    ]);
   });
 
   it('shows a question of a later attempt on the row of its step', () => {

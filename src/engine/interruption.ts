@@ -1,9 +1,9 @@
 import type { Failure } from '../core/failure.ts';
 import { isJsonObject, type JsonValue } from '../core/json.ts';
-import type { StoredEntry } from './journal.ts';
+import type { Journal, StoredEntry } from './journal.ts';
 import type { BoundNode } from './kind.ts';
 import { notePath } from './paths.ts';
-import type { Downstream, InputGate, Repeatability } from './ports.ts';
+import type { Downstream, Repeatability, RunPorts } from './ports.ts';
 
 /** What to do with an attempt that was in flight when the process died (D4). */
 export type Resolution =
@@ -42,40 +42,51 @@ export async function needsIntent(node: BoundNode, downstream: Downstream, signa
 export async function resolveInterruption(
   node: BoundNode,
   started: Extract<StoredEntry, { type: 'started' }>,
-  downstream: Downstream,
-  gate: InputGate,
+  { downstream, input: gate, journal }: Pick<RunPorts, 'downstream' | 'input' | 'journal'>,
   signal: AbortSignal,
 ): Promise<Resolution> {
+  const what = stopped(journal, started);
   const safe = (await repeatabilityOf(node, downstream, signal)) !== 'unknown';
   const policy = node.step.on_interrupt ?? (safe ? 'retry' : gate.canAsk?.() === true ? 'ask' : 'fail');
   switch (policy) {
     case 'retry':
       return { next: 'again' };
     case 'fail':
-      return { next: 'fail', failure: interrupted(node, started.attempt) };
+      return { next: 'fail', failure: interrupted(node, started.attempt, what) };
     case 'ask': {
-      const answer = await gate.ask(notePath(started.path, `interrupted-${started.seq}`), question(node), { signal });
+      const answer = await gate.ask(notePath(started.path, `interrupted-${started.seq}`), question(node, what), {
+        signal,
+      });
       switch (chosen(answer)) {
         case 'run_again':
           return { next: 'again' };
         case 'skip':
           return { next: 'skip' };
         default:
-          return { next: 'fail', failure: interrupted(node, started.attempt) };
+          return { next: 'fail', failure: interrupted(node, started.attempt, what) };
       }
     }
   }
 }
 
-function interrupted(node: BoundNode, attempt: number): Failure {
+/** What stopped while it ran: where the task was resumed since, it had come to its end first, and no process needs to have died. */
+function stopped(journal: Journal, { seq }: StoredEntry): string {
+  for (const entry of journal.entries()) if (entry.type === 'resumed' && entry.seq > seq) return 'task';
+  return 'process';
+}
+
+function interrupted(node: BoundNode, attempt: number, what: string): Failure {
   return {
     code: 'interrupted',
-    message: `the process stopped during attempt ${attempt}; whether it took effect is unknown`,
+    message: `the ${what} stopped during attempt ${attempt}; whether it took effect is unknown`,
     step: node.id,
   };
 }
 
-function question(node: BoundNode): {
+function question(
+  node: BoundNode,
+  what: string,
+): {
   readonly method: string;
   readonly params: { readonly [key: string]: JsonValue };
 } {
@@ -84,7 +95,7 @@ function question(node: BoundNode): {
     method: 'elicitation/create',
     params: {
       mode: 'form',
-      message: `Step '${node.id}'${about} was running when the process stopped. It may or may not have taken effect. What now?`,
+      message: `Step '${node.id}'${about} was running when the ${what} stopped. It may or may not have taken effect. What now?`,
       requestedSchema: {
         type: 'object',
         properties: {

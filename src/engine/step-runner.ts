@@ -185,10 +185,7 @@ export class StepRunner {
     if (cut !== undefined) {
       await this.#run.flush();
       this.#run.progress.detail(node, path, attempt, 'interrupted');
-      const resolution = await orAbort(
-        place.signal,
-        resolveInterruption(node, cut, ports.downstream, ports.input, place.signal),
-      );
+      const resolution = await orAbort(place.signal, resolveInterruption(node, cut, ports, place.signal));
       if (resolution.next === 'fail') return { output: null, failure: resolution.failure };
       if (resolution.next === 'skip') return { output: null, view: { interrupted: true } };
     }

@@ -188,6 +188,23 @@ describe('a tool call that is not known to be safe to repeat', () => {
     expect(world.called).toEqual(['pay']);
   });
 
+  it('that was cut off by the end of its task is asked about in these words when that is resumed', async () => {
+    const world = unsafe();
+    world.canAsk = true;
+    world.entries = [
+      { seq: 1, at: 1, type: 'started', path: 'a', step: 'a', attempt: 1 },
+      { seq: 2, at: 2, type: 'settled', status: 'failed' },
+      { seq: 3, at: 3, type: 'resumed', dropped: [] },
+    ];
+    const running = world.run(definition);
+    const question = await world.nextQuestion();
+    expect(question.request.params['message']).toContain('was running when the task stopped');
+    question.answer({ action: 'accept', content: { action: 'fail' } });
+    expect((await running).outcome).toMatchObject({
+      failure: { message: 'the task stopped during attempt 1; whether it took effect is unknown' },
+    });
+  });
+
   it('is not retried by a retry policy that does not name interrupted', async () => {
     const world = unsafe();
     const retried = definitionOf([{ id: 'a', action: 'pay', retry: { max_attempts: 5 } }]);

@@ -247,7 +247,7 @@ describe('a random tree of step kinds', () => {
 
   it(
     'gives the same outcome and the same checkpoints whenever it is killed (D3, E2, E3)',
-    { timeout: dose(120_000, 10_800_000) },
+    { timeout: dose(300_000, 10_800_000) },
     async () => {
       let crashes = 0;
       await fc.assert(
@@ -260,7 +260,7 @@ describe('a random tree of step kinds', () => {
     },
   );
 
-  it('gives the same outcome when it is killed again and again', { timeout: dose(120_000, 10_800_000) }, async () => {
+  it('gives the same outcome when it is killed again and again', { timeout: dose(300_000, 10_800_000) }, async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.array(shape, { minLength: 1, maxLength: 3 }),

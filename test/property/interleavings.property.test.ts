@@ -183,7 +183,7 @@ const AWAY_TOGETHER: typeof CANCELLED_WHILE_CLAIMED = {
 describe('cancel, completion, timeout, answers, sweep and recovery at the same time', () => {
   it(
     'in any order give one outcome; what was acknowledged stays so; strangers are nobody (D2, D6, D8, D12)',
-    { timeout: dose(90_000, 10_800_000) },
+    { timeout: dose(300_000, 10_800_000) },
     async () => {
       const total = new Map<string, number>();
       const count = (what: string): Map<string, number> => total.set(what, (total.get(what) ?? 0) + 1);

@@ -182,7 +182,7 @@ class Model {
 describe('the life of tasks with restarts and two processes on one store', () => {
   it(
     'loses no acknowledged create, cancel or answer, goes never back, and ends every task once',
-    { timeout: dose(20_000, 10_800_000) },
+    { timeout: dose(180_000, 10_800_000) },
     async () => {
       const total = { acked: 0, kills: 0, resumed: 0, answers: 0, cancels: 0 };
       await fc.assert(

@@ -1,7 +1,6 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { startCli } from '../support/cli-process.ts';
 import type { Running } from '../support/cli-process.ts';
@@ -9,11 +8,12 @@ import { rawCreate, rawRequest, rawStatus } from '../support/raw-client.ts';
 import { waitUntil } from '../support/wait-until.ts';
 import { newWorkspace } from '../support/workspace.ts';
 
+/** Long enough for a busy machine to fill the disk before it is over. */
+const NAP_MS = 8000;
 const DEFINITIONS = {
   'quick.yaml': 'name: quick\ntask: required\nsteps:\n  - { id: a, type: set, values: { n: 1 } }\n',
   'nap.yaml': 'name: nap\ntask: required\nsteps:\n  - { id: nap, type: wait, seconds: 600 }\n',
-  'soon.yaml':
-    'name: soon\ntask: required\nsteps:\n  - { id: nap, type: wait, seconds: 2 }\n  - { id: a, type: set, values: { n: 1 } }\n',
+  'soon.yaml': `name: soon\ntask: required\nsteps:\n  - { id: nap, type: wait, seconds: ${NAP_MS / 1000} }\n  - { id: a, type: set, values: { n: 1 } }\n`,
 };
 
 /** A disk that can be filled and freed while the server runs. */
@@ -87,6 +87,7 @@ describe.each(DISKS)('$what', (disk) => {
         const done = await create('quick');
         await waitUntil('the first one completes', async () => (await statusOf(done)) === 'completed');
         const [napping, soon] = [await create('nap'), await create('soon')];
+        const created = Date.now();
         expect(await ready()).toBe(200);
 
         await disk.fill(data, server);
@@ -103,7 +104,7 @@ describe.each(DISKS)('$what', (disk) => {
         ]);
         expect(await ready()).toBe(503);
         // Beyond the moment at which `soon` would have gone on: it waits.
-        await sleep(2500);
+        await waitUntil('its time has come', () => Date.now() > created + NAP_MS + 500);
         expect(await statusOf(soon)).toBe('working');
         expect(lines('the store cannot be written: new work is refused')).toBe(1);
 

@@ -2,10 +2,13 @@ import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, it } from 'vitest';
+import { expect, it, vi } from 'vitest';
 import { CLI } from '../support/cli-process.ts';
 import { waitUntil } from '../support/wait-until.ts';
 import { newWorkspace } from '../support/workspace.ts';
+
+// No claim about speed: what a machine with many other things to do may need.
+vi.setConfig({ testTimeout: 600_000 });
 
 const CREATES = 20;
 const hasStrace = spawnSync('strace', ['-V']).status === 0;

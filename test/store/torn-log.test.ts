@@ -59,7 +59,7 @@ async function commitsIn(damaged: Buffer): Promise<number> {
 describe('a write-ahead log as a power failure leaves it', () => {
   it(
     'that was cut anywhere holds the first commits, each whole, and the store opens (D1, D14)',
-    { timeout: dose(60_000, 600_000) },
+    { timeout: dose(180_000, 600_000) },
     async () => {
       const counts: number[] = [];
       for (let size = 0; size < log.length; size += EVERY * SECTOR) counts.push(await commitsIn(log.subarray(0, size)));
@@ -72,7 +72,7 @@ describe('a write-ahead log as a power failure leaves it', () => {
 
   it(
     'with a wrong byte anywhere holds the commits before it, each whole, never a wrong value',
-    { timeout: dose(60_000, 600_000) },
+    { timeout: dose(180_000, 600_000) },
     async () => {
       const random = seededRandom(1);
       let lost = 0;

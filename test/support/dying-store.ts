@@ -22,6 +22,8 @@ export class FaultDirector {
   readonly #plan: FaultPlan | undefined;
   commits = 0;
   fired = 0;
+  /** Calls of living processes that have not come back. */
+  pending = 0;
   #failing = false;
 
   constructor(plan?: FaultPlan) {
@@ -103,13 +105,19 @@ export class DyingStore implements TaskStore {
 
   #die(): Promise<never> {
     this.#dead = true;
+    this.#director.pending -= 1;
     this.#onDeath();
     return new Promise(() => undefined);
   }
 
   async #alive<T>(act: () => Promise<T>): Promise<T> {
     if (this.#dead) return new Promise(() => undefined);
-    const result = await act();
-    return this.#dead ? new Promise(() => undefined) : result;
+    this.#director.pending += 1;
+    try {
+      const result = await act();
+      return this.#dead ? new Promise(() => undefined) : result;
+    } finally {
+      this.#director.pending -= 1;
+    }
   }
 }

@@ -1,7 +1,9 @@
 import { execFileSync } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { join } from 'node:path';
 import { isJsonObject } from '../../src/core/json.ts';
 import type { JsonObject } from '../../src/core/json.ts';
+import { KeyvTaskStore } from '../../src/store/keyv-task-store.ts';
 import { startCli } from './cli-process.ts';
 import type { Running } from './cli-process.ts';
 import { rawCreate, rawRequest, RawError, textOf } from './raw-client.ts';
@@ -149,10 +151,14 @@ export class KillLane {
       // Most lives do something before they end.
       const answered = this.#answered;
       if (this.#random() < 0.85)
-        await waitUntil('an answer', () => {
-          this.#refuseToGoOn();
-          return this.#answered > answered + 2;
-        });
+        await waitUntil(
+          'an answer',
+          () => {
+            this.#refuseToGoOn();
+            return this.#answered > answered + 2;
+          },
+          120_000,
+        );
       if (fills || (this.#diskFaults && this.#random() < 0.3)) await this.#fillDisk(server);
       await sleep(this.#random() * 250);
       stop.abort();
@@ -175,11 +181,24 @@ export class KillLane {
           await this.#look(url, task, true);
           return TERMINAL.has(task.status);
         },
-        60_000,
+        120_000,
       );
     }
+    await this.#cleanedUp();
     // Once more, after all has come to rest: nothing has moved.
     for (const task of this.#told.values()) await this.#look(url, task, false);
+  }
+
+  /** What a cancel leaves to do is done in the background: a stop would leave it to the next start. */
+  async #cleanedUp(): Promise<void> {
+    const store = await KeyvTaskStore.open(join(this.#folder, 'data', 'tasks.sqlite'));
+    try {
+      const left = async (): Promise<number> =>
+        (await store.range({ from: 'clean:', to: 'clean;', limit: 1 })).items.length;
+      await waitUntil('nothing is left to clean up', async () => (await left()) === 0, 120_000);
+    } finally {
+      await store.close();
+    }
   }
 
   async stop(): Promise<void> {
@@ -213,7 +232,7 @@ export class KillLane {
   }
 
   #serving(server: Running): Promise<string> {
-    return waitUntil('it serves', () => /"url":"(?<url>[^"]+)"/.exec(server.stderr())?.groups?.['url'], 60_000);
+    return waitUntil('it serves', () => /"url":"(?<url>[^"]+)"/.exec(server.stderr())?.groups?.['url'], 120_000);
   }
 
   async #kill(server: Running): Promise<void> {

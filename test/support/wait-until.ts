@@ -1,10 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** Waits until `condition` holds and gives its value; fails with `what` after `ms`. For conditions outside this process. */
+/**
+ * Waits until `condition` holds and gives its value; fails with `what` after `ms`. For conditions outside this process. The time is no claim about speed: it
+ * is what a machine with many other things to do may need.
+ */
 export async function waitUntil<T>(
   what: string,
   condition: () => T | undefined | false | Promise<T | undefined | false>,
-  ms = 20_000,
+  ms = 60_000,
 ): Promise<T> {
   const end = performance.now() + ms;
   for (;;) {

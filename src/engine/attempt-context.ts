@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { JsonObject, JsonValue } from '../core/json.ts';
 import type { JournalEntry } from './journal.ts';
 import type { BoundNode, Pause, RunOptions, Sequence, SequenceEnd, StepContext } from './kind.ts';
-import { attemptPath, FINALLY_NOTE, iterationPath, notePath } from './paths.ts';
+import { attemptPath, FINALLY_NOTE, iterationPath, notePath, scopeOf } from './paths.ts';
 import type { Lists, Place } from './place.ts';
 import type { RunPorts } from './ports.ts';
 import type { Run, Tally } from './run.ts';
@@ -141,7 +141,7 @@ export class AttemptContext implements StepContext {
 
   iteration(index: number, names: JsonObject): { readonly scope: Scope; readonly prefix: string } {
     const prefix = iterationPath(this.attemptPath, index);
-    return { prefix, scope: this.scope.iteration(prefix, names) };
+    return { prefix, scope: this.scope.iteration(scopeOf(prefix), names) };
   }
 
   charge(what: 'tool_calls' | 'tokens', amount: number): void {

@@ -1,8 +1,8 @@
-import { describeFailure, StepFailure } from '../core/failure.ts';
+import { describeFailure, StepFailure, type Failure } from '../core/failure.ts';
 import { isJsonObject, type JsonObject } from '../core/json.ts';
 import { EndOfTask } from './abort.ts';
 import type { BoundWorkflow } from './bind.ts';
-import type { Interpreter } from './interpreter.ts';
+import { errorNames, type Interpreter } from './interpreter.ts';
 import type { Journal, StoredEntry } from './journal.ts';
 import type { BoundNode, Sequence } from './kind.ts';
 import {
@@ -18,11 +18,12 @@ import {
   stepIdIn,
 } from './paths.ts';
 import type { Place } from './place.ts';
+import type { Finished } from './results.ts';
 import type { Run } from './run.ts';
 
 /** One thing that is left to do: undo a finished step, or run the `finally` of a `try` that a cancel cut off. */
 export type Rest =
-  | { readonly kind: 'undo'; readonly of: BoundNode; readonly by: BoundNode; readonly path: string }
+  | { readonly kind: 'undo'; readonly of: BoundNode; readonly by: BoundNode; readonly entry: Finished }
   | { readonly kind: 'finally'; readonly steps: Sequence; readonly prefix: string; readonly names: JsonObject };
 
 /**
@@ -44,7 +45,7 @@ function undoOf(bound: BoundWorkflow, entry: StoredEntry): Rest | undefined {
   if (entry.path.startsWith(`${CLEAN_UP}/`) || entry.result.view?.['cached'] === true) return undefined;
   const of = bound.byId.get(entry.step);
   const by = bound.compensations.get(entry.step);
-  return of === undefined || by === undefined ? undefined : { kind: 'undo', of, by, path: entry.path };
+  return of === undefined || by === undefined ? undefined : { kind: 'undo', of, by, entry };
 }
 
 function finallyOf(bound: BoundWorkflow, journal: Journal, entry: StoredEntry): Rest | undefined {
@@ -61,18 +62,21 @@ function finallyOf(bound: BoundWorkflow, journal: Journal, entry: StoredEntry): 
 
 /**
  * Does what is left, each step with checkpoint and retries of its own under `cleanup/`. What fails for good is reported and the
- * others go on. Returns one line for each step that was to be undone: `{step, by, status, error?}`.
+ * others go on. Each sees what the step that it undoes gave, the names of its iteration, and in `error` why the task failed (all null after
+ * a cancel). Returns one line for each step that was to be undone: `{step, by, status, error?}`.
  */
 export async function doRest(
   run: Run,
   interpreter: Interpreter,
   rest: readonly Rest[],
   signal: AbortSignal,
+  cause?: Failure,
 ): Promise<readonly JsonObject[]> {
   const report: JsonObject[] = [];
+  if (rest.length > 0) run.results.recall(run.ports.journal.entries());
   for (const item of rest) {
     const failed = await attempt(() =>
-      item.kind === 'undo' ? undo(run, interpreter, item, signal) : runTail(run, interpreter, item, signal),
+      item.kind === 'undo' ? undo(run, interpreter, item, signal, cause) : runTail(run, interpreter, item, signal),
     );
     if (item.kind === 'undo') {
       const line = { step: item.of.id, by: item.by.id, status: failed === undefined ? 'completed' : 'failed' };
@@ -97,14 +101,23 @@ async function attempt(work: () => Promise<unknown>): Promise<string | undefined
   }
 }
 
+/** After a cancel nothing has failed. */
+const NO_ERROR: JsonObject = {
+  error: { code: null, message: null, step: null, data: null },
+  failed_step: { id: null },
+};
+
 async function undo(
   run: Run,
   interpreter: Interpreter,
-  { of, by, path }: Extract<Rest, { kind: 'undo' }>,
+  { of, by, entry }: Extract<Rest, { kind: 'undo' }>,
   signal: AbortSignal,
+  cause: Failure | undefined,
 ): Promise<void> {
+  const { path } = entry;
   const names = run.ports.journal.decision(notePath(path, NAMES_NOTE));
-  const scope = run.scope.iteration(scopeOf(path), isJsonObject(names) ? names : {});
+  const bound = { ...(isJsonObject(names) ? names : {}), ...(cause === undefined ? NO_ERROR : errorNames(cause)) };
+  const scope = run.scope.iteration(scopeOf(path), bound).showing(entry);
   const own = lastSegment(path);
   const segment = own === of.id ? by.id : `${by.id}@${own}`;
   await interpreter.step(by, { prefix: cleanUpPrefix(prefixOf(path)), scope, signal }, segment);

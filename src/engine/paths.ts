@@ -38,8 +38,13 @@ export const WAIT_NOTE = 'wait';
 
 /** The scope in which the step of this path runs: everything up to its innermost iteration, `''` at the top. Clean-up runs in the scope of what it cleans up. */
 export function scopeOf(path: string): string {
-  const plain = path.startsWith(`${CLEAN_UP}/`) ? path.slice(CLEAN_UP.length + 1) : path;
+  const plain = mainPath(path);
   return plain.slice(0, plain.lastIndexOf(']') + 1);
+}
+
+/** The path without what marks it as clean-up. */
+export function mainPath(path: string): string {
+  return path.startsWith(`${CLEAN_UP}/`) ? path.slice(CLEAN_UP.length + 1) : path;
 }
 
 /** The scope around an iteration scope. */

@@ -1,5 +1,5 @@
 import type { StoredEntry } from './journal.ts';
-import { attemptPath, iterationPath, outerScope, scopeOf } from './paths.ts';
+import { attemptPath, iterationPath, mainPath, outerScope, scopeOf } from './paths.ts';
 
 /** A checkpoint as the journal holds it. */
 export type Finished = Extract<StoredEntry, { type: 'finished' }>;
@@ -19,9 +19,16 @@ interface ResultScope {
  */
 export class Results {
   readonly #scopes = new Map<string, ResultScope>();
+  #keepsAll = false;
 
   constructor() {
     this.#scopes.set('', { outer: undefined, results: new Map() });
+  }
+
+  /** Takes in every checkpoint again and lets go of none from here on: what undoes a step of an iteration reads the names of that iteration. */
+  recall(entries: Iterable<StoredEntry>): void {
+    this.#keepsAll = true;
+    for (const entry of entries) if (entry.type === 'finished') this.record(entry);
   }
 
   /** Takes in a checkpoint. When a loop ends, the names of its last iteration become readable around it; iterations of an ended block are let go. */
@@ -29,11 +36,12 @@ export class Results {
     const scope = this.#scope(scopeOf(entry.path));
     put(scope, entry);
     for (let attempt = 1; attempt <= Math.max(1, entry.result.attempts); attempt += 1) {
-      const block = attemptPath(entry.path, attempt);
+      const block = attemptPath(mainPath(entry.path), attempt);
       const iterations = scope.blocks?.get(block);
       if (iterations === undefined) continue;
       const last = entry.kind === 'loop' ? iterations.get(lastIteration(block, entry)) : undefined;
       if (last !== undefined) for (const inner of last.results.values()) put(scope, inner);
+      if (this.#keepsAll) continue;
       scope.blocks?.delete(block);
       for (const [key, child] of iterations) this.#forget(key, child);
     }

@@ -83,7 +83,7 @@ async function runWorkflow(run: Run, signal: AbortSignal): Promise<RunEnd> {
   if ('failure' in end) {
     // What is undone is read from the journal.
     if (run.deferred) await run.flush();
-    undone = await doRest(run, interpreter, restOf(run.bound, run.ports.journal, false), signal);
+    undone = await doRest(run, interpreter, restOf(run.bound, run.ports.journal, false), signal, end.failure);
   } else if (run.bound.finally !== undefined) {
     run.note({ type: 'decision', path: OUTPUT_NOTE, value: end.output });
   }

@@ -1,6 +1,6 @@
 import { ownProperty, type JsonObject, type JsonValue } from '../core/json.ts';
 import type { NameLookup } from '../definition/expression/contract.ts';
-import type { Results } from './results.ts';
+import type { Finished, Results } from './results.ts';
 import { NOT_RUN, stepView, type Derived } from './step-view.ts';
 import type { Variables } from './variables.ts';
 
@@ -26,21 +26,28 @@ export class Scope implements NameLookup {
   readonly key: string;
   /** Names bound here and further out, the inner ones over the outer ones. */
   readonly bound: JsonObject;
+  readonly #shown: Finished | undefined;
 
-  constructor(world: World, key = '', bound: JsonObject = NOTHING) {
+  constructor(world: World, key = '', bound: JsonObject = NOTHING, shown?: Finished) {
     this.#world = world;
     this.key = key;
     this.bound = bound;
+    this.#shown = shown;
   }
 
   /** The same place with more names. */
   with(names: JsonObject): Scope {
-    return new Scope(this.#world, this.key, this.#and(names));
+    return new Scope(this.#world, this.key, this.#and(names), this.#shown);
   }
 
   /** The scope of an iteration inside this one. */
   iteration(key: string, names: JsonObject): Scope {
-    return new Scope(this.#world, key, this.#and(names));
+    return new Scope(this.#world, key, this.#and(names), this.#shown);
+  }
+
+  /** The same place, where a step's name means this very checkpoint and not the last one under the name. */
+  showing(shown: Finished): Scope {
+    return new Scope(this.#world, this.key, this.bound, shown);
   }
 
   #and(names: JsonObject): JsonObject {
@@ -77,7 +84,7 @@ export class Scope implements NameLookup {
     const id = !steps.has(name) && name.startsWith('step_') ? name.slice('step_'.length) : name;
     const known = steps.get(id);
     if (known === undefined) return undefined;
-    const entry = this.#world.results.find(this.key, id);
+    const entry = this.#shown?.step === id ? this.#shown : this.#world.results.find(this.key, id);
     return entry === undefined ? NOT_RUN : stepView(entry.result, known.kind.derived);
   }
 

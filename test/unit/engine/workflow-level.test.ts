@@ -287,6 +287,124 @@ describe('compensate', () => {
     });
   });
 
+  const counting = definitionOf([
+    {
+      id: 'each',
+      type: 'foreach',
+      items: ['x', 'y'],
+      steps: [
+        { id: 'room', action: 'room' },
+        {
+          id: 'put',
+          action: 'put',
+          compensate: undo('put', {
+            arguments: { in: '{{room.text}}', what: '{{steps.put.text}}', why: '{{error.code}}' },
+          }),
+        },
+      ],
+    },
+    {
+      id: 'twice',
+      type: 'loop',
+      max_iterations: 2,
+      steps: [{ id: 'book', action: 'put', compensate: undo('book', { arguments: { what: '{{book.text}}' } }) }],
+    },
+    {
+      id: 'again',
+      type: 'group',
+      retry: { max_attempts: 2 },
+      steps: [
+        { id: 'pay', action: 'put', compensate: undo('pay', { arguments: { what: '{{pay.text}}' } }) },
+        { id: 'late', action: 'bad' },
+      ],
+    },
+  ]);
+  const counted = (): EngineWorld => {
+    const world = make();
+    for (const tool of ['room', 'put'])
+      world.downstream.tools[tool] = (_args, { idempotencyKey }) => text(idempotencyKey);
+    return world;
+  };
+  const keys = (...paths: readonly string[]): readonly string[] =>
+    paths.map((path) => EngineWorld.keyOf('task-1', path));
+  const [y, inY, x, inX] = keys('each[1]/put', 'each[1]/room', 'each[0]/put', 'each[0]/room');
+  const [last, first, second, one] = keys('again#2/pay', 'again/pay', 'twice[1]/book', 'twice[0]/book');
+
+  it('sees what the very step gave that it undoes, in each iteration and attempt, and why the task failed', async () => {
+    const world = counted();
+    await world.run(counting);
+    const undone = world.downstream.calls.filter(({ tool }) => tool.startsWith('undo_')).map(({ args }) => args);
+    expect(undone).toEqual([
+      { what: last },
+      { what: first },
+      { what: second },
+      { what: one },
+      { in: inY, what: y, why: 'tool_error' },
+      { in: inX, what: x, why: 'tool_error' },
+    ]);
+    expect(await crashEverywhere(counted, counting)).toBeGreaterThan(20);
+  });
+
+  it('sees the same after a cancel, and an error that is null, without a warning', async () => {
+    const world = counted();
+    const controller = new AbortController();
+    world.downstream.tools['bad'] = () => {
+      controller.abort(new Error('cancelled'));
+      return new Promise(() => undefined);
+    };
+    await expect(world.run(counting, { signal: controller.signal })).rejects.toThrow('cancelled');
+    expect((await world.cleanUp(counting)).warnings).toEqual([]);
+    const undone = world.downstream.calls.filter(({ tool }) => tool.startsWith('undo_')).map(({ args }) => args);
+    expect(undone.slice(1)).toEqual([
+      { what: second },
+      { what: one },
+      { in: inY, what: y, why: null },
+      { in: inX, what: x, why: null },
+    ]);
+  });
+
+  it('may hold iterations, whose steps see each other as anywhere', async () => {
+    const world = make();
+    const step = (id: string, said: string): object => ({ id, type: 'set', values: { said } });
+    const definition = definitionOf([
+      {
+        id: 'a',
+        action: 'a',
+        compensate: {
+          id: 'undo_all',
+          type: 'group',
+          steps: [
+            {
+              id: 'tries',
+              type: 'loop',
+              max_iterations: 3,
+              until: "{{look.output.said}} == 'x'",
+              steps: [step('look', 'x')],
+            },
+            {
+              id: 'each',
+              type: 'foreach',
+              items: ['p'],
+              steps: [
+                step('one', '{{item}}'),
+                {
+                  id: 'two',
+                  type: 'tool',
+                  server: 's',
+                  action: 'undo',
+                  arguments: { of: '{{one.output.said}}', seen: '{{look.output.said}}', n: '{{tries.iterations}}' },
+                },
+              ],
+            },
+          ],
+        },
+      },
+      { id: 'b', action: 'bad' },
+    ]);
+    await world.run(definition);
+    expect(world.downstream.calls.at(-1)?.args).toEqual({ of: 'p', seen: 'x', n: 1 });
+  });
+
   it('has nothing to do when nothing that can be undone had finished', async () => {
     const world = make();
     world.downstream.tools['a'] = () => toolError('no');

@@ -10,6 +10,7 @@ import { checkPublished } from './validate/published.ts';
 import { checkReachability } from './validate/reachability.ts';
 import { checkReferences } from './validate/references.ts';
 import { checkSteps } from './validate/steps.ts';
+import { Surroundings } from './validate/surroundings.ts';
 import { checkDependencies, checkTargets, checkTests, targetsOf } from './validate/targets.ts';
 import { checkWorkflow } from './validate/workflow.ts';
 
@@ -61,7 +62,15 @@ export function validateDocument(
     ...checkTargets(targets, outline),
     ...checkDependencies(outline),
     ...checkTests(document, outline),
-    ...checkReferences({ document, outline, names, targeted, types, search: { left: SEARCH_STEPS } }),
+    ...checkReferences({
+      document,
+      outline,
+      names,
+      targeted,
+      types,
+      surroundings: new Surroundings(document, outline, targets),
+      search: { left: SEARCH_STEPS },
+    }),
     ...checkCalls({
       ...types,
       workflowInput: (name) => options.workflows?.get(name)?.input,

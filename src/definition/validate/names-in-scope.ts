@@ -1,6 +1,6 @@
 import { isJsonObject, type JsonObject } from '../../core/json.ts';
 import { valueAt } from '../schema/check.ts';
-import { listsAround, type Outline, type StepPlace } from './outline.ts';
+import type { Outline, StepList, StepPlace } from './outline.ts';
 
 /** What can be read of the roots that are not steps. `open`: more keys may exist than are known. */
 export interface Area {
@@ -49,12 +49,11 @@ export function namesInScope(document: JsonObject, outline: Outline): NamesInSco
   };
 }
 
-/** Names bound around a place by its blocks (`item`, `as` names); with `inside`, those of the step's own blocks too. */
-export function boundNames(place: StepPlace, inside: boolean): Set<string> {
+/** Names that the lists around a text bind (`item`, `as` names), and the step's own blocks where it is evaluated inside of those. */
+export function boundNames(lists: Iterable<StepList>, inside?: StepPlace): Set<string> {
   const names = new Set<string>();
-  for (const { list } of listsAround(place)) for (const name of list.block?.binds ?? []) names.add(name);
-  if (inside)
-    for (const block of place.syntax.blocks(place.step)) for (const name of block.binds ?? []) names.add(name);
+  for (const list of lists) for (const name of list.block?.binds ?? []) names.add(name);
+  for (const block of inside?.syntax.blocks(inside.step) ?? []) for (const name of block.binds ?? []) names.add(name);
   return names;
 }
 

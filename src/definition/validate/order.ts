@@ -16,13 +16,15 @@ export interface OrderContext {
 export interface ReferencePlace {
   readonly at: DocumentPath;
   readonly place?: StepPlace;
+  /** What surrounds it. */
+  readonly lists: ReadonlySet<StepList>;
   /** Evaluated inside the step's own block. */
   readonly inside: boolean;
 }
 
 export function checkOrder(target: StepPlace, reference: ReferencePlace, context: OrderContext): Finding[] {
   const { at, place, inside } = reference;
-  const hidden = iterationAround(target, place, inside);
+  const hidden = iterationAround(target, reference);
   if (hidden !== undefined) {
     const name = hidden.owner?.id ?? '';
     return [
@@ -52,9 +54,9 @@ export function checkOrder(target: StepPlace, reference: ReferencePlace, context
 }
 
 /** The iteration block around `target` that is not around the reference. */
-function iterationAround(target: StepPlace, place: StepPlace | undefined, inside: boolean): StepList | undefined {
+function iterationAround(target: StepPlace, { place, lists, inside }: ReferencePlace): StepList | undefined {
   const around = new Set<StepPlace | undefined>(inside ? [place] : []);
-  if (place !== undefined) for (const { list } of listsAround(place)) around.add(list.owner);
+  for (const list of lists) around.add(list.owner);
   let hidden: StepList | undefined;
   for (const { list } of listsAround(target)) {
     // Behind a loop its names are those of the last iteration.

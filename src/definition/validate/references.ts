@@ -8,12 +8,13 @@ import { conditionReferences, textFindings } from '../expression/references.ts';
 import type { DocumentPath, Finding } from '../finding.ts';
 import type { ExpressionPosition } from '../step-syntax.ts';
 import { valueAt } from '../schema/check.ts';
-import { listsAround, type StepPlace } from './outline.ts';
+import { listsAround, type StepList, type StepPlace } from './outline.ts';
 import { checkOrder, type OrderContext } from './order.ts';
 import { boundNames, FIXED_MEMBERS, ROOTS, type Area, type NamesInScope } from './names-in-scope.ts';
 import type { KnownServer } from '../known-tools.ts';
 import { remembered } from './calls.ts';
 import { isDeadEnd, pathShape, unknownStepMember, type TypeContext } from './types/step-shapes.ts';
+import type { Surroundings } from './surroundings.ts';
 import { error, findIn, MAX_FINDINGS, shorten, suggestion, unknownStep, warning } from './report.ts';
 
 /** A text of the definition that holds templates or is a condition, and where it is evaluated. */
@@ -23,6 +24,8 @@ interface ExpressionText {
   readonly as: 'template' | 'condition';
   /** The step it belongs to; none at the top of the document. */
   readonly place?: StepPlace;
+  /** What surrounds it; nothing at the top of the document. */
+  readonly lists?: ReadonlySet<StepList>;
   readonly inside?: boolean;
   /** Names in scope for this text alone. */
   readonly binds?: readonly string[];
@@ -32,14 +35,16 @@ export interface ReferenceContext extends OrderContext {
   readonly document: JsonObject;
   readonly names: NamesInScope;
   readonly types: TypeContext;
+  readonly surroundings: Surroundings;
 }
 
 export function checkReferences(context: ReferenceContext): Finding[] {
   return findIn(expressionTexts(context), (expression) => checkText(expression, context));
 }
 
-function* expressionTexts({ document, outline }: ReferenceContext): Iterable<ExpressionText> {
+function* expressionTexts({ document, outline, surroundings }: ReferenceContext): Iterable<ExpressionText> {
   for (const place of outline.places) {
+    const lists = surroundings.of(place);
     const positions: ExpressionPosition[] = [
       { at: ['when'], as: 'condition' },
       { at: ['on_error', 'arguments'], as: 'template' },
@@ -49,7 +54,7 @@ function* expressionTexts({ document, outline }: ReferenceContext): Iterable<Exp
       // A step is JSON; its interface only lacks the index signature of it.
       const value = valueAt(place.step as unknown as JsonObject, position.at);
       for (const found of textsIn(value, [...place.at, ...position.at])) {
-        yield { ...found, as: position.as, place, inside: position.inside === true };
+        yield { ...found, as: position.as, place, lists, inside: position.inside === true };
       }
     }
   }
@@ -63,7 +68,8 @@ function* expressionTexts({ document, outline }: ReferenceContext): Iterable<Exp
   const conditionals = document['conditionals'];
   for (const name of isJsonObject(conditionals) ? Object.keys(conditionals) : []) {
     const at = ['conditionals', name, 'condition'];
-    for (const found of textsIn(valueAt(document, at), at)) yield { ...found, as: 'condition' };
+    const lists = surroundings.ofConditional(name);
+    for (const found of textsIn(valueAt(document, at), at)) yield { ...found, as: 'condition', lists };
   }
 }
 
@@ -110,6 +116,9 @@ function checkJsonata(text: string, at: DocumentPath): Finding[] {
   return problem === undefined ? [] : [error('invalid_expression', at, `the expression cannot run: ${problem}`)];
 }
 
+const INSIDE_TEXT = /\{%[^%]*%\}/u;
+const STAYS_TEXT = '{% … %} is an expression only where it is the whole value, and stays text here';
+
 /** The templates of one text, each path looked at by `check`; a text that is as a whole `{% … %}` needs to parse only. */
 export function checkTemplate(
   text: string,
@@ -119,6 +128,7 @@ export function checkTemplate(
   if (jsonataSource(text) !== undefined) return checkJsonata(text, at);
   const { references, verbatim } = textFindings(text);
   return [
+    ...(INSIDE_TEXT.test(text) ? [warning('not_a_template', at, STAYS_TEXT)] : []),
     ...references.slice(0, MAX_FINDINGS).flatMap(check),
     ...verbatim
       .slice(0, MAX_FINDINGS)
@@ -142,10 +152,8 @@ function checkReference(reference: Reference, expression: ExpressionText, contex
 
 /** A path whose names are there, and that leads to nothing all the same. */
 function checkPath(reference: Reference, expression: ExpressionText, { types }: ReferenceContext): Finding[] {
-  const { at, place } = expression;
-  const [root] = reference.path;
-  if (expression.binds?.includes(String(root)) === true) return [];
-  if (place !== undefined && boundNames(place, expression.inside === true).has(String(root))) return [];
+  const { at } = expression;
+  if (namesBoundAt(expression).has(String(reference.path[0]))) return [];
   const unknown = unknownStepMember(reference.path, types);
   if (unknown !== undefined) {
     const { step, member, known: members } = unknown;
@@ -183,12 +191,11 @@ function knownTool(path: Reference['path'], { outline, known }: TypeContext): Kn
 }
 
 function checkNames(reference: Reference, expression: ExpressionText, context: ReferenceContext): Finding[] {
-  const { at, place, inside = false } = expression;
+  const { at } = expression;
   const { names, outline } = context;
   const [root, second] = reference.path.map(String);
   if (root === undefined) return [];
-  const bound = place === undefined ? new Set<string>() : boundNames(place, inside);
-  for (const name of expression.binds ?? []) bound.add(name);
+  const bound = namesBoundAt(expression);
   if (bound.has(root)) return [];
   switch (root) {
     case 'variables':
@@ -210,6 +217,12 @@ function checkNames(reference: Reference, expression: ExpressionText, context: R
       return [unknownName(root, second, [...bound], expression, context)];
     }
   }
+}
+
+function namesBoundAt({ binds, lists, place, inside }: ExpressionText): Set<string> {
+  const bound = boundNames(lists ?? [], inside === true ? place : undefined);
+  for (const name of binds ?? []) bound.add(name);
+  return bound;
 }
 
 const ERROR_NAMES: ReadonlySet<string> = new Set(['error', 'failed_step']);
@@ -245,13 +258,14 @@ function unknownName(
   return error('unknown_variable', at, `'${shorten(root)}' unknown`, suggestion(root, known, 'names here'));
 }
 
-function checkStep(id: string, { at, place, inside = false }: ExpressionText, context: ReferenceContext): Finding[] {
+function checkStep(id: string, expression: ExpressionText, context: ReferenceContext): Finding[] {
+  const { at, place, lists = new Set<StepList>(), inside = false } = expression;
   const { outline } = context;
   if (!outline.ids.has(id)) return [unknownStep(id, outline.ids, at)];
   const target = outline.byId.get(id);
   return target === undefined
     ? []
-    : checkOrder(target, { at, inside, ...(place === undefined ? {} : { place }) }, context);
+    : checkOrder(target, { at, lists, inside, ...(place === undefined ? {} : { place }) }, context);
 }
 
 function checkVariables(reference: Reference, at: DocumentPath, names: NamesInScope): Finding[] {

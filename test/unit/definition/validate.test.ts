@@ -67,6 +67,12 @@ ${tool('a', 'save_output_to: variables.output.saved_here')}${tool('b', 'argument
     ]);
   });
 
+  it('an expression inside a longer text is a warning, as it stays text', () => {
+    expect(issues(`steps:\n${tool('a', `arguments: {a: "sum {% 1 + 1 %}", b: "{% 1 + 1 %} ", c: "5 % {"}`)}`)).toEqual([
+      'warning not_a_template /steps/0/arguments/a {% … %} is an expression only where it is the whole value, and stays text here',
+    ]);
+  });
+
   it('item and as-names are known inside their foreach only', () => {
     const text = `steps:
   - id: each
@@ -88,6 +94,28 @@ ${tool('after', 'arguments: {a: "{{file.name}}", b: "{{item}}"}')}`;
 ${tool('after', 'arguments: {a: "{{inner.output}}", b: "{{again.output}}"}')}`;
     expect(issues(text)).toEqual([
       "warning reference_into_scope /steps/1/arguments/a 'inner' is inside 'again' and cannot be seen from here (use {{again.output}})",
+    ]);
+  });
+
+  it('a target and a conditional see what is around the place where they run', () => {
+    const body = `    steps:
+    - {id: e, server: s, action: t, arguments: {a: "{{item}}"}}
+    - {id: bad, server: s, action: t, on_error: {step: far, arguments: {b: "{{item}}"}}}
+    - {id: near, server: s, action: t, arguments: {a: "{{item}} {{e.output}}"}}`;
+    const text = `steps:
+  - id: each
+    type: foreach
+    items: [1, 2]
+${body}
+${tool('far', 'arguments: {a: "{{item_index}} {{e.output}}"}, on_error: farther')}${tool('farther', 'arguments: {a: "{{item}} {{e.output}}"}')}${tool('chosen', 'arguments: {a: "{{item}} {{e.output}}"}')}${tool('after', 'arguments: {a: "{{item}} {{e.output}}"}')}conditionals:
+  inside: {condition: "{{e.output}} == 2 and {{item}} == 2", if_true: [near, chosen]}
+  outside: {condition: "{{e.output}} == 2 and {{after.output}} == {{item}}", if_true: []}
+`;
+    expect(issues(text)).toEqual([
+      expect.stringContaining("error unknown_variable /steps/4/arguments/a 'item'"),
+      expect.stringContaining("warning reference_into_scope /steps/4/arguments/a 'e'"),
+      expect.stringContaining("warning reference_into_scope /conditionals/outside/condition 'e'"),
+      expect.stringContaining("error unknown_variable /conditionals/outside/condition 'item'"),
     ]);
   });
 

@@ -239,11 +239,12 @@ export class Run {
 
   #onMissing(path: string): OnMissing {
     return (missing) => {
+      const what = missing.startsWith('{%') ? missing : `{{${missing}}}`;
       if (this.bound.definition.strict) {
-        throw stepFailure('template_error', `'{{${missing}}}' resolves to nothing`);
+        throw stepFailure('template_error', `'${what}' resolves to nothing`);
       }
       const id = path.replace(/^.*\//u, '').replace(/[#@![].*$/u, '');
-      this.warn(path, `step '${id}': '{{${missing}}}' resolves to nothing`);
+      this.warn(path, `step '${id}': '${what}' resolves to nothing`);
     };
   }
 

@@ -49,7 +49,7 @@ input: { name: "{{input.name}}" }
 });
 
 function isFixed(name: string): boolean {
-  return !name.includes('{{') && !name.startsWith('{%');
+  return !name.includes('{{') && !name.includes('{%');
 }
 
 function childOutput(workflow: string, taskId: string, outcome: Outcome): StepOutput {

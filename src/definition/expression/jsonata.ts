@@ -41,10 +41,13 @@ const OFF: ReadonlyMap<string, string> = new Map([
 
 const require = createRequire(import.meta.url);
 
-/** The expression inside a text that is as a whole `{% … %}`; `undefined` for any other text. */
+const BEGINS = /^\s*\{%/u;
+
+/** The expression inside a text that is as a whole `{% … %}`, white space around it aside (a block of YAML ends its line); `undefined` for any other text. */
 export function jsonataSource(text: string): string | undefined {
-  if (!text.startsWith('{%') || !text.endsWith('%}') || text.length < 4) return undefined;
-  return text.slice(2, -2).trim();
+  if (!BEGINS.test(text)) return undefined;
+  const whole = text.trim();
+  return whole.length < 4 || !whole.endsWith('%}') ? undefined : whole.slice(2, -2).trim();
 }
 
 /** Why an expression cannot run (syntax, something that is turned off, a function nobody has), for `validate`; `undefined` when it can. */

@@ -1,7 +1,7 @@
 import { isJsonObject, type JsonValue } from '../../core/json.ts';
 import { parseCondition, type Condition, type ConditionOperand } from './condition-syntax.ts';
 import type { Reference } from './contract.ts';
-import { jsonataSource } from './jsonata.ts';
+import { jsonataReferences, jsonataSource } from './jsonata.ts';
 import { parseTemplate, type TemplateExpression, type Verbatim } from './template-syntax.ts';
 
 /** What one text reads: paths, and braces that are not templates. */
@@ -26,9 +26,10 @@ export function templateReferences(value: JsonValue): Reference[] {
   return isJsonObject(value) ? Object.values(value).flatMap((member) => templateReferences(member)) : [];
 }
 
-/** Every path a condition reads; none when the text is not a condition or is `{% … %}`. */
-export function conditionReferences(text: string): Reference[] {
-  if (jsonataSource(text) !== undefined) return [];
+/** Every path a condition reads, of `{% … %}` as far as its text shows; none when the text is not a condition. */
+export function conditionReferences(text: string): readonly Reference[] {
+  const source = jsonataSource(text);
+  if (source !== undefined) return jsonataReferences(source);
   const parsed = parseCondition(text);
   return 'problem' in parsed ? [] : walk(parsed.condition);
 }

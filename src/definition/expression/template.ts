@@ -34,7 +34,7 @@ export async function renderValue(value: JsonValue, names: NameLookup, onMissing
     const source = jsonataSource(value);
     if (source === undefined) return renderText(value, names, onMissing);
     const result = await evaluateJsonata(source, names, 'template_error');
-    if (result === undefined) onMissing(value);
+    if (result === undefined) onMissing(value.trim());
     return result ?? null;
   }
   if (Array.isArray(value)) {

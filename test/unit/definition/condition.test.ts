@@ -193,6 +193,10 @@ describe('conditionReferences', () => {
     ]);
   });
 
+  it('names the paths of an expression', () => {
+    expect(conditionReferences('{% a.b > 2 %}').map(({ path }) => path)).toEqual([['a', 'b']]);
+  });
+
   it('is empty for what is not a condition', () => {
     expect(conditionReferences('{{a}} ==')).toEqual([]);
   });

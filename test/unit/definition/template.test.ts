@@ -112,6 +112,12 @@ describe('renderValue with {% JSONata %}', () => {
     return error.failure.message;
   };
 
+  it('is a whole value with white space around it too, as a block of YAML gives it', async () => {
+    expect(await evaluate('{%\n  input.n * 2\n%}\n')).toBe(6);
+    expect(await evaluate('  {% input.n %} ')).toBe(3);
+    expect(await evaluate('n: {% input.n %}')).toBe('n: {% input.n %}');
+  });
+
   it('evaluates a whole value over the names', async () => {
     expect(await evaluate('{% input.n * 2 %}')).toBe(6);
     expect(

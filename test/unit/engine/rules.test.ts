@@ -68,6 +68,56 @@ describe('names (rules 2–5)', () => {
     });
   });
 
+  it('the error of what has not failed is null with all its members, also in a strict definition', async () => {
+    const world = new EngineWorld();
+    const definition = definitionOf(
+      [
+        { id: 'a', action: 'a' },
+        { id: 'n', action: 'n', when: 'false' },
+        { id: 't', type: 'try', steps: [{ id: 'in', action: 'a' }] },
+        { id: 'f', type: 'foreach', items: [1], steps: [{ id: 'x', action: 'a' }] },
+        {
+          id: 's',
+          type: 'set',
+          when: "{{a.error.code}} != 'timeout' and {{t.caught.code}} == null",
+          values: {
+            a: '{{a.error.code}}',
+            n: '{{n.error.message}}',
+            never: '{{steps.handler.error.data}}',
+            t: '{{t.caught.step}}',
+            f: '{{f.items[0].error.code}}',
+          },
+        },
+        { id: 'handler', action: 'a' },
+        { id: 'u', action: 'a', on_error: 'handler' },
+      ],
+      { strict: true },
+    );
+    const end = await world.run(definition);
+    expect(end.warnings).toEqual([]);
+    expect(world.result('s')?.output).toEqual({ a: null, n: null, never: null, t: null, f: null });
+    const beyond = definitionOf(
+      [
+        { id: 'a', action: 'a' },
+        { id: 's', type: 'set', values: { c: '{{a.error.kode}}' } },
+      ],
+      {
+        strict: true,
+      },
+    );
+    expect((await new EngineWorld().run(beyond)).outcome).toMatchObject({ failure: { code: 'template_error' } });
+  });
+
+  it('names the path or the expression that resolves to nothing', async () => {
+    const world = new EngineWorld();
+    const values = { a: '{{input.nope | upper}}', b: '{% input.nope %}' };
+    const end = await world.run(definitionOf([{ id: 's', type: 'set', values }]));
+    expect(end.warnings).toEqual([
+      "step 's': '{{input.nope}}' resolves to nothing",
+      "step 's': '{% input.nope %}' resolves to nothing",
+    ]);
+  });
+
   it('never reads what a value contains as a template', async () => {
     const world = new EngineWorld({ input: { evil: '{{task.id}} {% 1+1 %}' } });
     await world.run(
@@ -297,6 +347,13 @@ describe('conditionals (rule 8)', () => {
     const world = new EngineWorld();
     await world.run(definitionOf([{ id: 'a', action: 'a' }, ...targets], conditional("{{a.output}} contains 'Error'")));
     expect(world.called).toEqual(['a', 'no']);
+  });
+
+  it('an expression is read as a condition is: right after the last step it names', async () => {
+    const world = new EngineWorld();
+    const steps = [{ id: 'a', action: 'a' }, { id: 'b', action: 'b' }, ...targets];
+    await world.run(definitionOf(steps, conditional("{% a.status = 'completed' %}")));
+    expect(world.called).toEqual(['a', 'yes', 'b']);
   });
 
   it('reading a variable is reading the step that writes it; reading nothing comes last', async () => {

@@ -35,6 +35,8 @@ export interface Validation {
 /** Files and folders as somebody named them, read. */
 export interface Source {
   readonly folder: string;
+  /** All definitions there are stand in it: a folder, and none inside of the one of the configuration. */
+  readonly whole: boolean;
   readonly files: readonly DefinitionFile[];
   readonly issues: readonly Issue[];
 }
@@ -130,9 +132,13 @@ export async function validateSources(
 function parserOf(sources: readonly Source[], options: ParseOptions): (text: string, file: string) => ParseResult {
   const first = new Map<string, ParseResult>();
   const workflows = new Map<string, OtherWorkflow>();
+  const names = new Set<string>();
+  let complete = sources.some(({ whole }) => whole) && sources.every(({ issues }) => issues.length === 0);
   for (const { file, text } of sources.flatMap((source) => source.files)) {
     const parsed = parseDefinition(text, file, stepSyntaxes, options);
     first.set(file, parsed);
+    if (parsed.name === undefined) complete = false;
+    else names.add(parsed.name);
     const definition = parsed.loaded?.definition;
     if (definition === undefined || workflows.has(definition.name)) continue;
     const { name, input_schema: input, output_schema: output } = definition;
@@ -141,7 +147,11 @@ function parserOf(sources: readonly Source[], options: ParseOptions): (text: str
   return (text, file) => {
     const parsed = first.get(file);
     if (parsed !== undefined && !text.includes('workflow')) return parsed;
-    return parseDefinition(text, file, stepSyntaxes, { ...options, workflows });
+    return parseDefinition(text, file, stepSyntaxes, {
+      ...options,
+      workflows,
+      ...(complete ? { workflowNames: names } : {}),
+    });
   };
 }
 
@@ -167,15 +177,16 @@ async function readPath(path: string, cwd: string, definitions: string): Promise
       const folder = shown(full, definitions) === full ? dirname(full) : definitions;
       const text = await readDefinitionFile(full);
       return typeof text === 'string'
-        ? { folder, files: [{ file: path, text }], issues: [] }
-        : { folder, files: [], issues: [fileIssue(path, text.code, text.message)] };
+        ? { folder, whole: false, files: [{ file: path, text }], issues: [] }
+        : { folder, whole: false, files: [], issues: [fileIssue(path, text.code, text.message)] };
     }
     const read = await readDefinitionFiles(full);
     const named = <T extends { readonly file: string }>(entry: T): T => ({
       ...entry,
       file: join(path, relative(full, entry.file)),
     });
-    return { folder: full, files: read.files.map(named), issues: read.issues.map(named) };
+    const whole = full === definitions || shown(full, definitions) === full;
+    return { folder: full, whole, files: read.files.map(named), issues: read.issues.map(named) };
   } catch (error) {
     if (error instanceof DefinitionsFolderError) throw usageError(error.message);
     throw usageError(`${path}: cannot be read (${messageOf(error)})`);

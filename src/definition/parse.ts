@@ -27,6 +27,8 @@ export interface Attachment {
 /** A definition, if the text has no error, and everything there is to say about the text. */
 export interface ParseResult {
   readonly loaded?: LoadedDefinition;
+  /** The name that the text gives, whatever else is wrong with it. */
+  readonly name?: string;
   /** The files that its resources name, which are still to be read (`attachFiles`). */
   readonly attachments?: readonly Attachment[];
   /** In the order in which they stand in the file. */
@@ -55,13 +57,15 @@ export function parseDefinition(
     findings.push(...validateDocument(document, syntaxes, findings, options));
   }
   const issues = inOrder(findings.slice(0, MAX_ISSUES).map((finding) => findingIssue(finding, file, root, positions)));
-  if (!isJsonObject(document) || issues.some((issue) => issue.severity === 'error')) return { issues };
+  if (!isJsonObject(document)) return { issues };
+  const named = typeof document['name'] === 'string' ? { name: document['name'] } : {};
+  if (issues.some((issue) => issue.severity === 'error')) return { issues, ...named };
   const definition = deepFreeze(toDefinition(document));
   const loaded = deepFreeze({ definition, digest: digestOf(definition), file });
   const attachments = (definition.resources ?? []).flatMap(({ file: path }, index) =>
     path === undefined ? [] : [{ path, ...positions.at(offsetOf(root, ['resources', index, 'file'])) }],
   );
-  return { loaded, issues, ...(attachments.length === 0 ? {} : { attachments }) };
+  return { loaded, issues, ...named, ...(attachments.length === 0 ? {} : { attachments }) };
 }
 
 /** The servers that the steps of a definition name, whether it is valid or not. A name that is a template is left out. */

@@ -133,10 +133,11 @@ export class AttemptContext implements StepContext {
     return outputs;
   }
 
-  enterFinally(): void {
+  async enterFinally(): Promise<void> {
     const path = notePath(this.attemptPath, FINALLY_NOTE);
     if (this.#run.ports.journal.decision(path) !== undefined) return;
-    this.#run.note({ type: 'decision', path, value: this.scope.bound });
+    // At once: what comes next may be cut off before it writes anything.
+    await this.#run.append({ type: 'decision', path, value: this.scope.bound });
   }
 
   iteration(index: number, names: JsonObject): { readonly scope: Scope; readonly prefix: string } {

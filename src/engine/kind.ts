@@ -95,8 +95,8 @@ export interface StepContext {
   run(sequence: Sequence, options?: RunOptions): Promise<SequenceEnd>;
   /** A graph or list in which the caller wants every step's output by id. */
   runAll(sequence: Sequence, concurrency: number | undefined): Promise<JsonObject>;
-  /** Says that this attempt has something to run in any case, so that a cancel leaves it to the task's clean-up. */
-  enterFinally(): void;
+  /** Says durably that this attempt has something to run in any case, so that a cancel from here on leaves it to the task's clean-up. */
+  enterFinally(): Promise<void>;
   /** The scope of one iteration, with names of its own. */
   iteration(index: number, names: JsonObject): { readonly scope: Scope; readonly prefix: string };
   /** Counts against `budget`; throws `budget_exceeded`. */

@@ -81,7 +81,7 @@ finally:
       ...(last === undefined ? {} : { finally: last }),
       execute: async (context) => {
         if (last === undefined) return await guarded(context, body, clauses);
-        context.enterFinally();
+        await context.enterFinally();
         let end: StepOutput;
         try {
           end = await guarded(context, body, clauses);

@@ -17,6 +17,8 @@ export interface ChildOperations {
   resumeChild(view: TaskView): Promise<void>;
   waitForEnd(taskId: string, principal: string, signal: AbortSignal): Promise<Outcome>;
   readonly health: StoreHealth;
+  /** The names of all workflows, for error texts. */
+  workflows(): readonly string[];
 }
 
 /** The id of the child of a step path: derived, so that a restart finds it, and as unguessable as the parent's. */
@@ -62,21 +64,28 @@ export class ChildTasks implements Children {
         return await act();
       } catch (error) {
         if (!(error instanceof TaskError)) throw error;
-        if (error.code !== 'store_unavailable') throw failureOf(error);
+        if (error.code !== 'store_unavailable') throw this.#failureOf(error);
         await this.#operations.health.recovered();
       }
     }
   }
+
+  #failureOf(error: TaskError): StepFailure {
+    switch (error.code) {
+      case 'unknown_workflow':
+        return stepFailure('tool_not_found', `${error.message}${namesThere(this.#operations.workflows())}`);
+      case 'invalid_arguments':
+      case 'limit_exceeded':
+        return stepFailure(error.code, error.message);
+      default:
+        return stepFailure('child_failed', error.message);
+    }
+  }
 }
 
-function failureOf(error: TaskError): StepFailure {
-  switch (error.code) {
-    case 'unknown_workflow':
-      return stepFailure('tool_not_found', error.message);
-    case 'invalid_arguments':
-    case 'limit_exceeded':
-      return stepFailure(error.code, error.message);
-    default:
-      return stepFailure('child_failed', error.message);
-  }
+const SHOWN_NAMES = 10;
+
+function namesThere(names: readonly string[]): string {
+  if (names.length === 0) return '';
+  return ` (there are ${names.slice(0, SHOWN_NAMES).join(', ')}${names.length > SHOWN_NAMES ? ', …' : ''})`;
 }

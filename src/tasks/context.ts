@@ -27,7 +27,11 @@ export interface TaskManagerDeps {
   /** Unguessable ids of at least 128 bits, of `A–Z a–z 0–9 _ -` only. */
   readonly ids: () => string;
   readonly logger: Logger;
-  readonly definitions: { get(name: string): LoadedDefinition | undefined };
+  readonly definitions: {
+    get(name: string): LoadedDefinition | undefined;
+    /** All of them, for error texts. */
+    list?(): readonly LoadedDefinition[];
+  };
   readonly parseSnapshot: (value: JsonValue) => Definition;
   readonly runner: WorkflowRunner;
   /** How the steps of a definition are read: what a resume runs again depends on it. */

@@ -248,6 +248,7 @@ export class TaskManager implements TaskService {
   #childOperations(): ChildOperations {
     return {
       health: this.#context.health,
+      workflows: () => (this.#context.definitions.list?.() ?? []).map(({ definition }) => definition.name),
       createChild: async (request, id) => {
         // One that was started before goes on by its own snapshot, whatever has become of its definition since.
         const existing = await refusing(() => loadRecord(this.#context.store, id));

@@ -98,6 +98,20 @@ describe('try', () => {
     expect(world.called).toHaveLength(3);
   });
 
+  it('leaves finally to the clean-up when the very first step of the body is cut off', async () => {
+    const world = new EngineWorld();
+    const controller = new AbortController();
+    world.downstream.tools['risky'] = () => {
+      controller.abort(new Error('cancelled'));
+      return new Promise(() => undefined);
+    };
+    const definition = definitionOf([safely()]);
+    await expect(world.run(definition, { signal: controller.signal })).rejects.toThrow('cancelled');
+    expect(world.needsCleanUp(definition)).toBe(true);
+    await world.cleanUp(definition);
+    expect(world.called).toEqual(['risky', 'last']);
+  });
+
   it('goes on from any crash, whichever way it takes', async () => {
     expect(await crashEverywhere(() => new EngineWorld(), definitionOf([safely()]))).toBe(10);
     expect(await crashEverywhere(() => failing('disk'), definitionOf([safely()]))).toBe(10);

@@ -7,13 +7,15 @@ import type { JsonSchema } from '../model.ts';
 import { compileSchema } from '../schema-validator.ts';
 import type { CallFact } from '../step-syntax.ts';
 import type { StepPlace } from './outline.ts';
-import { error, findIn, suggestion, warning } from './report.ts';
+import { error, findIn, shorten, suggestion, warning } from './report.ts';
 import { typesOf } from './types/shape.ts';
 import { valueShape, type TypeContext } from './types/step-shapes.ts';
 
 export interface CallContext extends TypeContext {
   /** `input_schema` of another workflow. */
   readonly workflowInput: (name: string) => JsonSchema | undefined;
+  /** All workflows there are, where that is known. */
+  readonly workflowNames?: ReadonlySet<string>;
   /** Steps whose arguments come from the `on_error` that names them. */
   readonly givenArguments: ReadonlySet<string>;
 }
@@ -28,7 +30,13 @@ export function checkCalls(context: CallContext): Finding[] {
 function checkCall(call: CallFact, place: StepPlace, context: CallContext): Finding[] {
   const at = [...place.at, ...call.at];
   if ('workflow' in call.of) {
-    const schema = context.workflowInput(call.of.workflow);
+    const { workflow } = call.of;
+    const all = context.workflowNames;
+    if (all?.has(workflow) === false) {
+      const hint = suggestion(workflow, all, 'there are');
+      return [warning('unknown_workflow', at, `there is no workflow '${shorten(workflow)}'`, hint)];
+    }
+    const schema = context.workflowInput(workflow);
     return schema === undefined ? [] : checkArguments(call, schema, place, context);
   }
   const { server, tool } = call.of;

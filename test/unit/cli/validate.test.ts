@@ -91,6 +91,25 @@ describe('validate', () => {
     expect(lines[0]).toMatch(/^\.\/x\.yaml:1:/);
   });
 
+  test('a workflow step that names no workflow of the folder is a warning, where all of them are there to see', async () => {
+    const calls = (name: string): string =>
+      `name: caller\nsteps:\n  - {id: k, type: workflow, workflow: ${name}}\n  - {id: d, type: workflow, workflow: '{{k.output.next}}'}\n`;
+    await write('definitions/good.yaml', GOOD);
+    await write('definitions/bad.yaml', 'name: broken\nsteps: [{id: x, type: nonsense}]\n');
+    await write('definitions/caller.yaml', calls('goood'));
+    expect((await validate()).stdout).toContain(
+      "caller.yaml:3:39 unknown_workflow there is no workflow 'goood' (did you mean 'good'?) [warning]",
+    );
+    expect((await validate('definitions/caller.yaml')).stdout).not.toContain('unknown_workflow');
+    for (const name of ['good', 'broken', 'caller']) {
+      await write('definitions/caller.yaml', calls(name));
+      expect((await validate()).stdout).not.toContain('unknown_workflow');
+    }
+    await write('definitions/caller.yaml', calls('other'));
+    await write('definitions/unread.yaml', 'name: [');
+    expect((await validate()).stdout).not.toContain('unknown_workflow');
+  });
+
   test('two files with one name: an error', async () => {
     await write('definitions/a.yaml', GOOD);
     await write('definitions/b.yaml', GOOD);

@@ -45,6 +45,8 @@ export interface WaitChannel {
 /** The same for a call that can also report while it runs. */
 export interface CallChannel extends WaitChannel {
   readonly progress?: (tick: ProgressTick) => void;
+  /** What the client was told last, by the process before. */
+  readonly progressSeen?: ProgressTick;
   readonly message?: (event: MessageEvent) => void;
   /** The task is durable; `said` is what it has said already. Subscribe in the same turn, and nothing is missed. */
   readonly created?: (view: TaskView, said: readonly MessageEvent[]) => void;
@@ -178,7 +180,7 @@ async function waitInline(
   const created = started.view;
   const ended = new AbortController();
   const enough = new AbortController();
-  const reporter = new ProgressReporter(channel.progress ?? (() => undefined));
+  const reporter = new ProgressReporter(channel.progress ?? (() => undefined), channel.progressSeen);
   const relay = startRelay(created.taskId, caller, channel, deps, () => enough.abort());
   const onMessage = (event: MessageEvent): void => {
     reporter.onMessage(event);

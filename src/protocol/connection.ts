@@ -1,4 +1,5 @@
 import type { Caller } from './caller.ts';
+import type { ProgressTick } from './progress.ts';
 
 /** What a transport knows of a connection when it asks a generation for a server. */
 export interface ConnectionContext {
@@ -13,6 +14,12 @@ export interface ConnectionContext {
 export interface ResumableCalls {
   /** The call has become this task, which is durable. */
   began(requestId: string | number, taskId: string): void;
-  /** The task that this call became in the process before; `undefined` for a new call. Asked once. */
-  resumed(requestId: string | number): string | undefined;
+  /** What this call became in the process before; `undefined` for a new call. Asked once. */
+  resumed(requestId: string | number): ResumedCall | undefined;
+}
+
+/** A plain call of the process before: its task, and the progress that its client was told last. */
+export interface ResumedCall {
+  readonly taskId: string;
+  readonly progress?: ProgressTick;
 }

@@ -28,8 +28,14 @@ export class ProgressReporter {
   #message: string | undefined;
   #ended = false;
 
-  constructor(send: (tick: ProgressTick) => void) {
+  /** @param seen what the client was told last, by the process before */
+  constructor(send: (tick: ProgressTick) => void, seen?: ProgressTick) {
     this.#send = send;
+    if (seen === undefined) return;
+    this.#last = seen.progress;
+    this.#own = seen.total !== this.#total;
+    this.#total = seen.total;
+    this.#message = seen.message;
   }
 
   /** The task changed. */

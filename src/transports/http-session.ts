@@ -4,28 +4,29 @@ import { WebStandardStreamableHTTPServerTransport } from '@modelcontextprotocol/
 import type { JSONRPCMessage } from '@modelcontextprotocol/sdk/types.js';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { isJsonObject, type JsonObject } from '../core/json.ts';
-import { withAnsweredId } from '../protocol/answered-id.ts';
+import { answeredId, withAnsweredId } from '../protocol/answered-id.ts';
 import type { Principal } from '../tasks/task.ts';
+import { OWN_STREAM } from './event-id.ts';
 import type { SessionEvents } from './event-store.ts';
+import { endsAfter, primed, unknownEvent } from './event-stream.ts';
 import type { SessionRecord } from './session-record.ts';
 
 /** After how long a client should resume a stream that broke. */
 const RETRY_MS = 1_000;
-
-/** The stream that belongs to no request, as the SDK calls it. */
-const OWN_STREAM = '_GET_stream';
+/** The first revision whose clients take an event without data. */
+const PRIMED_SINCE = '2025-11-25';
 
 /** One session of the SDK: its transport, its server, and what is written down of it. */
 export class HttpSession {
   readonly principal: Principal;
   readonly record: SessionRecord;
+  readonly events: SessionEvents;
   /** Requests and streams that are open now. */
   open = 0;
   /** Monotonic. */
   lastUsed: number;
   readonly #id: string;
   readonly #now: () => number;
-  readonly #events: SessionEvents;
   readonly #transport: WebStandardStreamableHTTPServerTransport;
 
   constructor(parts: {
@@ -34,15 +35,15 @@ export class HttpSession {
     readonly record: SessionRecord;
     readonly events: SessionEvents;
     readonly now: () => number;
-    /** The handshake was accepted. */
-    readonly onOpen: () => void;
+    /** The handshake was accepted; it is answered when the promise resolves. */
+    readonly onOpen: () => Promise<void>;
     /** The client has ended it; it is answered when the promise resolves. */
     readonly onDelete: () => Promise<void>;
   }) {
     this.#id = parts.id;
     this.principal = parts.principal;
     this.record = parts.record;
-    this.#events = parts.events;
+    this.events = parts.events;
     this.#now = parts.now;
     this.lastUsed = parts.now();
     this.#transport = new WebStandardStreamableHTTPServerTransport({
@@ -50,8 +51,8 @@ export class HttpSession {
       retryInterval: RETRY_MS,
       eventStore: {
         storeEvent: (streamId, message) => this.#event(streamId, message),
-        getStreamIdForEventId: (eventId) => this.#events.getStreamIdForEventId(eventId),
-        replayEventsAfter: (eventId, to) => this.#events.replayEventsAfter(eventId, to),
+        getStreamIdForEventId: (eventId) => this.events.getStreamIdForEventId(eventId),
+        replayEventsAfter: (eventId, to) => this.events.replayEventsAfter(eventId, to),
       },
       onsessioninitialized: parts.onOpen,
       onsessionclosed: parts.onDelete,
@@ -69,51 +70,81 @@ export class HttpSession {
     response.once('close', () => {
       this.open -= 1;
       this.lastUsed = this.#now();
+      if (response.writableFinished) this.#sent(body);
     });
     // As the SDK's own wrapper does it, which hands its refusals on as they are.
     const listener = getRequestListener(
-      async (message) => withAnsweredId(await this.#handle(await this.#resumed(message), body), body),
+      async (message) =>
+        withAnsweredId(await (message.method === 'GET' ? this.#listen(message) : this.#handle(message, body)), body),
       { overrideGlobalObjects: false },
     );
     await listener(request, response);
   }
 
-  /** Brings a new connection to where the session was: the handshake, and what its client has set. */
+  /** Brings a new connection to where the session was: the handshake, what its client has set, and the events of the process before. */
   async restore(initialize: JsonObject): Promise<void> {
+    await this.events.load();
     const requests = [
       { jsonrpc: '2.0', id: 'restored', method: 'initialize', params: initialize },
       ...this.record.settings,
     ];
     for (const [index, request] of requests.entries()) {
       await (await this.#handle(this.#post(request), request)).text();
+      this.#sent(request);
       const done = { jsonrpc: '2.0', method: 'notifications/initialized' };
       if (index === 0) await this.#handle(this.#post(done), done);
     }
   }
 
-  #handle(message: Request | { readonly repeated: JsonObject }, body: unknown): Promise<Response> {
-    const [request, parsedBody] =
-      message instanceof Request || !('repeated' in message)
-        ? [message, body]
-        : [this.#post(message.repeated), message.repeated];
+  #handle(request: Request, parsedBody: unknown): Promise<Response> {
     return this.record.pass(parsedBody, () => this.#transport.handleRequest(request, { parsedBody }));
   }
 
-  /**
-   * A client takes up a stream of the process before. The connection's own begins anew. That of a waiting request is begun again with
-   * the request, which the client believes to be waiting still: its answer comes on the new stream.
-   */
-  async #resumed(message: Request): Promise<Request | { readonly repeated: JsonObject }> {
-    const lastEventId = message.method === 'GET' ? message.headers.get('last-event-id') : null;
-    if (lastEventId === null || (await this.#events.getStreamIdForEventId(lastEventId)) !== undefined) return message;
-    const streamId = lastEventId.slice(0, lastEventId.lastIndexOf('_'));
-    if (streamId === OWN_STREAM) {
+  /** The answer to this body was handed over. */
+  #sent(body: unknown): void {
+    const { id } = answeredId(body);
+    if (id !== undefined) this.events.sent(id);
+  }
+
+  /** A stream of the session's own, or one that goes on behind an event. */
+  async #listen(message: Request): Promise<Response> {
+    const lastEventId = message.headers.get('last-event-id');
+    if (lastEventId === null || lastEventId === '') return this.#listenAnew(message);
+    const rest = await this.events.rest(lastEventId);
+    // Whatever it was behind: from now on is better than not at all.
+    if (rest === undefined && lastEventId.startsWith(OWN_STREAM)) {
       const headers = new Headers(message.headers);
       headers.delete('last-event-id');
-      return new Request(message.url, { headers, signal: message.signal });
+      return this.#listenAnew(new Request(message.url, { headers, signal: message.signal }));
     }
-    const repeated = this.record.takeUp(streamId);
-    return repeated === undefined ? message : { repeated };
+    if (rest === undefined) return unknownEvent();
+    if (rest.open) return this.#handle(message, undefined);
+    if (!rest.answered && (await this.#begunAgain(rest.streamId))) return this.#handle(message, undefined);
+    if (!rest.answered && rest.left === 0) return unknownEvent();
+    return endsAfter(rest.left, await this.#handle(message, undefined));
+  }
+
+  async #listenAnew(message: Request): Promise<Response> {
+    const here = this.events.here();
+    const response = await this.#handle(message, undefined);
+    if (response.status !== 200) return response;
+    this.events.listen();
+    this.record.listen();
+    const revision = message.headers.get('mcp-protocol-version') ?? '';
+    return revision < PRIMED_SINCE ? response : primed(response, here, RETRY_MS);
+  }
+
+  /**
+   * A client takes up the stream of a request that waited in the process before. The request is begun again, which the client believes to be
+   * waiting still; what comes of it goes on behind what the stream had.
+   */
+  async #begunAgain(streamId: string): Promise<boolean> {
+    const repeated = this.record.takeUp(streamId, this.events.progressOn(streamId));
+    if (repeated === undefined) return false;
+    const response = await this.events.adopt(streamId, () => this.#handle(this.#post(repeated), repeated));
+    // The client gets it by what it has asked for.
+    await response.body?.cancel();
+    return response.status === 200;
   }
 
   /** A request of ours in the name of the client. */
@@ -131,9 +162,10 @@ export class HttpSession {
     });
   }
 
-  #event(streamId: string, message: JSONRPCMessage): Promise<string> {
+  #event(sdkStreamId: string, message: JSONRPCMessage): Promise<string> {
+    const streamId = this.events.streamOf(sdkStreamId);
     if (Object.keys(message).length === 0) this.record.opened(streamId);
     else if (isJsonObject(message) && !('method' in message)) this.record.answered(streamId);
-    return this.#events.storeEvent(streamId, message);
+    return this.events.storeEvent(sdkStreamId, message);
   }
 }

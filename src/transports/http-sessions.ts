@@ -7,9 +7,10 @@ import type { Logger } from '../core/logger.ts';
 import type { ResumableCalls } from '../protocol/connection.ts';
 import { RPC } from '../protocol/errors.ts';
 import type { Principal } from '../tasks/task.ts';
-import { MemoryEvents, type SessionEvents } from './event-store.ts';
+import { SessionEvents } from './event-store.ts';
 import { refusal, type Refusal } from './http-guards.ts';
 import { HttpSession } from './http-session.ts';
+import type { SavedEvents } from './saved-events.ts';
 import type { SavedSession, SavedSessions } from './saved-sessions.ts';
 import { SessionRecord } from './session-record.ts';
 
@@ -25,8 +26,8 @@ export interface SessionPorts {
   readonly idleMs: number;
   /** Where sessions are kept for the next process; without it they end with this one. */
   readonly saved?: SavedSessions;
-  /** One store for each session; in memory unless given. */
-  readonly createEvents?: (sessionId: string) => SessionEvents;
+  /** The same for the events of their streams. */
+  readonly savedEvents?: SavedEvents;
 }
 
 interface Entry {
@@ -90,7 +91,7 @@ export class HttpSessions {
     this.#stop.abort(new Error('closed'));
     await Promise.all([...this.#sessions.values()].map((entry) => this.#end(entry)));
     this.#sessions.clear();
-    await this.#ports.saved?.flushed();
+    await Promise.all([this.#ports.saved?.flushed(), this.#ports.savedEvents?.flushed()]);
   }
 
   async #open(
@@ -102,11 +103,11 @@ export class HttpSessions {
     if (this.#full()) return refusal(503, 'Too many sessions; try again later', { 'retry-after': '10' });
     const id = this.#ports.ids();
     const initialize = isJsonObject(body['params']) ? body['params'] : {};
-    const entry = await this.#connect(id, { principal, initialize, settings: [], waiting: {} });
+    const session = { principal, initialize, epoch: 0, listens: false, settings: [], waiting: {} };
+    const entry = await this.#connect(id, session);
     await entry.session.answer(request, response, body);
     // A malformed handshake opens nothing.
-    if (this.#sessions.has(id)) entry.session.record.save();
-    else await this.#end(entry);
+    if (!this.#sessions.has(id)) await this.#end(entry);
     return undefined;
   }
 
@@ -137,19 +138,23 @@ export class HttpSessions {
 
   /** A session in the table as soon as the handshake has come. */
   async #connect(id: string, from: SavedSession): Promise<Entry> {
-    const { clock, saved } = this.#ports;
-    const record = new SessionRecord(from, clock, (state) => saved?.save(id, state));
+    const { clock, saved, savedEvents } = this.#ports;
+    // Larger than that of every process before, also where its own could not be saved.
+    const epoch = Math.max(from.epoch + 1, clock.now());
+    const record = new SessionRecord({ ...from, epoch }, clock, (state) => saved?.save(id, state));
+    const events = new SessionEvents(id, epoch, from.listens, savedEvents);
     const session = new HttpSession({
       id,
       principal: from.principal,
       record,
-      events: this.#ports.createEvents?.(id) ?? new MemoryEvents(),
+      events,
       now: () => clock.monotonic(),
-      onOpen: () => void this.#sessions.set(id, entry),
-      onDelete: async () => {
-        saved?.remove(id);
-        await saved?.flushed();
+      onOpen: async () => {
+        this.#sessions.set(id, entry);
+        record.save();
+        await saved?.written();
       },
+      onDelete: () => this.#remove(id, entry),
     });
     const server = this.#ports.createServer(from.principal, record);
     const entry: Entry = { session, server };
@@ -158,6 +163,7 @@ export class HttpSessions {
     server.onclose = () => {
       onclose?.();
       record.close();
+      events.close();
       this.#sessions.delete(id);
     };
     return entry;
@@ -185,14 +191,27 @@ export class HttpSessions {
 
   #forget(id: string, entry: Entry): void {
     this.#sessions.delete(id);
-    this.#ports.saved?.remove(id);
+    void this.#remove(id, entry);
     void this.#end(entry);
+  }
+
+  /** Nothing of it is kept any more. Resolves when that is written, or has failed. */
+  async #remove(id: string, { session }: Entry): Promise<void> {
+    session.events.close();
+    this.#ports.saved?.remove(id);
+    await Promise.all([this.#ports.saved?.written(), this.#ports.savedEvents?.end(id)]);
+  }
+
+  async #sweepStore(): Promise<void> {
+    const { saved, savedEvents } = this.#ports;
+    await saved?.sweep();
+    await savedEvents?.sweep(async (id) => this.#sessions.has(id) || (await saved?.load(id)) !== undefined);
   }
 
   async #sweep(): Promise<void> {
     try {
       for (let sweeps = 0; ; sweeps += 1) {
-        if (sweeps % STORE_SWEEPS === 0) await this.#ports.saved?.sweep();
+        if (sweeps % STORE_SWEEPS === 0) await this.#sweepStore();
         await this.#ports.clock.sleep(Math.min(SWEEP_MS, this.#ports.idleMs), this.#stop.signal);
         const limit = this.#ports.clock.monotonic() - this.#ports.idleMs;
         for (const [id, entry] of this.#sessions) {

@@ -9,7 +9,6 @@ import { createGenerations, type GenerationTable } from '../protocol/generations
 import type { Principal } from '../tasks/task.ts';
 import type { TaskStore } from '../tasks/task-store.ts';
 import { BearerTokens } from './bearer.ts';
-import type { SessionEvents } from './event-store.ts';
 import {
   checkContentType,
   checkHost,
@@ -21,6 +20,7 @@ import {
   type Refusal,
 } from './http-guards.ts';
 import { HttpSessions } from './http-sessions.ts';
+import { SavedEvents } from './saved-events.ts';
 import { SavedSessions } from './saved-sessions.ts';
 
 /** A plain JSON endpoint beside `/mcp`, behind the same guards: `POST` with a JSON body. */
@@ -56,9 +56,8 @@ export interface HttpFrontOptions {
   readonly requestTimeoutMs?: number;
   /** How long `close` waits for requests that are being answered: 2 000 ms. */
   readonly drainMs?: number;
-  /** Where sessions are kept for the next process; without it they end with this one. */
+  /** Where sessions and their events are kept for the next process; without it they end with this one. */
   readonly store?: TaskStore;
-  readonly createEvents?: (sessionId: string) => SessionEvents;
 }
 
 export interface HttpFront {
@@ -132,8 +131,10 @@ class Front {
       idleMs: this.#options.sessionIdleMs,
       ...(options.store === undefined
         ? {}
-        : { saved: new SavedSessions(options.store, deps.clock, deps.logger, this.#options.sessionIdleMs) }),
-      ...(options.createEvents === undefined ? {} : { createEvents: options.createEvents }),
+        : {
+            saved: new SavedSessions(options.store, deps.clock, deps.logger, this.#options.sessionIdleMs),
+            savedEvents: new SavedEvents(options.store, deps.clock, deps.logger),
+          }),
     });
     const { headersTimeoutMs: headersTimeout, requestTimeoutMs: requestTimeout } = this.#options;
     // Slow headers, slow bodies and endless headers end here; an answer may take as long as it likes.

@@ -14,6 +14,10 @@ export type SavedSession = {
   readonly principal: string;
   /** Params of its handshake. */
   readonly initialize: JsonObject;
+  /** Of the process that has it; the next one's is larger. */
+  readonly epoch: number;
+  /** Its client has opened the session's own stream. */
+  readonly listens: boolean;
   /** Requests that have set something for the whole session, in order: the logging level, subscriptions. */
   readonly settings: readonly JsonObject[];
   /** By the stream that their answer was to go out on. */
@@ -38,6 +42,8 @@ export class SavedSessions {
   readonly #due = new Map<string, SavedSession | null>();
   /** What is being written now. */
   #under = new Map<string, SavedSession | null>();
+  /** To be called when all of it is written. */
+  #told: (() => void)[] = [];
   /** Removed, and the store does not know. */
   readonly #unwritten = new Set<string>();
   #failing = false;
@@ -62,7 +68,9 @@ export class SavedSessions {
     const { items } = await this.#store.range({ from: KEY + id, to: `${KEY}${id}!`, limit: 1 });
     const value = items[0]?.value;
     if (!isJsonObject(value) || !(Number(value['until']) > this.#clock.now())) return undefined;
-    return value['session'] as unknown as SavedSession; // written below
+    const session = value['session'] as unknown as SavedSession; // written below
+    // Of a release that had no events in the store.
+    return { ...session, epoch: session.epoch ?? 0, listens: session.listens ?? true };
   }
 
   save(id: string, session: SavedSession): void {
@@ -88,6 +96,12 @@ export class SavedSessions {
     }
   }
 
+  /** Resolves when what was given until now is written, or that has failed. Never rejects. */
+  written(): Promise<void> {
+    if (this.#due.size === 0) return this.flushed();
+    return new Promise((resolve) => this.#told.push(resolve));
+  }
+
   /** Resolves when everything is written that was to be. Never rejects. */
   async flushed(): Promise<void> {
     await this.#writing;
@@ -100,6 +114,7 @@ export class SavedSessions {
       this.#under = new Map(this.#due);
       const due = [...this.#due];
       this.#due.clear();
+      const told = this.#told.splice(0);
       const until = this.#clock.now() + this.#lifeMs;
       const puts = due.flatMap(([id, session]) =>
         session === null ? [] : [{ key: KEY + id, value: { until, session } }],
@@ -113,6 +128,7 @@ export class SavedSessions {
       } catch (error) {
         this.#failed(error, 'sessions cannot be saved; until they can, they end with this process');
       }
+      for (const tell of told) tell();
     }
     this.#under = new Map();
     this.#writing = undefined;

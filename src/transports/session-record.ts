@@ -1,6 +1,7 @@
 import type { Clock } from '../core/clock.ts';
 import { isJsonObject, type JsonObject } from '../core/json.ts';
-import type { ResumableCalls } from '../protocol/connection.ts';
+import type { ResumableCalls, ResumedCall } from '../protocol/connection.ts';
+import type { ProgressTick } from '../protocol/progress.ts';
 import type { SavedSession, WaitingRequest } from './saved-sessions.ts';
 
 /** A request that is answered sooner is not saved: a write each would cost more than it could ever give back. */
@@ -24,6 +25,8 @@ export class SessionRecord implements ResumableCalls {
   readonly #clock: Clock;
   readonly #principal: string;
   readonly #initialize: JsonObject;
+  readonly #epoch: number;
+  #listens: boolean;
   readonly #settings = new Map<string, JsonObject>();
   /** Calls whose task is not known yet, with the stream of their answer. */
   readonly #calls = new Map<RequestId, { readonly streamId: string; readonly request: JsonObject }>();
@@ -32,7 +35,7 @@ export class SessionRecord implements ResumableCalls {
   readonly #waiting = new Map<string, WaitingRequest>();
   /** Of the process before. */
   readonly #left: Map<string, WaitingRequest>;
-  readonly #resuming = new Map<RequestId, string>();
+  readonly #resuming = new Map<RequestId, ResumedCall>();
   /** The request that is being handed to the SDK in this turn. */
   #passing: { readonly id: RequestId; readonly request: JsonObject } | undefined;
   #savedAt: number;
@@ -40,6 +43,8 @@ export class SessionRecord implements ResumableCalls {
   constructor(saved: SavedSession, clock: Clock, save: (session: SavedSession) => void) {
     this.#principal = saved.principal;
     this.#initialize = saved.initialize;
+    this.#epoch = saved.epoch;
+    this.#listens = saved.listens;
     for (const setting of saved.settings) this.#settings.set(settingOf(setting) ?? '', setting);
     this.#left = new Map(Object.entries(saved.waiting));
     this.#clock = clock;
@@ -58,6 +63,8 @@ export class SessionRecord implements ResumableCalls {
     this.#save({
       principal: this.#principal,
       initialize: this.#initialize,
+      epoch: this.#epoch,
+      listens: this.#listens,
       settings: [...this.#settings.values()],
       waiting: Object.fromEntries([...this.#left, ...this.#waiting]),
     });
@@ -66,6 +73,13 @@ export class SessionRecord implements ResumableCalls {
   /** Saves, if that was not done for `afterMs`: a session in use does not grow old. */
   renew(afterMs: number): void {
     if (this.#clock.monotonic() - this.#savedAt >= afterMs) this.save();
+  }
+
+  /** The client has opened the session's own stream. */
+  listen(): void {
+    if (this.#listens) return;
+    this.#listens = true;
+    this.save();
   }
 
   /** Hands a body on by `pass`, which gives it to the SDK in the same turn. */
@@ -81,7 +95,7 @@ export class SessionRecord implements ResumableCalls {
     }
   }
 
-  /** The SDK has opened a stream for the answer of the request that is being passed on. */
+  /** A stream has been opened for the answer of the request that is being passed on. */
   opened(streamId: string): void {
     if (this.#passing === undefined) return;
     const { id, request } = this.#passing;
@@ -102,21 +116,25 @@ export class SessionRecord implements ResumableCalls {
     if (call !== undefined) this.#saveSoon(call.streamId, { request: call.request, taskId });
   }
 
-  resumed(requestId: RequestId): string | undefined {
-    const taskId = this.#resuming.get(requestId);
+  resumed(requestId: RequestId): ResumedCall | undefined {
+    const call = this.#resuming.get(requestId);
     this.#resuming.delete(requestId);
-    return taskId;
+    return call;
   }
 
-  /** The request that waited on this stream in the process before, to be passed on again. R2. */
-  takeUp(streamId: string): JsonObject | undefined {
+  /** The request that waited on this stream in the process before, to be passed on again, with the last progress that the stream has. R2. */
+  takeUp(streamId: string, progress?: ProgressTick): JsonObject | undefined {
     const waiting = this.#left.get(streamId);
     if (waiting === undefined) return undefined;
     this.#left.delete(streamId);
+    // Until it is answered here, a third process may be asked for it.
+    this.#waiting.set(streamId, waiting);
     const { request, taskId } = waiting;
     const { id } = request;
     // R1
-    if (taskId !== null && (typeof id === 'string' || typeof id === 'number')) this.#resuming.set(id, taskId);
+    if (taskId !== null && (typeof id === 'string' || typeof id === 'number')) {
+      this.#resuming.set(id, { taskId, ...(progress === undefined ? {} : { progress }) });
+    }
     return request;
   }
 

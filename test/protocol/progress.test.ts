@@ -34,6 +34,21 @@ describe('progress notifications', () => {
     ]);
   });
 
+  test('goes on growing, in the same numbers, behind what the client was told by the process before', () => {
+    const ticks: ProgressTick[] = [];
+    const own = new ProgressReporter((tick) => ticks.push(tick), { progress: 2, total: 4, message: 'half' });
+    own.onView(view(90));
+    own.onMessage(said('before', 1, 4));
+    own.onMessage(said('after', 3, 4));
+    const percent = new ProgressReporter((tick) => ticks.push(tick), { progress: 40, total: 100 });
+    percent.onView(view(30));
+    percent.onView(view(50));
+    expect(ticks).toEqual([
+      { progress: 3, total: 4, message: 'after' },
+      { progress: 50, total: 100, message: 'at 50' },
+    ]);
+  });
+
   test("a workflow's own numbers replace percent from then on", () => {
     const { ticks, reporter: report } = reporter();
     report.onMessage(said('a', 0, 3));

@@ -9,6 +9,8 @@ import { ManualClock } from '../support/manual-clock.ts';
 const SESSION: SavedSession = {
   principal: 'ada',
   initialize: { protocolVersion: '2025-11-25' },
+  epoch: 1,
+  listens: false,
   settings: [],
   waiting: {},
 };
@@ -100,6 +102,29 @@ describe('sessions in the store', () => {
     expect(logged).toHaveLength(2);
   });
 
+  test('who has to wait for a write is told when it is made or has failed, while others follow', async () => {
+    const { store, saved } = world();
+    const commit = store.commit.bind(store);
+    let go: () => void = () => undefined;
+    store.commit = async (batch) => {
+      await new Promise<void>((resolve) => (go = resolve));
+      return commit(batch);
+    };
+    saved.save('a', SESSION);
+    const written = saved.written();
+    await Promise.resolve();
+    saved.save('b', SESSION);
+    go();
+    await written;
+    const { items } = await store.range({ from: 'http-session:', to: 'http-session;', limit: 9 });
+    expect(items.map(({ key }) => key)).toEqual(['http-session:a']);
+    store.commit = () => Promise.reject(new StoreError('full', 'no space'));
+    saved.save('c', SESSION);
+    const failed = saved.written();
+    go();
+    await failed;
+  });
+
   test('what is too old is swept; what lives, stays', async () => {
     const { store, clock, saved } = world();
     saved.save('old', SESSION);
@@ -171,9 +196,20 @@ describe('the record of a session', () => {
       () => undefined,
     );
     expect(left.takeUp('s2')).toBeUndefined();
-    expect(left.takeUp('s1')).toEqual(call(1));
+    const progress = { progress: 2, total: 3 };
+    expect(left.takeUp('s1', progress)).toEqual(call(1));
     expect(left.takeUp('s1')).toBeUndefined();
-    expect([left.resumed(1), left.resumed(1), left.resumed(2)]).toEqual(['task-1', undefined, undefined]);
+    const resumed = { taskId: 'task-1', progress };
+    expect([left.resumed(1), left.resumed(1), left.resumed(2)]).toEqual([resumed, undefined, undefined]);
+  });
+
+  test('a waiting request that was given back is still there for a third process', () => {
+    const states: SavedSession[] = [];
+    const waiting = { s1: { request: call(1), taskId: 'task-1' } };
+    const left = new SessionRecord({ ...SESSION, waiting }, new ManualClock(), (state) => states.push(state));
+    left.takeUp('s1');
+    left.save();
+    expect(states.at(-1)?.waiting).toEqual(waiting);
   });
 
   test('a call that has become no task is never made again', async () => {

@@ -41,11 +41,13 @@ async function call(params: JsonObject, extra: Extra, session: Session): Promise
     return { ...(await callOwnTool(target.tool, request.arguments, session.caller, extra.signal, session.deps)) };
   }
   const channel = callChannel(params, extra, session);
-  const taskId = session.calls?.resumed(extra.requestId);
-  const answer =
-    taskId === undefined
-      ? await callWorkflow(target, request, session.caller, channel, session.deps)
-      : await resumeCall(target, taskId, request, session.caller, channel, session.deps);
+  const resumed = session.calls?.resumed(extra.requestId);
+  if (resumed === undefined) {
+    return encode(await callWorkflow(target, request, session.caller, channel, session.deps), session);
+  }
+  const { taskId, progress } = resumed;
+  const goesOn = progress === undefined ? channel : { ...channel, progressSeen: progress };
+  const answer = await resumeCall(target, taskId, request, session.caller, goesOn, session.deps);
   return encode(answer, session);
 }
 

@@ -161,7 +161,7 @@ describe('a call that waits when its process dies', () => {
       const lastEventId = /^id: (.+)$/mu.exec(head)?.[1] ?? '';
       await waitUntil('the waiting request is in the store', async () => {
         const { items } = await store.range({ from: 'http-session:', to: 'http-session;', limit: 1 });
-        return JSON.stringify(items).includes(lastEventId.slice(0, lastEventId.lastIndexOf('_')));
+        return JSON.stringify(items).includes(lastEventId.slice(0, lastEventId.indexOf('_')));
       });
       // The process is gone without a word: its front is simply not asked any more.
       await reader?.cancel();

@@ -1,7 +1,10 @@
 import { getRequestListener } from '@hono/node-server';
 import type { Server } from '@modelcontextprotocol/sdk/server/index.js';
-import { WebStandardStreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/webStandardStreamableHttp.js';
-import type { JSONRPCMessage } from '@modelcontextprotocol/sdk/types.js';
+import {
+  WebStandardStreamableHTTPServerTransport,
+  type WebStandardStreamableHTTPServerTransportOptions,
+} from '@modelcontextprotocol/sdk/server/webStandardStreamableHttp.js';
+import type { JSONRPCMessage, RequestId } from '@modelcontextprotocol/sdk/types.js';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { isJsonObject, type JsonObject } from '../core/json.ts';
 import { answeredId, withAnsweredId } from '../protocol/answered-id.ts';
@@ -9,12 +12,27 @@ import type { Principal } from '../tasks/task.ts';
 import { OWN_STREAM } from './event-id.ts';
 import type { SessionEvents } from './event-store.ts';
 import { endsAfter, primed, unknownEvent } from './event-stream.ts';
+import type { QuestionIds } from './question-ids.ts';
 import type { SessionRecord } from './session-record.ts';
 
 /** After how long a client should resume a stream that broke. */
 const RETRY_MS = 1_000;
 /** The first revision whose clients take an event without data. */
 const PRIMED_SINCE = '2025-11-25';
+
+/** The SDK's transport, with question ids that no other process gives. */
+class SessionTransport extends WebStandardStreamableHTTPServerTransport {
+  readonly #questions: QuestionIds;
+
+  constructor(options: WebStandardStreamableHTTPServerTransportOptions, questions: QuestionIds) {
+    super(options);
+    this.#questions = questions;
+  }
+
+  override send(message: JSONRPCMessage, options?: { readonly relatedRequestId?: RequestId }): Promise<void> {
+    return super.send(this.#questions.outgoing(message), options);
+  }
+}
 
 /** One session of the SDK: its transport, its server, and what is written down of it. */
 export class HttpSession {
@@ -27,13 +45,15 @@ export class HttpSession {
   lastUsed: number;
   readonly #id: string;
   readonly #now: () => number;
-  readonly #transport: WebStandardStreamableHTTPServerTransport;
+  readonly #questions: QuestionIds;
+  readonly #transport: SessionTransport;
 
   constructor(parts: {
     readonly id: string;
     readonly principal: Principal;
     readonly record: SessionRecord;
     readonly events: SessionEvents;
+    readonly questions: QuestionIds;
     readonly now: () => number;
     /** The handshake was accepted; it is answered when the promise resolves. */
     readonly onOpen: () => Promise<void>;
@@ -46,7 +66,8 @@ export class HttpSession {
     this.events = parts.events;
     this.#now = parts.now;
     this.lastUsed = parts.now();
-    this.#transport = new WebStandardStreamableHTTPServerTransport({
+    this.#questions = parts.questions;
+    const options: WebStandardStreamableHTTPServerTransportOptions = {
       sessionIdGenerator: () => parts.id,
       retryInterval: RETRY_MS,
       eventStore: {
@@ -56,7 +77,8 @@ export class HttpSession {
       },
       onsessioninitialized: parts.onOpen,
       onsessionclosed: parts.onDelete,
-    });
+    };
+    this.#transport = new SessionTransport(options, parts.questions);
   }
 
   /** `server` serves this session from now on. */
@@ -96,7 +118,8 @@ export class HttpSession {
     }
   }
 
-  #handle(request: Request, parsedBody: unknown): Promise<Response> {
+  #handle(request: Request, body: unknown): Promise<Response> {
+    const parsedBody = this.#questions.incoming(body);
     return this.record.pass(parsedBody, () => this.#transport.handleRequest(request, { parsedBody }));
   }
 

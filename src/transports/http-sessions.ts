@@ -10,6 +10,7 @@ import type { Principal } from '../tasks/task.ts';
 import { SessionEvents } from './event-store.ts';
 import { refusal, type Refusal } from './http-guards.ts';
 import { HttpSession } from './http-session.ts';
+import { QuestionIds } from './question-ids.ts';
 import type { SavedEvents } from './saved-events.ts';
 import type { SavedSession, SavedSessions } from './saved-sessions.ts';
 import { SessionRecord } from './session-record.ts';
@@ -148,6 +149,7 @@ export class HttpSessions {
       principal: from.principal,
       record,
       events,
+      questions: new QuestionIds(from.epoch === 0 ? undefined : epoch.toString(36)),
       now: () => clock.monotonic(),
       onOpen: async () => {
         this.#sessions.set(id, entry);

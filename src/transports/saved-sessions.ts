@@ -70,7 +70,7 @@ export class SavedSessions {
     if (!isJsonObject(value) || !(Number(value['until']) > this.#clock.now())) return undefined;
     const session = value['session'] as unknown as SavedSession; // written below
     // Of a release that had no events in the store.
-    return { ...session, epoch: session.epoch ?? 0, listens: session.listens ?? true };
+    return { ...session, epoch: session.epoch ?? 1, listens: session.listens ?? true };
   }
 
   save(id: string, session: SavedSession): void {

@@ -20,6 +20,19 @@ steps:
 output: { done: true }
 `;
 
+function asks(name: string): string {
+  return `
+name: ${name}
+description: Asks for a name.
+steps:
+  - id: q
+    type: elicit
+    message: ${name}?
+    schema: { type: object, properties: { who: { type: string } }, required: [who] }
+output: { who: '{{q.output.who}}' }
+`;
+}
+
 /** An event as it comes over the wire; `message` is absent where there is only an id. */
 interface WireEvent {
   readonly id: string;
@@ -43,10 +56,15 @@ const open: Stream[] = [];
 beforeEach(async () => {
   workspace = await createWorkspace(DEFINITIONS);
   await writeFile(join(workspace.definitions, 'counts.yaml'), COUNTS);
+  for (const name of ['first', 'second']) await writeFile(join(workspace.definitions, `${name}.yaml`), asks(name));
   server = await startBuiltServer(workspace);
   store = await KeyvTaskStore.open(join(workspace.dir, 'data', 'tasks.sqlite'));
   session = '';
-  const params = { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'raw', version: '1' } };
+  const params = {
+    protocolVersion: '2025-11-25',
+    capabilities: { elicitation: {} },
+    clientInfo: { name: 'raw', version: '1' },
+  };
   const opening = await send({ id: 'open', method: 'initialize', params });
   session = opening.headers.get('mcp-session-id') ?? '';
   await opening.text();
@@ -232,4 +250,38 @@ test('a session is in the store before its client knows its id, and after a DELE
   expect(await stored()).toEqual([]);
   await again();
   expect((await listen(own.events[0]?.id)).status).toBe(404);
+});
+
+async function question(stream: Stream): Promise<JsonObject> {
+  return waitUntil('the question is there', () =>
+    stream.events.map(({ message }) => message).find((message) => message?.['method'] === 'elicitation/create'),
+  );
+}
+
+async function reply(to: JsonObject, who: string): Promise<void> {
+  const answer = await send({ id: to['id'] ?? null, result: { action: 'accept', content: { who } } });
+  expect(answer.status).toBe(202);
+}
+
+test('an answer to a question of the process that died answers no other, and each question is asked again and answered', async () => {
+  const before = await call(1, 'first');
+  const old = await question(before);
+  await waitUntil('the call is in the store', async () => {
+    const { items } = await store.range({ from: `http-session:${session}`, to: 'http-session;', limit: 1 });
+    return JSON.stringify(items).includes(before.events[0]?.id.split('_')[0] ?? '-');
+  });
+  await again();
+  const second = await call(2, 'second');
+  const other = await question(second);
+  await reply(old, 'late');
+  const first = await listen(before.events[0]?.id);
+  await reply(await question(first), 'Ann');
+  await waitUntil('the first is answered', () => first.ended);
+  expect(second.ended).toBe(false);
+  await reply(other, 'Bob');
+  await waitUntil('the second is answered', () => second.ended);
+  const ends = [first, second].map(({ events }) => events.slice(-1).map(({ message }) => message)[0]?.['result']);
+  expect(ends).toMatchObject([{ structuredContent: { who: 'Ann' } }, { structuredContent: { who: 'Bob' } }]);
+  // What is answered is not withdrawn.
+  expect(JSON.stringify([...first.events, ...second.events])).not.toContain('notifications/cancelled');
 });

@@ -1,6 +1,7 @@
 import { ErrorCode, McpError, ResultSchema } from '@modelcontextprotocol/sdk/types.js';
 import { isJsonObject, type JsonObject, type JsonValue } from '../../core/json.ts';
 import type { InputRequest } from '../../engine/journal.ts';
+import { firstAbort } from '../first-abort.ts';
 import type { Asker } from '../input-relay.ts';
 import { META } from '../task-object.ts';
 import type { Extra, Session } from './session.ts';
@@ -38,12 +39,22 @@ export async function askClient(
   request: InputRequest,
   signal: AbortSignal,
 ): Promise<JsonValue> {
-  const answer: unknown = await session.server.request(
-    { method: request.method, params: request.params },
-    ResultSchema,
-    { ...(requestId === undefined ? {} : { relatedRequestId: requestId }), signal, timeout: NO_TIMEOUT_MS },
-  );
-  return answer as JsonValue; // it was parsed from JSON
+  // The SDK withdraws a request whenever its signal aborts, also one that is answered.
+  const unanswered = firstAbort(signal);
+  try {
+    const answer: unknown = await session.server.request(
+      { method: request.method, params: request.params },
+      ResultSchema,
+      {
+        ...(requestId === undefined ? {} : { relatedRequestId: requestId }),
+        signal: unanswered.signal,
+        timeout: NO_TIMEOUT_MS,
+      },
+    );
+    return answer as JsonValue; // it was parsed from JSON
+  } finally {
+    unanswered.dispose();
+  }
 }
 
 /** These come from the SDK, or say that the client knows no such request: nobody has decided anything. */

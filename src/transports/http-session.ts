@@ -6,7 +6,7 @@ import {
 } from '@modelcontextprotocol/sdk/server/webStandardStreamableHttp.js';
 import type { JSONRPCMessage, RequestId } from '@modelcontextprotocol/sdk/types.js';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { isJsonObject, type JsonObject } from '../core/json.ts';
+import type { JsonObject } from '../core/json.ts';
 import { answeredId, withAnsweredId } from '../protocol/answered-id.ts';
 import type { Principal } from '../tasks/task.ts';
 import { OWN_STREAM } from './event-id.ts';
@@ -20,8 +20,13 @@ const RETRY_MS = 1_000;
 /** The first revision whose clients take an event without data. */
 const PRIMED_SINCE = '2025-11-25';
 
+/** Unanswered requests that are remembered by their stream. */
+const MAX_REQUESTS = 2_048;
+
 /** The SDK's transport, with question ids that no other process gives. */
 class SessionTransport extends WebStandardStreamableHTTPServerTransport {
+  /** The request whose stream gets the message that is being sent in this turn. */
+  sendingFor: RequestId | undefined;
   readonly #questions: QuestionIds;
 
   constructor(options: WebStandardStreamableHTTPServerTransportOptions, questions: QuestionIds) {
@@ -30,7 +35,12 @@ class SessionTransport extends WebStandardStreamableHTTPServerTransport {
   }
 
   override send(message: JSONRPCMessage, options?: { readonly relatedRequestId?: RequestId }): Promise<void> {
-    return super.send(this.#questions.outgoing(message), options);
+    this.sendingFor = options?.relatedRequestId;
+    try {
+      return super.send(this.#questions.outgoing(message), options);
+    } finally {
+      this.sendingFor = undefined;
+    }
   }
 }
 
@@ -47,6 +57,10 @@ export class HttpSession {
   readonly #now: () => number;
   readonly #questions: QuestionIds;
   readonly #transport: SessionTransport;
+  /** The requests that are not answered yet, by their stream. */
+  readonly #requests = new Map<string, RequestId>();
+  /** The request that is being handed to the SDK in this turn. */
+  #passing: RequestId | undefined;
 
   constructor(parts: {
     readonly id: string;
@@ -120,7 +134,12 @@ export class HttpSession {
 
   #handle(request: Request, body: unknown): Promise<Response> {
     const parsedBody = this.#questions.incoming(body);
-    return this.record.pass(parsedBody, () => this.#transport.handleRequest(request, { parsedBody }));
+    this.#passing = answeredId(parsedBody).id;
+    try {
+      return this.record.pass(parsedBody, () => this.#transport.handleRequest(request, { parsedBody }));
+    } finally {
+      this.#passing = undefined;
+    }
   }
 
   /** The answer to this body was handed over. */
@@ -141,10 +160,20 @@ export class HttpSession {
       return this.#listenAnew(new Request(message.url, { headers, signal: message.signal }));
     }
     if (rest === undefined) return unknownEvent();
-    if (rest.open) return this.#handle(message, undefined);
+    if (rest.open) {
+      this.#letGo(rest.streamId);
+      return this.#handle(message, undefined);
+    }
     if (!rest.answered && (await this.#begunAgain(rest.streamId))) return this.#handle(message, undefined);
     if (!rest.answered && rest.left === 0) return unknownEvent();
     return endsAfter(rest.left, await this.#handle(message, undefined));
+  }
+
+  /** A client that resumes a stream has lost the connection that it came on, also where that is not known here yet. */
+  #letGo(streamId: string): void {
+    const requestId = this.#requests.get(streamId);
+    if (streamId === OWN_STREAM) this.#transport.closeStandaloneSSEStream();
+    else if (requestId !== undefined) this.#transport.closeSSEStream(requestId);
   }
 
   async #listenAnew(message: Request): Promise<Response> {
@@ -187,8 +216,18 @@ export class HttpSession {
 
   #event(sdkStreamId: string, message: JSONRPCMessage): Promise<string> {
     const streamId = this.events.streamOf(sdkStreamId);
+    const requestId = this.#passing ?? this.#transport.sendingFor;
+    if (requestId !== undefined) this.#requests.set(streamId, requestId);
+    // A request that is withdrawn is never answered.
+    const [oldest] = this.#requests.keys();
+    if (this.#requests.size > MAX_REQUESTS && oldest !== undefined) this.#requests.delete(oldest);
     if (Object.keys(message).length === 0) this.record.opened(streamId);
-    else if (isJsonObject(message) && !('method' in message)) this.record.answered(streamId);
+    else if (!('method' in message)) {
+      this.#requests.delete(streamId);
+      this.record.answered(streamId, message.id);
+    }
+    // Streams of older revisions do not begin with an event without data.
+    else if (this.#transport.sendingFor !== undefined) this.record.opened(streamId, this.#transport.sendingFor);
     return this.events.storeEvent(sdkStreamId, message);
   }
 }

@@ -14,6 +14,12 @@ const MAX_REQUEST_CHARS = 64 * 1024;
 
 type RequestId = string | number;
 
+interface OpenCall {
+  readonly request: JsonObject;
+  readonly streamId: string | undefined;
+  readonly taskId: string | undefined;
+}
+
 /**
  * What one session would need to go on in another process, kept up to date as its requests come in. `save` is called with every change
  * that matters.
@@ -28,8 +34,8 @@ export class SessionRecord implements ResumableCalls {
   readonly #epoch: number;
   #listens: boolean;
   readonly #settings = new Map<string, JsonObject>();
-  /** Calls whose task is not known yet, with the stream of their answer. */
-  readonly #calls = new Map<RequestId, { readonly streamId: string; readonly request: JsonObject }>();
+  /** Requests that could be resumed, as long as not all of what that takes is known. */
+  readonly #calls = new Map<RequestId, OpenCall>();
   /** Stops what would save a request, by stream. */
   readonly #soon = new Map<string, AbortController>();
   readonly #waiting = new Map<string, WaitingRequest>();
@@ -37,7 +43,7 @@ export class SessionRecord implements ResumableCalls {
   readonly #left: Map<string, WaitingRequest>;
   readonly #resuming = new Map<RequestId, ResumedCall>();
   /** The request that is being handed to the SDK in this turn. */
-  #passing: { readonly id: RequestId; readonly request: JsonObject } | undefined;
+  #passing: RequestId | undefined;
   #savedAt: number;
 
   constructor(saved: SavedSession, clock: Clock, save: (session: SavedSession) => void) {
@@ -86,8 +92,12 @@ export class SessionRecord implements ResumableCalls {
   pass<T>(body: unknown, pass: () => T): T {
     if (!isJsonObject(body)) return pass();
     this.#note(body);
-    const { id } = body;
-    this.#passing = typeof id === 'string' || typeof id === 'number' ? { id, request: body } : undefined;
+    const { id, method } = body;
+    const known = method === 'tools/call' || method === 'tasks/result';
+    if (!known || (typeof id !== 'string' && typeof id !== 'number')) return pass();
+    this.#calls.set(id, { request: body, streamId: undefined, taskId: undefined });
+    dropOldest(this.#calls, MAX_OPEN);
+    this.#passing = id;
     try {
       return pass();
     } finally {
@@ -95,25 +105,19 @@ export class SessionRecord implements ResumableCalls {
     }
   }
 
-  /** A stream has been opened for the answer of the request that is being passed on. */
-  opened(streamId: string): void {
-    if (this.#passing === undefined) return;
-    const { id, request } = this.#passing;
-    if (request['method'] === 'tasks/result') this.#saveSoon(streamId, { request, taskId: null });
-    if (request['method'] !== 'tools/call') return;
-    this.#calls.set(id, { streamId, request });
-    dropOldest(this.#calls, MAX_OPEN);
+  /** There is a stream for the answer of a request: of the one that is being passed on, unless another is named. */
+  opened(streamId: string, requestId = this.#passing): void {
+    if (requestId !== undefined) this.#learnt(requestId, { streamId });
   }
 
   /** The request whose stream this is was answered. It stays saved, if it is: its answer may be lost on the way, and can be had again. */
-  answered(streamId: string): void {
+  answered(streamId: string, requestId: RequestId | undefined): void {
+    if (requestId !== undefined) this.#calls.delete(requestId);
     this.#soon.get(streamId)?.abort();
   }
 
   began(requestId: RequestId, taskId: string): void {
-    const call = this.#calls.get(requestId);
-    this.#calls.delete(requestId);
-    if (call !== undefined) this.#saveSoon(call.streamId, { request: call.request, taskId });
+    this.#learnt(requestId, { taskId });
   }
 
   resumed(requestId: RequestId): ResumedCall | undefined {
@@ -150,6 +154,20 @@ export class SessionRecord implements ResumableCalls {
     if (body['method'] !== 'resources/unsubscribe') this.#settings.set(setting, body);
     dropOldest(this.#settings, MAX_SETTINGS);
     this.save();
+  }
+
+  /** A request is worth saving when its stream is known, and of a call the task. */
+  #learnt(requestId: RequestId, more: Partial<OpenCall>): void {
+    const call = this.#calls.get(requestId);
+    if (call === undefined) return;
+    const { request, streamId, taskId } = { ...call, ...more };
+    const isEnough = streamId !== undefined && (taskId !== undefined || request['method'] === 'tasks/result');
+    if (!isEnough) {
+      this.#calls.set(requestId, { request, streamId, taskId });
+      return;
+    }
+    this.#calls.delete(requestId);
+    this.#saveSoon(streamId, { request, taskId: taskId ?? null });
   }
 
   #saveSoon(streamId: string, waiting: WaitingRequest): void {

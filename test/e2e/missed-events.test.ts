@@ -52,6 +52,7 @@ let workspace: Workspace;
 let server: BuiltServer;
 let store: KeyvTaskStore;
 let session: string;
+let revision: string;
 const open: Stream[] = [];
 beforeEach(async () => {
   workspace = await createWorkspace(DEFINITIONS);
@@ -59,7 +60,7 @@ beforeEach(async () => {
   for (const name of ['first', 'second']) await writeFile(join(workspace.definitions, `${name}.yaml`), asks(name));
   server = await startBuiltServer(workspace);
   store = await KeyvTaskStore.open(join(workspace.dir, 'data', 'tasks.sqlite'));
-  session = '';
+  [session, revision] = ['', '2025-11-25'];
   const params = {
     protocolVersion: '2025-11-25',
     capabilities: { elicitation: {} },
@@ -81,7 +82,7 @@ function headers(more: Readonly<Record<string, string>> = {}): Record<string, st
   return {
     'content-type': 'application/json',
     accept: 'application/json, text/event-stream',
-    'mcp-protocol-version': '2025-11-25',
+    'mcp-protocol-version': revision,
     ...(session === '' ? {} : { 'mcp-session-id': session }),
     ...more,
   };
@@ -250,6 +251,33 @@ test('a session is in the store before its client knows its id, and after a DELE
   expect(await stored()).toEqual([]);
   await again();
   expect((await listen(own.events[0]?.id)).status).toBe(404);
+});
+
+test('a client that resumes takes its stream over from a connection that the server believes to be open', async () => {
+  const [own, waiting] = [await listen(), await call(1, 'counts', { _meta: { progressToken: 'p' } })];
+  await waitUntil('both have begun', () => own.events.length > 0 && waiting.events.length > 1);
+  const [ownAgain, waitingAgain] = [await listen(own.events[0]?.id), await listen(waiting.events[1]?.id)];
+  await waitUntil('the old ones are let go', () => own.ended && waiting.ended);
+  const task = await create(2);
+  await waitUntil('the new ones go on', () => heard(ownAgain).includes(task) && waitingAgain.ended);
+  expect(waitingAgain.events.at(-1)?.message).toMatchObject({ id: 1, result: {} });
+  expect([own.events.length, JSON.stringify(waiting.events).includes('"result"')]).toEqual([1, false]);
+});
+
+test('a call of an older revision, whose stream begins with no event of its own, is answered by the next process', async () => {
+  revision = '2025-06-18';
+  const before = await call(1, 'counts', { _meta: { progressToken: 'p' } });
+  const [first] = await waitUntil('there is progress', () => before.events.length > 0 && before.events);
+  expect(first?.message).toBeDefined();
+  before.drop();
+  await waitUntil('the call is in the store', async () => {
+    const { items } = await store.range({ from: `http-session:${session}`, to: 'http-session;', limit: 1 });
+    return JSON.stringify(items).includes(first?.id.split('_')[0] ?? '-');
+  });
+  await again();
+  const after = await listen(first?.id);
+  await waitUntil('it is answered', () => JSON.stringify(after.events).includes('"done":true'));
+  expect(after.events.every(({ message }) => message !== undefined)).toBe(true);
 });
 
 async function question(stream: Stream): Promise<JsonObject> {

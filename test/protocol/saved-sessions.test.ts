@@ -183,9 +183,29 @@ describe('the record of a session', () => {
     one.began(1, 'task-1');
     one.pass(call(2), () => one.opened('s2'));
     one.began(2, 'task-2');
-    one.answered('s2');
+    one.answered('s2', 2);
     await clock.advance(1_000);
     expect(states.at(-1)?.waiting).toEqual({ s1: { request: call(1), taskId: 'task-1' } });
+  });
+
+  test('has a waiting call of an older revision, whose stream is known only with its first message', async () => {
+    const clock = new ManualClock();
+    const { record: one, states } = record(clock);
+    const result = { jsonrpc: '2.0', id: 2, method: 'tasks/result', params: { taskId: 'task-2' } };
+    for (const request of [call(1), result, call(3)]) one.pass(request, () => undefined);
+    one.began(1, 'task-1');
+    one.began(3, 'task-3');
+    await clock.advance(1_000);
+    expect(states).toEqual([]);
+    one.opened('s1', 1);
+    one.opened('s2', 2);
+    one.answered('s3', 3);
+    one.opened('s3', 3);
+    await clock.advance(1_000);
+    expect(states.at(-1)?.waiting).toEqual({
+      s1: { request: call(1), taskId: 'task-1' },
+      s2: { request: result, taskId: null },
+    });
   });
 
   test('gives a waiting request back once, and tells the task of a call once', async () => {

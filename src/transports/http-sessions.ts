@@ -128,8 +128,13 @@ export class HttpSessions {
   async #restore(id: string, principal: Principal, saved: SavedSessions): Promise<void> {
     const found = await saved.load(id);
     if (found === undefined || found.principal !== principal || this.#full()) return;
-    const { session } = await this.#connect(id, found);
-    await session.restore(found.initialize);
+    const entry = await this.#connect(id, found);
+    try {
+      await entry.session.restore(found.initialize);
+    } catch (error) {
+      await this.#end(entry);
+      throw error;
+    }
   }
 
   /** True when the table is full of sessions with an open request or stream. */

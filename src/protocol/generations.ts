@@ -1,6 +1,6 @@
 import type { Server as Server2025 } from '@modelcontextprotocol/sdk/server/index.js';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { McpServerFactory, Transport } from '@modelcontextprotocol/server';
+import type { JSONRPCMessage, McpServerFactory, Transport } from '@modelcontextprotocol/server';
 import type { Caller } from './caller.ts';
 import type { ConnectionContext } from './connection.ts';
 import type { ProtocolDeps } from './deps.ts';
@@ -16,9 +16,11 @@ export interface SessionGeneration {
 /** 2026-07-28 and later: every request stands for itself. */
 export interface StatelessGeneration {
   readonly revision: string;
-  /** A server for a stdio connection that opened in this generation. */
+  /** Whether a message of a pipe is for this generation. `shaken`: a handshake of the other one came before it. */
+  claims(message: JSONRPCMessage, shaken: boolean): boolean;
+  /** A server for the messages of a pipe that belong to this generation. */
   stdio(context: ConnectionContext): ReturnType<McpServerFactory>;
-  /** The pipe of a connection, with what this generation serves beside a server: `subscriptions/listen`. */
+  /** Their way, with what this generation serves beside a server: `subscriptions/listen`. */
   pipe(transport: Transport, context: ConnectionContext): Transport;
   /** Whether an HTTP request with this body belongs to this generation. */
   owns(request: IncomingMessage, body: unknown): Promise<boolean>;

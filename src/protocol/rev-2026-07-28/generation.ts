@@ -1,4 +1,5 @@
-import type { McpServer, Transport } from '@modelcontextprotocol/server';
+import { PROTOCOL_VERSION_META_KEY } from '@modelcontextprotocol/server';
+import type { JSONRPCMessage, McpServer, Transport } from '@modelcontextprotocol/server';
 import { createHash } from 'node:crypto';
 import type { ConnectionContext } from '../connection.ts';
 import type { ProtocolDeps } from '../deps.ts';
@@ -14,9 +15,11 @@ import { Subscriptions } from './subscriptions.ts';
 /** Generation 2026-07-28 for the transports. */
 export interface Generation2026 extends Omit<HttpEntry, 'owns'> {
   readonly revision: string;
-  /** A server for a stdio connection that opened in this generation. */
+  /** Whether a message has an envelope of this generation, in order or not. `shaken`: the pipe has had a handshake. */
+  claims(message: JSONRPCMessage, shaken: boolean): boolean;
+  /** A server for the messages of a pipe that belong to this generation. */
   stdio(context: ConnectionContext): McpServer;
-  /** The pipe of a stdio connection, which then also serves `subscriptions/listen`. */
+  /** Their way, which then also serves `subscriptions/listen`. */
   pipe(transport: Transport, context: ConnectionContext): Transport;
   /** Whether an HTTP request with this body belongs to this generation. */
   owns(...args: Parameters<HttpEntry['owns']>): Promise<boolean>;
@@ -36,12 +39,20 @@ export function create2026Generation(deps: ProtocolDeps, hurry: AbortSignal): Ge
   const http = createHttpEntry(callDeps, subscriptions, hurry);
   return {
     revision: codec2026.revision,
+    claims,
     stdio: (context) => create2026Server(callDeps, { ...context, http: false }),
     pipe: (transport, context) => new PipeListener(transport, subscriptions, context.caller, deps),
     owns: (request, body) => Promise.resolve(http.owns(request, body)),
     handle: (request, response, body, caller) => http.handle(request, response, body, caller),
     close: () => http.close(),
   };
+}
+
+function claims(message: JSONRPCMessage, shaken: boolean): boolean {
+  if (!('method' in message)) return false;
+  const meta = message.params?.['_meta'];
+  if (meta !== undefined && Object.hasOwn(meta, PROTOCOL_VERSION_META_KEY)) return true;
+  return message.method === 'server/discover' && !shaken;
 }
 
 /** A key for this process alone, where none was given: handles then end with the process. */

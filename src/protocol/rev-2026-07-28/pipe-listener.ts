@@ -3,19 +3,21 @@ import {
   isJSONRPCNotification,
   isJSONRPCRequest,
   PROTOCOL_VERSION_META_KEY,
+  ProtocolErrorCode,
 } from '@modelcontextprotocol/server';
 import type { JSONRPCMessage, JSONRPCRequest, Transport, TransportSendOptions } from '@modelcontextprotocol/server';
 import { isJsonObject } from '../../core/json.ts';
 import type { JsonObject } from '../../core/json.ts';
 import type { Caller } from '../caller.ts';
-import { RPC, toWireError, WireError, type ErrorContext } from '../errors.ts';
+import { invalidParams, RPC, toWireError, WireError, type ErrorContext } from '../errors.ts';
 import { abilitiesOf, codec2026, declaresTasks } from './codec.ts';
 import { parseListenFilter, type Subscription, type Subscriptions } from './subscriptions.ts';
 import { missingTasksCapability } from './capability-error.ts';
 
 /**
  * A transport that serves `subscriptions/listen` by itself and passes everything else through: the SDK's own entry does not know
- * task ids. Requests whose envelope is not in order are passed on too, for the SDK to refuse.
+ * task ids. It refuses what names no revision or another one: after the first message the SDK looks no more. Requests whose envelope
+ * is not in order otherwise are passed on, for the SDK to refuse.
  * Closing it ends every subscription, gracefully while the pipe still takes messages.
  */
 export class PipeListener implements Transport {
@@ -61,6 +63,11 @@ export class PipeListener implements Transport {
   #serve(message: JSONRPCMessage): boolean {
     // The names first: whether it is a message is the dearer question.
     if (!('method' in message)) return false;
+    const refusal = isJSONRPCRequest(message) ? refusalOf(message) : undefined;
+    if (refusal !== undefined && 'id' in message) {
+      void this.#refuse(message.id, refusal);
+      return true;
+    }
     if (message.method === 'subscriptions/listen' && isJSONRPCRequest(message)) {
       const meta = envelopeOf(message);
       if (meta === undefined) return false;
@@ -97,10 +104,15 @@ export class PipeListener implements Transport {
       else this.#open.set(id, subscription);
     } catch (error) {
       if (typeof this.#open.get(id) === 'string') this.#open.delete(id);
-      const { code, message, data } = toWireError(error, codec2026, this.#context);
-      const body = { code, message, ...(data !== undefined && { data }) };
-      await this.#write({ jsonrpc: '2.0', id, error: body }).catch(() => undefined);
+      await this.#refuse(id, error);
     }
+  }
+
+  /** Never rejects. */
+  async #refuse(id: string | number, error: unknown): Promise<void> {
+    const { code, message, data } = toWireError(error, codec2026, this.#context);
+    const body = { code, message, ...(data !== undefined && { data }) };
+    await this.#write({ jsonrpc: '2.0', id, error: body }).catch(() => undefined);
   }
 
   /** Our own objects, made to be messages; the SDK's type lists the notifications it knows. */
@@ -113,6 +125,19 @@ export class PipeListener implements Transport {
     this.#open.clear();
     await Promise.all(open.map((found) => found.close(graceful)));
   }
+}
+
+function refusalOf(request: JSONRPCRequest): WireError | undefined {
+  const meta = isJsonObject(request.params) ? request.params['_meta'] : undefined;
+  const version = isJsonObject(meta) ? meta[PROTOCOL_VERSION_META_KEY] : undefined;
+  if (version === undefined) {
+    return invalidParams(`params/_meta: ${PROTOCOL_VERSION_META_KEY} and ${CLIENT_CAPABILITIES_META_KEY} are required`);
+  }
+  if (typeof version !== 'string' || version === codec2026.revision) return undefined;
+  return new WireError(ProtocolErrorCode.UnsupportedProtocolVersion, `Unsupported protocol version: ${version}`, {
+    supported: [codec2026.revision],
+    requested: version,
+  });
 }
 
 function envelopeOf(request: JSONRPCRequest): JsonObject | undefined {

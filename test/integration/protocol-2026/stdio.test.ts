@@ -16,6 +16,8 @@ interface Line {
   /** Writes a request of 2026-07-28 and gives its id. */
   send(method: string, params?: JsonObject, capabilities?: JsonObject): number;
   notify(method: string, params: JsonObject): void;
+  /** Writes a message as it is. */
+  write(message: JsonObject): void;
   answer(id: number): Promise<JsonObject>;
   end(): void;
 }
@@ -42,6 +44,7 @@ async function connect(): Promise<Line> {
       pipe.input.write(serializeMessage({ jsonrpc: '2.0', id, method, params: { ...params, _meta } }));
       return id;
     },
+    write: (message) => void pipe.input.write(`${JSON.stringify(message)}\n`),
     notify: (method, params) => void pipe.input.write(serializeMessage({ jsonrpc: '2.0', method, params })),
     answer: (wanted) => waitUntil(`an answer to ${wanted}`, () => received.find((message) => message['id'] === wanted)),
     end: () => pipe.input.end(),
@@ -158,5 +161,77 @@ describe('2026-07-28 over a pipe', () => {
     open.splice(open.indexOf(line.front), 1);
     await line.front.close();
     expect(await line.answer(id)).toMatchObject({ result: { resultType: 'complete' } });
+  });
+
+  const HANDSHAKE = {
+    jsonrpc: '2.0',
+    id: 901,
+    method: 'initialize',
+    params: { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'older', version: '1' } },
+  };
+
+  test.each([
+    ['a ping', { jsonrpc: '2.0', id: 901, method: 'ping' }],
+    ['an unknown method', { jsonrpc: '2.0', id: 901, method: 'no/such' }],
+    ['a handshake of 2025-11-25', HANDSHAKE],
+  ])('a request that names it is served in it also after %s', async (_, first) => {
+    const line = await connect();
+    line.deps.publish('quick', () => Promise.resolve({ content: [{ type: 'text', text: 'done' }] }));
+    line.write(first);
+    await line.answer(901);
+    expect((await line.answer(line.send('server/discover')))['result']).toMatchObject({
+      supportedVersions: ['2026-07-28'],
+    });
+    expect((await line.answer(line.send('tools/call', { name: 'quick' }, {})))['result']).toMatchObject({
+      resultType: 'complete',
+    });
+  });
+
+  test('a handshake on a pipe that has used it is served beside it, and each request keeps its form', async () => {
+    const line = await connect();
+    line.deps.publish('quick', () => Promise.resolve({ content: [{ type: 'text', text: 'done' }] }));
+    await line.answer(line.send('tools/call', { name: 'quick' }, {}));
+    line.write(HANDSHAKE);
+    expect((await line.answer(901))['result']).toMatchObject({ protocolVersion: '2025-11-25' });
+    line.write({ jsonrpc: '2.0', id: 902, method: 'tools/call', params: { name: 'quick' } });
+    expect((await line.answer(902))['result']).not.toHaveProperty('resultType');
+    expect((await line.answer(line.send('tools/call', { name: 'quick' }, {})))['result']).toMatchObject({
+      resultType: 'complete',
+    });
+  });
+
+  test('a request that lacks the envelope is -32602, one that names another revision -32022, also later on', async () => {
+    const line = await connect();
+    await line.answer(line.send('server/discover'));
+    await line.answer(line.send('tools/list'));
+    line.write({ jsonrpc: '2.0', id: 902, method: 'tools/list' });
+    expect((await line.answer(902))['error']).toMatchObject({ code: -32602 });
+    const _meta = {
+      'io.modelcontextprotocol/protocolVersion': '2025-11-25',
+      'io.modelcontextprotocol/clientCapabilities': {},
+    };
+    line.write({ jsonrpc: '2.0', id: 903, method: 'tools/list', params: { _meta } });
+    expect((await line.answer(903))['error']).toMatchObject({
+      code: -32022,
+      data: { supported: ['2026-07-28'], requested: '2025-11-25' },
+    });
+  });
+
+  test('a cancellation reaches a call of either generation on the same pipe', async () => {
+    const line = await connect();
+    const withdrawn: string[] = [];
+    line.deps.publish('long', async (call) => {
+      await new Promise<void>((resolve) => call.signal.addEventListener('abort', () => resolve(), { once: true }));
+      withdrawn.push('long');
+      return { content: [] };
+    });
+    line.write(HANDSHAKE);
+    await line.answer(901);
+    line.write({ jsonrpc: '2.0', id: 902, method: 'tools/call', params: { name: 'long' } });
+    const id = line.send('tools/call', { name: 'long' }, {});
+    await waitUntil('both run', async () => (await line.deps.tasks.list({ principal: 'local' })).tasks.length === 2);
+    line.notify('notifications/cancelled', { requestId: id });
+    line.notify('notifications/cancelled', { requestId: 902 });
+    await waitUntil('both are withdrawn', () => withdrawn.length === 2);
   });
 });

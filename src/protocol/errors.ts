@@ -7,7 +7,7 @@ import { TaskError, type TaskErrorCode } from '../tasks/task.ts';
 /**
  * Every JSON-RPC number of this project. No other file writes one.
  *
- * -32000 … -32019 is the range that the specification leaves to implementations; -32020 and below belong to MCP.
+ * Since 2026-07-28 all of -32768 … -32000 is taken: by JSON-RPC, by MCP, or by what was there before it. Numbers of our own lie outside.
  */
 export const RPC = {
   parseError: -32700,
@@ -17,18 +17,18 @@ export const RPC = {
   internalError: -32603,
   /** 2025-11-25 and older: `resources/read` of a URI that does not exist. 2026-07-28 uses `invalidParams`. */
   resourceNotFound: -32002,
-  /** An HTTP request that never reached the protocol: wrong host, media type, session header, size, draining. */
-  httpRefused: -32000,
-  /** HTTP: the session is unknown or over; the client starts a new one. */
+  /** HTTP, 2026-07-28: a header cannot carry its value, or says something else than the body. */
+  headerMismatch: -32020,
+  /** HTTP, 2025-11-25 and older: the session is unknown or over; the client starts a new one. The number is that of the SDKs. */
   sessionNotFound: -32001,
   /** The outcome of a task that somebody cancelled, read by `tasks/result` or by the plain call that started it. */
-  taskCancelled: -32010,
+  taskCancelled: -31010,
   /** A published limit was reached; nothing was created. */
-  limitExceeded: -32011,
+  limitExceeded: -31011,
   /** The workflow admits no further run now (`concurrency {on_conflict: reject}`). */
-  conflict: -32012,
+  conflict: -31012,
   /** The store cannot be written, or the server is stopping. Nothing was changed; try again. */
-  unavailable: -32013,
+  unavailable: -31013,
 } as const;
 
 /** The text for unknown, expired and foreign task ids. One text, so that nobody learns which of the three it is. */

@@ -4,6 +4,7 @@ import type { JSONRPCMessage, McpServerFactory, Transport } from '@modelcontextp
 import type { Caller } from './caller.ts';
 import type { ConnectionContext } from './connection.ts';
 import type { ProtocolDeps } from './deps.ts';
+import { handshakeProblem } from './rev-2025-11-25/handshake.ts';
 import { create2025Server } from './rev-2025-11-25/server.ts';
 import { create2026Generation } from './rev-2026-07-28/generation.ts';
 
@@ -11,6 +12,8 @@ import { create2026Generation } from './rev-2026-07-28/generation.ts';
 export interface SessionGeneration {
   readonly revision: string;
   server(context: ConnectionContext): Server2025;
+  /** Why a handshake cannot be one, in a sentence; `undefined` for one that is in order and for every other message. */
+  handshakeProblem(message: unknown): string | undefined;
 }
 
 /** 2026-07-28 and later: every request stands for itself. */
@@ -42,7 +45,7 @@ export interface GenerationTable {
 /** The generations this server speaks. `hurry` aborts when the server is stopping. */
 export function createGenerations(deps: ProtocolDeps, hurry: AbortSignal): GenerationTable {
   return {
-    session: { revision: '2025-11-25', server: (context) => create2025Server(deps, context) },
+    session: { revision: '2025-11-25', server: (context) => create2025Server(deps, context), handshakeProblem },
     stateless: create2026Generation(deps, hurry),
   };
 }

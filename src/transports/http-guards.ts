@@ -11,9 +11,9 @@ export interface Refusal {
   readonly headers?: { readonly [name: string]: string };
 }
 
-/** Shorthand for a refusal that has no number of its own in JSON-RPC. */
+/** Shorthand for a refusal that never reached the protocol: wrong host, media type, session header, size, stopping. */
 export function refusal(status: number, message: string, headers?: Refusal['headers']): Refusal {
-  return { status, code: RPC.httpRefused, message, ...(headers === undefined ? {} : { headers }) };
+  return { status, code: RPC.invalidRequest, message, ...(headers === undefined ? {} : { headers }) };
 }
 
 /** Which names this server answers to, and which web pages may call it. */

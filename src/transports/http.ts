@@ -234,10 +234,14 @@ class Front {
     if (Array.isArray(read.body)) {
       return { status: 400, code: RPC.invalidRequest, message: 'Invalid request: batches are not supported' };
     }
-    const { stateless } = this.#generations;
+    const { session, stateless } = this.#generations;
     if (stateless !== undefined && (await stateless.owns(request, read.body))) {
       await stateless.handle(request, response, read.body, this.#caller(principal));
       return undefined;
+    }
+    const problem = session.handshakeProblem(read.body);
+    if (problem !== undefined) {
+      return { status: 400, code: RPC.invalidParams, message: problem, ...answeredId(read.body) };
     }
     const refused = await this.#sessions.handle(request, response, read.body, principal);
     return refused === undefined ? undefined : { ...refused, ...answeredId(read.body) };

@@ -94,7 +94,7 @@ describe('the result of a terminal task', () => {
 
   test('a cancelled task is an error of its own', () => {
     expect(() => codec2025.toolResult({ kind: 'cancelled', reason: 'by request' })).toThrow(
-      expect.objectContaining({ code: -32010, message: 'Task was cancelled: by request' }) as Error,
+      expect.objectContaining({ code: -31010, message: 'Task was cancelled: by request' }) as Error,
     );
   });
 });

@@ -7,6 +7,11 @@ import { TaskError, type TaskErrorCode } from '../../src/tasks/task.ts';
 const CONTEXT = { logger: silentLogger, ids: () => 'id-1' };
 const DIALECT = { resourceNotFound: -32002 };
 
+test('numbers of our own lie outside the range that JSON-RPC and MCP have reserved', () => {
+  const own = [RPC.taskCancelled, RPC.limitExceeded, RPC.conflict, RPC.unavailable];
+  expect(own.filter((number) => number >= -32_768 && number <= -32_000)).toEqual([]);
+});
+
 describe('task errors on the wire', () => {
   const pins: { readonly [code in TaskErrorCode]: number } = {
     not_found: -32602,
@@ -14,11 +19,11 @@ describe('task errors on the wire', () => {
     invalid_arguments: -32602,
     already_terminal: -32602,
     idempotency_conflict: -32602,
-    limit_exceeded: -32011,
-    conflict: -32012,
+    limit_exceeded: -31011,
+    conflict: -31012,
     invalid_input_response: -32602,
     invalid_cursor: -32602,
-    store_unavailable: -32013,
+    store_unavailable: -31013,
     not_resumable: -32602,
   };
   test.each(Object.entries(pins))('%s is %i', (code, number) => {
@@ -41,7 +46,7 @@ test.each(['full', 'busy', 'io'] as const)(
   'a store that is %s says that nothing was changed, without its own text',
   (kind) => {
     const wire = toWireError(new StoreError(kind, 'SQLITE_FULL /root/db'), DIALECT, CONTEXT);
-    expect(wire.code).toBe(-32013);
+    expect(wire.code).toBe(-31013);
     expect(wire.message).toContain('nothing was changed');
     expect(JSON.stringify(wire)).not.toContain('SQLITE');
   },

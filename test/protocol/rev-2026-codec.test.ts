@@ -184,7 +184,7 @@ test('a JSON-RPC outcome is that error, number, text and data, in a task and in 
 
 test('a plain call whose task was cancelled is answered with an error that says so', () => {
   expect(() => codec2026.toolResult(cancelled)).toThrow(
-    expect.objectContaining({ code: -32010, message: 'The task was cancelled: asked to' }),
+    expect.objectContaining({ code: -31010, message: 'The task was cancelled: asked to' }),
   );
 });
 

@@ -1,6 +1,19 @@
 import type { Server } from '@modelcontextprotocol/sdk/server/index.js';
 import { InitializeRequestSchema, isJSONRPCRequest } from '@modelcontextprotocol/sdk/types.js';
+import { isJsonObject } from '../../core/json.ts';
 import { RPC } from '../errors.ts';
+
+const EXPECTED = 'params: protocolVersion, capabilities and clientInfo {name, version} are expected';
+
+/** What is wrong with a message that is a handshake by its method; `undefined` for every other one, and for one that is in order. */
+export function handshakeProblem(message: unknown): string | undefined {
+  const malformed =
+    isJsonObject(message) &&
+    message['method'] === 'initialize' &&
+    isJSONRPCRequest(message) &&
+    !InitializeRequestSchema.safeParse(message).success;
+  return malformed ? EXPECTED : undefined;
+}
 
 /**
  * Lets the server answer a malformed `initialize` with -32602 and a sentence. The SDK would call it an internal error and show
@@ -12,16 +25,11 @@ export function checkHandshake(server: Server): void {
     await connect(transport);
     const deliver = transport.onmessage;
     transport.onmessage = (message, extra) => {
-      const malformed =
-        'method' in message &&
-        message.method === 'initialize' &&
-        isJSONRPCRequest(message) &&
-        !InitializeRequestSchema.safeParse(message).success;
-      if (!malformed) {
+      const text = handshakeProblem(message);
+      if (text === undefined || !('id' in message)) {
         deliver?.(message, extra);
         return;
       }
-      const text = 'params: protocolVersion, capabilities and clientInfo {name, version} are expected';
       transport
         .send({ jsonrpc: '2.0', id: message.id, error: { code: RPC.invalidParams, message: text } })
         .catch((error: unknown) => server.onerror?.(error instanceof Error ? error : new Error(String(error))));

@@ -10,11 +10,12 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { messageOf } from '../../core/failure.ts';
 import { isJsonObject } from '../../core/json.ts';
 import type { JsonObject } from '../../core/json.ts';
-import { withAnsweredId } from '../answered-id.ts';
+import { answeredId, withAnsweredId } from '../answered-id.ts';
 import type { Caller } from '../caller.ts';
 import { RPC, toWireError, WireError } from '../errors.ts';
 import { abilitiesOf, codec2026, declaresTasks } from './codec.ts';
 import type { CallDeps } from './inline-call.ts';
+import { checkHeaderCharacters } from './header-characters.ts';
 import { create2026Server } from './server.ts';
 import { parseListenFilter, type Subscription, type Subscriptions } from './subscriptions.ts';
 import { missingTasksCapability } from './capability-error.ts';
@@ -55,8 +56,10 @@ export function createHttpEntry(deps: CallDeps, subscriptions: Subscriptions, hu
   const streams = new Set<Promise<void>>();
   const node = toNodeHandler({
     fetch: async (request: Request, options?: McpHandlerRequestOptions) => {
-      const response = await mcp.fetch(request, options);
       const body = options?.parsedBody;
+      const wrong = checkHeaderCharacters(request.headers, body, deps);
+      if (wrong !== undefined) return refusal(wrong, answeredId(body));
+      const response = await mcp.fetch(request, options);
       if (!isListen(body) || !isStream(response)) return withAnsweredId(response, body);
       // The SDK has checked headers and envelope and would now serve the kinds it knows. Its stream gives way to ours.
       await response.body?.cancel();
@@ -131,13 +134,13 @@ async function listen(
     return stream.respond(subscription);
   } catch (error) {
     stream.end();
-    const { code, message, data } = toWireError(error, codec2026, deps);
-    const body = { code, message, ...(data !== undefined && { data }) };
-    return Response.json(
-      { jsonrpc: '2.0', id: request.id, error: body },
-      { status: code === RPC.internalError ? 500 : 400 },
-    );
+    return refusal(toWireError(error, codec2026, deps), { id: request.id });
   }
+}
+
+function refusal({ code, message, data }: WireError, id: { readonly id?: string | number }): Response {
+  const error = { code, message, ...(data !== undefined && { data }) };
+  return Response.json({ jsonrpc: '2.0', ...id, error }, { status: code === RPC.internalError ? 500 : 400 });
 }
 
 /** One `text/event-stream`. Writes wait for the reader, so that nothing piles up here. */

@@ -10,7 +10,7 @@ import { newWorkspace, type Workspace } from '../../support/workspace.ts';
 
 const INVALID_PARAMS = -32602;
 /** What `tasks/result` of a cancelled task is answered with. */
-const CANCELLED = -32010;
+const CANCELLED = -31010;
 const DEFINITIONS = {
   quick: 'steps:\n  - { id: a, type: set, values: { n: 1 } }\noutput: { n: "{{a.output.n}}" }\n',
   failing: 'steps:\n  - { id: boom, type: fail, code: no_luck, message: Nothing to be done }\n',

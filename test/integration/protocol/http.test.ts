@@ -212,10 +212,15 @@ describe('sessions of 2025-11-25 over HTTP', () => {
     expect(foreign.status).toBe(400);
   });
 
-  test('a malformed handshake opens no session', async () => {
+  test('a malformed handshake is -32602 with what is expected, and opens no session', async () => {
     const front = await serve(protocolDeps());
-    const broken = { ...INITIALIZE, params: {} };
-    await send(`${front.url}/mcp`, { headers: { 'content-type': 'application/json' }, body: JSON.stringify(broken) });
+    const broken = { ...INITIALIZE, params: { ...INITIALIZE.params, protocolVersion: 5 } };
+    const answer = await send(`${front.url}/mcp`, { headers: HEADERS, body: JSON.stringify(broken) });
+    expect(answer.status).toBe(400);
+    expect(jsonOf(answer.text)).toMatchObject({
+      id: INITIALIZE.id,
+      error: { code: -32602, message: expect.stringContaining('protocolVersion') as string },
+    });
     const metrics = await send(`${front.url}/metrics`, { method: 'GET' });
     expect(metrics.text).toContain('mcp_workflow_http_sessions 0');
   });

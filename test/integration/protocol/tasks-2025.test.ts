@@ -256,7 +256,7 @@ describe.each([
     const cancelled = await connected.raw('tasks/cancel', { taskId });
     expect(cancelled['status']).toBe('cancelled');
     expect(stopped).toBe(true);
-    await expect(waiting).rejects.toMatchObject({ code: -32010 });
+    await expect(waiting).rejects.toMatchObject({ code: -31010 });
     end.open();
     await end.passed;
     expect((await get(connected, taskId)).status).toBe('cancelled');

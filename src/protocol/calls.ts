@@ -61,7 +61,9 @@ type MessageEvent = Extract<TaskEvent, { type: 'message' }>;
 /** What a tool name means. */
 export type CallTarget =
   | { readonly kind: 'workflow'; readonly definition: Definition; readonly arguments: JsonObject }
-  | { readonly kind: 'own'; readonly tool: string };
+  | { readonly kind: 'own'; readonly tool: string }
+  /** The arguments of `workflow_run` name nothing that can be run; `message` is for a model to read. */
+  | { readonly kind: 'wrong'; readonly message: string };
 
 /** How a call is answered. `created` and `outcome` are for the codec; `tool` is a tool result as it stands. */
 export type CallAnswer =
@@ -81,23 +83,29 @@ export function resolveCall(request: CallRequest, deps: ProtocolDeps): CallTarge
   if (deps.settings.compact && tool === 'workflow_run') return resolveCompact(request.arguments, deps);
   if (OWN_TOOLS.has(tool) && (tool !== 'workflow_search' || deps.settings.compact)) return { kind: 'own', tool };
   const loaded = findWorkflow(tool, deps);
-  if (loaded === undefined) throw unknownTool('tool', tool, deps);
+  if (loaded === undefined) throw invalidParams(unknown('tool', tool, deps));
   return { kind: 'workflow', definition: loaded.definition, arguments: request.arguments };
 }
 
 function resolveCompact(args: JsonObject, deps: ProtocolDeps): CallTarget {
-  const { workflow, input } = args;
-  if (typeof workflow !== 'string') throw invalidParams('arguments/workflow: the name of a workflow is expected');
-  if (input !== undefined && !isJsonObject(input)) throw invalidParams('arguments/input: an object is expected');
+  const { workflow, input, ...stray } = args;
+  const [first] = Object.keys(stray);
+  if (first !== undefined) return wrong(`arguments/${first}: there is no such argument, only workflow and input`);
+  if (typeof workflow !== 'string') return wrong('arguments/workflow: the name of a workflow is expected');
+  if (input !== undefined && !isJsonObject(input)) return wrong('arguments/input: an object is expected');
   const loaded = findWorkflow(workflow, deps);
-  if (loaded === undefined) throw unknownTool('workflow', workflow, deps);
+  if (loaded === undefined) return wrong(unknown('workflow', workflow, deps));
   return { kind: 'workflow', definition: loaded.definition, arguments: input ?? {} };
 }
 
-function unknownTool(what: string, name: string, deps: ProtocolDeps): Error {
+function wrong(message: string): CallTarget {
+  return { kind: 'wrong', message };
+}
+
+function unknown(what: string, name: string, deps: ProtocolDeps): string {
   const names = exposed(deps).map(({ definition }) => definition.name);
   const suggestion = nearest(name, what === 'tool' ? [...names, ...OWN_TOOLS] : names);
-  return invalidParams(`Unknown ${what}: ${name}${suggestion === undefined ? '' : `; did you mean '${suggestion}'?`}`);
+  return `Unknown ${what}: ${name}${suggestion === undefined ? '' : `; did you mean '${suggestion}'?`}`;
 }
 
 /**

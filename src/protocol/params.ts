@@ -26,6 +26,11 @@ export function optionalText(params: JsonObject, name: string): string | undefin
   return value;
 }
 
+/** For a list that is always one page: no cursor of ours exists, so every one is wrong. */
+export function onePage(params: JsonObject): void {
+  if (optionalText(params, 'cursor') !== undefined) throw invalidParams('params/cursor: not a cursor of this list');
+}
+
 /** An object, or nothing; not nested deeper than 64 levels. */
 export function optionalObject(params: JsonObject, name: string): JsonObject | undefined {
   const value = params[name];

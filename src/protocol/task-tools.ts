@@ -4,16 +4,17 @@ import type { TaskView } from '../tasks/task.ts';
 import { requireOutcome, requireTask } from './calls.ts';
 import type { Caller } from './caller.ts';
 import { cleanUpObject } from './clean-up.ts';
-import { searchWorkflows } from './compact.ts';
+import { COMPACT_TOOLS, searchWorkflows } from './compact.ts';
 import type { ProtocolDeps } from './deps.ts';
 import { RPC, toWireError, WireError } from './errors.ts';
 import { waitAtMost } from './follow.ts';
 import { listKnown } from './known-tasks.ts';
 import { limitResult } from './result-limit.ts';
 import { errorResult, jsonResult, nextStep } from './results.ts';
+import { SCHEDULE_TOOLS } from './schedule-tools.ts';
 import { listSchedules } from './schedules.ts';
 import { isTerminal, taskObject } from './task-object.ts';
-import { MAX_WAIT_SECONDS } from './task-tool-descriptors.ts';
+import { MAX_WAIT_SECONDS, TASK_TOOLS } from './task-tool-descriptors.ts';
 import { exposed } from './tools.ts';
 
 /** An argument that is not what the tool takes; the text names it. */
@@ -45,6 +46,13 @@ const HANDLERS: { readonly [tool: string]: OwnTool } = {
   workflow_search: (args, { deps }) => searchWorkflows(optionalText(args, 'query') ?? '', exposed(deps)),
 };
 
+const ARGUMENTS: ReadonlyMap<string, readonly string[]> = new Map(
+  [...TASK_TOOLS, ...SCHEDULE_TOOLS, ...COMPACT_TOOLS].map(({ name, inputSchema }) => [
+    name,
+    isJsonObject(inputSchema['properties']) ? Object.keys(inputSchema['properties']) : [],
+  ]),
+);
+
 /**
  * Runs one of the server's own tools. What goes wrong comes back as a tool result with `isError` and a text that a model can act
  * on; it rejects only when the request is withdrawn.
@@ -59,6 +67,7 @@ export async function callOwnTool(
   const handler = HANDLERS[tool];
   if (handler === undefined) return errorResult(`Unknown tool: ${tool}`);
   try {
+    refuseStray(tool, args);
     return await handler(args, { caller, signal, deps });
   } catch (error) {
     if (signal.aborted) throw error;
@@ -67,6 +76,14 @@ export async function callOwnTool(
     const id = isJsonObject(wire.data) ? wire.data['correlationId'] : undefined;
     return errorResult(typeof id === 'string' ? `${wire.message} (${id})` : wire.message);
   }
+}
+
+/** What the published schemas forbid: a misspelt argument would be passed over, and the tool would do something else. */
+function refuseStray(tool: string, args: JsonObject): void {
+  const names = ARGUMENTS.get(tool) ?? [];
+  const stray = Object.keys(args).find((name) => !names.includes(name));
+  if (stray === undefined) return;
+  throw new ArgumentError(`arguments/${stray}: there is no such argument, only ${names.join(', ')}`);
 }
 
 async function get(args: JsonObject, { caller, signal, deps }: Context): Promise<ToolResult> {
@@ -90,6 +107,7 @@ async function list(args: JsonObject, { caller, deps }: Context): Promise<ToolRe
     ...(status === undefined ? {} : { status: status as TaskStatus }), // one of STATUSES
   };
   const limit = number(args, 'limit', 1, 200) ?? 50;
+  if (!Number.isInteger(limit)) throw new ArgumentError('arguments/limit: a whole number is expected');
   const cursor = optionalText(args, 'cursor');
   const page = caller.listsAll
     ? await deps.tasks.list({

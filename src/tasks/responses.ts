@@ -19,14 +19,31 @@ export function checkResponse(input: Pick<PendingInput, 'request'>, response: Js
       if (isRefusal(response)) return;
       if (response['role'] !== 'assistant' && response['role'] !== 'user')
         throw invalid("role: must be 'assistant' or 'user'");
-      if (response['content'] === undefined) throw invalid('content: is missing');
+      checkTurn(response['content']);
       return;
     case 'roots/list':
       if (isRefusal(response)) return;
-      if (!Array.isArray(response['roots'])) throw invalid('roots: must be a list');
+      if (!Array.isArray(response['roots']) || !response['roots'].every(isRoot))
+        throw invalid('roots: must be a list of objects with a uri');
       return;
     default:
   }
+}
+
+/** One content block, or a list of them. Anything else would be read as a turn without a word. */
+function checkTurn(content: JsonValue | undefined): void {
+  if (content === undefined) throw invalid('content: is missing');
+  for (const block of Array.isArray(content) ? content : [content]) {
+    if (!isJsonObject(block) || typeof block['type'] !== 'string') {
+      throw invalid('content: must be a content block, an object with a type, or a list of them');
+    }
+    if (block['type'] === 'text' && typeof block['text'] !== 'string')
+      throw invalid('content: a text block needs a text');
+  }
+}
+
+function isRoot(root: JsonValue): boolean {
+  return isJsonObject(root) && typeof root['uri'] === 'string';
 }
 
 /** The client said no in the only way it has for these: a JSON-RPC error. The step fails with it. */

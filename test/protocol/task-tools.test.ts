@@ -96,6 +96,13 @@ describe('wrong arguments are a result that a model can mend', () => {
     ['tasks_get', { taskId: 'x', wait_seconds: 46 }, 'not found'],
     ['tasks_list', { status: 'busy' }, 'status'],
     ['tasks_list', { limit: 0 }, 'limit'],
+    ['tasks_list', { limit: 1.5 }, 'limit'],
+    [
+      'tasks_list',
+      { state: 'working' },
+      'arguments/state: there is no such argument, only cursor, limit, workflow, status',
+    ],
+    ['workflow_search', { words: 'x' }, 'arguments/words'],
     ['tasks_list', { cursor: 'forged' }, 'cursor'],
     ['tasks_result', { taskId: 'unknown' }, 'not found'],
     ['tasks_cancel', { taskId: 'unknown' }, 'not found'],

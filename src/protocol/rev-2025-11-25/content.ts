@@ -1,6 +1,6 @@
 import { complete } from '../completions.ts';
 import { invalidParams } from '../errors.ts';
-import { optionalObject, optionalText, requiredText } from '../params.ts';
+import { onePage, optionalObject, optionalText, requiredText } from '../params.ts';
 import { listPrompts, openPrompt } from '../prompts.ts';
 import { assertReadable, listResources, listTemplates, readResource } from '../resources.ts';
 import { askClient, canAsk } from './asker.ts';
@@ -11,7 +11,10 @@ export const contentHandlers: HandlerTable = {
   'resources/list': async (params, _extra, { caller, deps }) => ({
     ...(await listResources(optionalText(params, 'cursor'), caller, deps)),
   }),
-  'resources/templates/list': (_params, _extra, { deps }) => ({ resourceTemplates: listTemplates(deps) }),
+  'resources/templates/list': (params, _extra, { deps }) => {
+    onePage(params);
+    return { resourceTemplates: listTemplates(deps) };
+  },
   'resources/read': (params, _extra, { caller, deps }) => readResource(requiredText(params, 'uri'), caller, deps),
   'resources/subscribe': async (params, _extra, session) => {
     const uri = requiredText(params, 'uri');
@@ -23,7 +26,10 @@ export const contentHandlers: HandlerTable = {
     session.notifier.unsubscribe(requiredText(params, 'uri'));
     return {};
   },
-  'prompts/list': (_params, _extra, { deps }) => ({ prompts: listPrompts(deps) }),
+  'prompts/list': (params, _extra, { deps }) => {
+    onePage(params);
+    return { prompts: listPrompts(deps) };
+  },
   'prompts/get': async (params, extra, session) => {
     const args = optionalObject(params, 'arguments') ?? {};
     const { question, messages } = await openPrompt(requiredText(params, 'name'), args, session.deps);

@@ -9,8 +9,9 @@ import {
   type CallTarget,
 } from '../calls.ts';
 import { invalidParams, RPC, WireError } from '../errors.ts';
-import { optionalObject, optionalText, requiredText } from '../params.ts';
+import { onePage, optionalObject, requiredText } from '../params.ts';
 import { limitResult } from '../result-limit.ts';
+import { errorResult } from '../results.ts';
 import { META } from '../task-object.ts';
 import { callOwnTool } from '../task-tools.ts';
 import type { ToolDescriptor } from '../tool-descriptor.ts';
@@ -23,8 +24,7 @@ import { metaOf, progressTokenOf, type Extra, type HandlerTable, type Session } 
 export const toolHandlers: HandlerTable = { 'tools/list': list, 'tools/call': call };
 
 function list(params: JsonObject, _extra: Extra, session: Session): JsonObject {
-  // All tools are one page, so no cursor of ours exists.
-  if (optionalText(params, 'cursor') !== undefined) throw invalidParams('params/cursor: not a cursor of this list');
+  onePage(params);
   return { tools: listTools(session.deps).map(wireTool) };
 }
 
@@ -36,6 +36,10 @@ function wireTool(tool: ToolDescriptor): JsonObject {
 async function call(params: JsonObject, extra: Extra, session: Session): Promise<JsonObject> {
   const request = parseCall(params);
   const target = resolveCall(request, session.deps);
+  if (target.kind === 'wrong') {
+    if (request.wantsTask) throw invalidParams(target.message);
+    return { ...errorResult(target.message) };
+  }
   assertTaskSupport(target, request);
   if (target.kind === 'own') {
     return { ...(await callOwnTool(target.tool, request.arguments, session.caller, extra.signal, session.deps)) };
@@ -71,7 +75,7 @@ function parseCall(params: JsonObject): CallRequest {
 }
 
 /** Tool-level negotiation: a tool that must be a task, or cannot be one, is "not found" the other way. */
-function assertTaskSupport(target: CallTarget, request: CallRequest): void {
+function assertTaskSupport(target: Exclude<CallTarget, { kind: 'wrong' }>, request: CallRequest): void {
   const support = target.kind === 'own' ? 'forbidden' : target.definition.task;
   if (support === 'required' && !request.wantsTask) {
     throw new WireError(RPC.methodNotFound, `Tool '${request.tool}' has to be called as a task (params.task)`);

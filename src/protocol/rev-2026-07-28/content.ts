@@ -1,6 +1,6 @@
 import { complete } from '../completions.ts';
 import { invalidParams } from '../errors.ts';
-import { optionalObject, optionalText, requiredText } from '../params.ts';
+import { onePage, optionalObject, optionalText, requiredText } from '../params.ts';
 import { listPrompts, openPrompt } from '../prompts.ts';
 import { listResources, listTemplates, readResource } from '../resources.ts';
 import { missingCapabilities } from './capability-error.ts';
@@ -15,15 +15,24 @@ export const contentHandlers: HandlerTable = {
   'resources/list': async (params, { caller, deps }) => ({
     ...(await listResources(optionalText(params, 'cursor'), caller, deps)),
   }),
-  'resources/templates/list': (_params, { deps }) => ({ resourceTemplates: listTemplates(deps) }),
+  'resources/templates/list': (params, { deps }) => {
+    onePage(params);
+    return { resourceTemplates: listTemplates(deps) };
+  },
   'resources/read': (params, { caller, deps }) => readResource(requiredText(params, 'uri'), caller, deps),
-  'prompts/list': (_params, { deps }) => ({ prompts: listPrompts(deps) }),
-  'prompts/get': async (params, { deps, capabilities, inputResponses }) => {
+  'prompts/list': (params, { deps }) => {
+    onePage(params);
+    return { prompts: listPrompts(deps) };
+  },
+  'prompts/get': async (params, { deps, capabilities, inputResponses, malformedResponses }) => {
     const args = optionalObject(params, 'arguments') ?? {};
     const { question, messages } = await openPrompt(requiredText(params, 'name'), args, deps);
     if (question === undefined) return messages();
     const response = inputResponses?.[QUESTION];
     if (response !== undefined) return messages(response);
+    if (malformedResponses.includes(QUESTION)) {
+      throw invalidParams(`params/inputResponses/${QUESTION}: an object is expected`);
+    }
     if (!canMeet(question, abilitiesOf(capabilities))) throw missingCapabilities(requiredCapabilities([question]));
     return { resultType: 'input_required', inputRequests: { [QUESTION]: wireRequest(question) } };
   },

@@ -5,7 +5,7 @@ import { messageOf } from '../../core/failure.ts';
 import { isJsonObject } from '../../core/json.ts';
 import type { JsonObject } from '../../core/json.ts';
 import type { ConnectionContext } from '../connection.ts';
-import { invalidParams, toWireError } from '../errors.ts';
+import { invalidParams, RPC, toWireError } from '../errors.ts';
 import { INSTRUCTIONS } from '../instructions.ts';
 import { assertShallow } from '../params.ts';
 import { findWorkflow } from '../tools.ts';
@@ -144,7 +144,34 @@ class WorkflowServer extends McpServer {
     const send = transport.send.bind(transport);
     transport.send = (message, options) => send(withoutContent(message), options);
     await super.connect(transport);
+    const deliver = transport.onmessage?.bind(transport);
+    transport.onmessage = (message, extra) => {
+      const id = 'method' in message && 'id' in message ? message.id : undefined;
+      const problem = id === undefined ? undefined : shapeProblem(message);
+      if (id === undefined || problem === undefined) {
+        deliver?.(message, extra);
+        return;
+      }
+      const error = { code: RPC.invalidParams, message: problem };
+      send({ jsonrpc: '2.0', id, error }).catch((cause: unknown) => {
+        this.#deps.logger.debug({ cause: messageOf(cause) }, 'a refusal was not delivered');
+      });
+    };
   }
+}
+
+/**
+ * What is wrong with members of a request that handlers never see as they came: the SDK takes answers that are no object for none, and shows
+ * the insides of its validator for the others.
+ */
+function shapeProblem(message: JSONRPCMessage): string | undefined {
+  if (!('method' in message) || !isJsonObject(message.params)) return undefined;
+  const { inputResponses, name, arguments: args } = message.params;
+  if (inputResponses !== undefined && !isJsonObject(inputResponses))
+    return 'params/inputResponses: an object is expected';
+  if (message.method !== 'tools/call') return undefined;
+  if (typeof name !== 'string') return 'params/name: a string is expected';
+  return args === undefined || isJsonObject(args) ? undefined : 'params/arguments: an object is expected';
 }
 
 /** The SDK gives every answer to `tools/call` a `content`, which a task handle does not have. */

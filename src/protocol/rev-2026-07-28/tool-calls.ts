@@ -39,6 +39,8 @@ export interface ToolCall {
   readonly key?: string;
   /** `inputResponses` of a retried call; values are as the client sent them. */
   readonly answers: JsonObject;
+  /** Keys of `inputResponses` whose values were no answers at all. */
+  readonly malformed: readonly string[];
   readonly requestState?: string;
   /** The client's capabilities as this very request declares them. */
   readonly capabilities: unknown;
@@ -55,6 +57,7 @@ export async function answerToolCall(
   deps: CallDeps,
 ): Promise<JsonObject> {
   const target = resolveCall({ tool: call.tool, arguments: call.arguments, wantsTask: false }, deps);
+  if (target.kind === 'wrong') return callToolResult(errorResult(target.message));
   if (target.kind === 'own') {
     return callToolResult(await callOwnTool(target.tool, call.arguments, caller, channel.signal, deps));
   }
@@ -134,6 +137,8 @@ async function nextRound(
   const state = openState(requestState, basics.binding, deps);
   if (state === undefined) throw invalidParams('Invalid or expired requestState');
   await requireTask(state.taskId, caller, deps);
+  const malformed = call.malformed.find((name) => Object.hasOwn(state.keys, name));
+  if (malformed !== undefined) throw invalidParams(`params/inputResponses/${malformed}: an object is expected`);
   const notShown = await answerRound(state, call.answers, caller.principal, deps);
   return { ...basics, view: await requireTask(state.taskId, caller, deps), prepared: new Map(), notShown };
 }

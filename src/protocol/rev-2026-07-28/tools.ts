@@ -1,6 +1,6 @@
 import type { JsonObject } from '../../core/json.ts';
 import { invalidParams } from '../errors.ts';
-import { optionalObject, optionalText, requiredText } from '../params.ts';
+import { onePage, optionalObject, requiredText } from '../params.ts';
 import { META } from '../task-object.ts';
 import type { ToolDescriptor } from '../tool-descriptor.ts';
 import { listTools } from '../tools.ts';
@@ -12,8 +12,7 @@ import { answerToolCall } from './tool-calls.ts';
 /** `tools/list` and `tools/call`. */
 export const toolHandlers: HandlerTable = {
   'tools/list': (params, { deps, capabilities }) => {
-    // All tools are one page, so no cursor of ours exists.
-    if (optionalText(params, 'cursor') !== undefined) throw invalidParams('params/cursor: not a cursor of this list');
+    onePage(params);
     return { tools: listTools(deps, { neverDeferred: declaresTasks(capabilities) }).map(wireTool) };
   },
   'tools/call': (params, context) => {
@@ -25,6 +24,7 @@ export const toolHandlers: HandlerTable = {
       tool: requiredText(params, 'name'),
       arguments: optionalObject(params, 'arguments') ?? {},
       answers: context.inputResponses ?? {},
+      malformed: context.malformedResponses,
       capabilities: context.capabilities,
       ...(key !== undefined && { key }),
       ...(context.requestState !== undefined && { requestState: context.requestState }),

@@ -290,6 +290,40 @@ describe('arguments and headers', () => {
   });
 
   test.each([
+    ['no name', { arguments: {} }, 'params/name: a string is expected'],
+    ['a list of arguments', { name: 'deploy', arguments: [] }, 'params/arguments: an object is expected'],
+  ])('a call with %s is -32602 in one sentence', async (_, params, message) => {
+    const { http } = await serve((deps) => deps.publish('deploy', async () => text('x')));
+    const { error } = await http.request('tools/call', params, { headers: { 'mcp-name': 'deploy' } });
+    expect(error).toMatchObject({ code: -32602, message });
+  });
+
+  test('workflow_run tells a model what is wrong with its own arguments', async () => {
+    const deps = protocolDeps({ settings: { ...DEFAULT_PROTOCOL_SETTINGS, compact: true } });
+    deps.publish('deploy', async () => text('done'));
+    const http = await serveModern(deps);
+    open.push(http);
+    for (const [args, named] of [
+      [{}, 'arguments/workflow'],
+      [{ workflow: 'deplo' }, "did you mean 'deploy'"],
+      [{ workflow: 'deploy', input: [] }, 'arguments/input'],
+      [{ workflow: 'deploy', inputs: {} }, 'arguments/inputs'],
+    ] as const) {
+      const { result } = await http.request('tools/call', { name: 'workflow_run', arguments: args });
+      expect(result).toMatchObject({ isError: true });
+      expect(JSON.stringify(result?.['content'])).toContain(named);
+    }
+  });
+
+  test.each(['tools/list', 'prompts/list', 'resources/list', 'resources/templates/list'])(
+    '%s refuses a cursor that it never gave',
+    async (method) => {
+      const { http } = await serve((deps) => deps.publish('quick', async () => text('x')));
+      expect((await http.request(method, { cursor: 'forged' })).error).toMatchObject({ code: -32602 });
+    },
+  );
+
+  test.each([
     ['Mcp-Method is missing', { 'mcp-method': undefined }],
     ['Mcp-Method differs', { 'mcp-method': 'tools/list' }],
     ['Mcp-Name is missing', { 'mcp-name': undefined }],
@@ -319,6 +353,29 @@ describe('arguments and headers', () => {
       const reply = await call(headers);
       expect([reply.status, reply.error?.code]).toEqual([400, -32020]);
     }
+  });
+
+  test('a Mcp-Param value with characters that a header cannot carry is refused, also where it would match', async () => {
+    const { http } = await serve((deps) =>
+      deps.publish('regional', async () => text('done'), {
+        input_schema: {
+          type: 'object',
+          properties: {
+            at: { type: 'object', properties: { city: { type: 'string', 'x-mcp-header': 'City' } } },
+          },
+        },
+      }),
+    );
+    const call = (city: string): ReturnType<ModernHttp['request']> =>
+      http.request(
+        'tools/call',
+        { name: 'regional', arguments: { at: { city: 'Zürich' } } },
+        { headers: { 'mcp-param-city': city } },
+      );
+    const raw = await call('Zürich');
+    expect([raw.status, raw.error?.code]).toEqual([400, -32020]);
+    const encoded = `=?base64?${Buffer.from('Zürich').toString('base64')}?=`;
+    expect((await call(encoded)).result).toMatchObject(text('done'));
   });
 
   test('methods of the older generation and unknown ones are -32601 with HTTP 404', async () => {

@@ -152,6 +152,23 @@ describe('a plain call of a workflow that asks', () => {
     expect(taken.result).toMatchObject(say(accept({ name: 'Ada' })));
   });
 
+  test.each([
+    ['a text', 'Ada', 'params/inputResponses'],
+    ['a list', [], 'params/inputResponses'],
+    ['null', null, 'params/inputResponses'],
+    ['a text as an answer', { user_name: 'Ada' }, 'params/inputResponses/user_name'],
+  ] as const)('gets -32602 for inputResponses that are malformed: %s', async (_, malformed, where) => {
+    const { deps, http } = await serve();
+    deps.publish('greet', greet);
+    const { requestState } = asked(await http.request('tools/call', { name: 'greet' }, { capabilities: FORMS }));
+    const { error } = await http.request(
+      'tools/call',
+      { name: 'greet', requestState, inputResponses: malformed as unknown as JsonObject },
+      { capabilities: FORMS },
+    );
+    expect(error).toMatchObject({ code: -32602, message: `${where}: an object is expected` });
+  });
+
   test('M1: a round that is sent again changes nothing and gives the same result', async () => {
     const { deps, http } = await serve();
     deps.publish('greet', greet);

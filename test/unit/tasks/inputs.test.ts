@@ -62,7 +62,12 @@ describe('an input request', () => {
       );
       const process = await world.started();
       const taskId = await asked(process, 'turn');
-      for (const bad of [{}, { error: 'no' }, { error: { code: 1 } }]) {
+      const malformed = [
+        { role: 'assistant', content: 'text', roots: 'text' },
+        { role: 'assistant', content: [{ text: 'no type' }], roots: [{ name: 'no uri' }] },
+        { role: 'assistant', content: { type: 'text' }, roots: ['file:///a'] },
+      ];
+      for (const bad of [{}, { error: 'no' }, { error: { code: 1 } }, ...malformed]) {
         await expect(process.tasks.respond(taskId, me, 'in-1', bad)).rejects.toMatchObject({
           code: 'invalid_input_response',
         });

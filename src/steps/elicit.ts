@@ -112,9 +112,21 @@ function readAnswer(answer: JsonValue | undefined): { readonly action: Action; r
   return { action: known, content: answer['content'] ?? (known === 'accept' ? {} : null) };
 }
 
-/** A form without a schema is a plain yes or no. */
+/** A form without a schema is a plain yes or no. MCP wants a type on each field; one that says none is a text. */
 function formSchema(schema: JsonValue): JsonObject {
-  return { type: 'object', properties: {}, ...argumentsObject(schema) };
+  const form = { type: 'object', properties: {}, ...argumentsObject(schema) };
+  if (!isJsonObject(form.properties)) return form;
+  const fields = Object.entries(form.properties).map(([name, field]) => [
+    name,
+    isText(field) ? { type: 'string', ...field } : field,
+  ]);
+  return { ...form, properties: Object.fromEntries(fields) as JsonObject };
+}
+
+function isText(field: JsonValue): field is JsonObject {
+  if (!isJsonObject(field) || field['type'] !== undefined) return false;
+  const choices = field['enum'];
+  return !Array.isArray(choices) || choices.every((choice) => typeof choice === 'string');
 }
 
 /** One id for each attempt, the same after a restart. */

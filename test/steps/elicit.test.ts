@@ -36,6 +36,31 @@ describe('elicit', () => {
     expect(world.result('after')?.output).toEqual({ sure: true, action: 'accept' });
   });
 
+  it('a field that says no type is asked for as a text', async () => {
+    const world = new EngineWorld();
+    const properties = {
+      free: { title: 'Free' },
+      choice: { enum: ['a', 'b'] },
+      level: { enum: [1, 2] },
+      n: { type: 'number' },
+    };
+    const running = world.run(
+      definitionOf([{ id: 'q', type: 'elicit', message: 'm', schema: { type: 'object', properties } }]),
+    );
+    const question = await world.nextQuestion();
+    expect(question.request.params['requestedSchema']).toEqual({
+      type: 'object',
+      properties: {
+        free: { type: 'string', title: 'Free' },
+        choice: { type: 'string', enum: ['a', 'b'] },
+        level: { enum: [1, 2] },
+        n: { type: 'number' },
+      },
+    });
+    question.answer({ action: 'decline' });
+    await running;
+  });
+
   it('asks to visit a page with url', async () => {
     const world = new EngineWorld();
     const running = world.run(

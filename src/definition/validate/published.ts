@@ -6,6 +6,7 @@ import type { DocumentPath, Finding } from '../finding.ts';
 import { valueAt } from '../schema/check.ts';
 import { compileSchema } from '../schema-validator.ts';
 import { parseUriTemplate } from '../uri-template.ts';
+import { checkFormFields } from './client-limits.ts';
 import { checkTemplate, textsIn } from './references.ts';
 import { error, findIn, shorten, suggestion } from './report.ts';
 import { secretFields } from './steps.ts';
@@ -84,7 +85,7 @@ function checkAsk(ask: JsonValue | undefined, names: Names): Finding[] {
   const at = ['prompt', 'ask', 'schema'];
   const said = typeof message === 'string' ? checkText({ text: message, at: ['prompt', 'ask', 'message'] }, names) : [];
   if (!isJsonObject(schema)) return said;
-  const secrets = secretFields(schema, at);
+  const secrets = [...checkFormFields(schema, at), ...secretFields(schema, at)];
   if (schema['type'] !== 'object' || !isJsonObject(schema['properties'])) {
     return [...said, error('invalid_schema', at, 'the schema must say `type: object` and have `properties`')];
   }

@@ -2,6 +2,7 @@
 import { FORBIDDEN_NAMES, isJsonObject } from '../../core/json.ts';
 import type { DocumentPath, Finding } from '../finding.ts';
 import { ASSIGNABLE, RESERVED_NAMES } from '../schema/names.ts';
+import { checkFormFields } from './client-limits.ts';
 import type { Outline, StepPlace } from './outline.ts';
 import { error, findIn, suggestion, warning } from './report.ts';
 
@@ -91,7 +92,9 @@ function checkCache({ step, at, syntax }: StepPlace): Finding[] {
 
 function checkForm({ step, at }: StepPlace): Finding[] {
   const schema: unknown = step['schema'];
-  return step.type === 'elicit' ? secretFields(schema, [...at, 'schema']) : [];
+  if (step.type !== 'elicit') return [];
+  const where = [...at, 'schema'];
+  return [...checkFormFields(schema, where), ...secretFields(schema, where)];
 }
 
 /** MCP forbids asking for secrets in a form; a host may refuse it, and the answer is stored. */

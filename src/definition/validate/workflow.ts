@@ -6,12 +6,21 @@ import { inferInputSchema } from '../infer-input.ts';
 import type { Schedule } from '../model.ts';
 import { checkSchedule } from '../schedule-check.ts';
 import { compileSchema } from '../schema-validator.ts';
+import { checkHeaderArguments, checkToolName } from './client-limits.ts';
 import { error, warning } from './report.ts';
 
 export function checkWorkflow(document: JsonObject): Finding[] {
   const schedule = document['schedule'];
   const scheduled = isSchedule(schedule) ? checkSchedule(schedule, ['schedule']) : [];
-  return [...scheduled, ...checkScheduleInput(document), ...checkSchemas(document), ...checkDefaults(document)];
+  const input = document['input_schema'];
+  return [
+    ...checkToolName(document),
+    ...scheduled,
+    ...checkScheduleInput(document),
+    ...checkSchemas(document),
+    ...(isJsonObject(input) ? checkHeaderArguments(input, ['input_schema']) : []),
+    ...checkDefaults(document),
+  ];
 }
 
 /** What the schema has refused already is passed over. */

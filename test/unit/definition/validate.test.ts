@@ -325,6 +325,46 @@ describe('keys of the workflow', () => {
     ]);
   });
 
+  it.each([
+    ['o: {type: object, properties: {x: {type: string}}}', ['error invalid_schema /steps/0/schema/properties/o']],
+    ['l: {type: array, items: {type: object}}', ['error invalid_schema /steps/0/schema/properties/l']],
+    ['n: {type: "null"}', ['error invalid_schema /steps/0/schema/properties/n']],
+    ['f: {type: string, format: ipv4}', ['warning form_format /steps/0/schema/properties/f/format']],
+    ['f: {type: string, format: email}, n: {type: integer}, b: {type: boolean}, e: {enum: [a, b]}', []],
+    ['m: {type: array, items: {type: string, enum: [a, b]}}, t: {type: array, items: {anyOf: [{const: a}]}}', []],
+    ['t: {type: string, enum: "{% [input.a] %}"}, u: "{% input.a %}"', []],
+  ])('a form has the fields that MCP can show: %s', (fields, expected) => {
+    const text = `variables: {input: {a: x}}\nsteps:\n  - {id: ask, type: elicit, message: m, schema: {type: object, properties: {${fields}}}}`;
+    expect(issues(text).map((issue) => issue.split(' ').slice(0, 3).join(' '))).toEqual(expected);
+  });
+
+  it.each([
+    ['a: {type: number, x-mcp-header: A}', ['error invalid_schema /input_schema/properties/a/x-mcp-header']],
+    ['a: {type: string, x-mcp-header: ""}', ['error invalid_schema /input_schema/properties/a/x-mcp-header']],
+    ['a: {type: string, x-mcp-header: "a b"}', ['error invalid_schema /input_schema/properties/a/x-mcp-header']],
+    [
+      'a: {type: string, x-mcp-header: R}, b: {type: string, x-mcp-header: r}',
+      ['error invalid_schema /input_schema/properties/b/x-mcp-header'],
+    ],
+    [
+      'a: {type: array, items: {type: string, x-mcp-header: A}}',
+      ['error invalid_schema /input_schema/properties/a/items/x-mcp-header'],
+    ],
+    [
+      'a: {anyOf: [{properties: {b: {type: string, x-mcp-header: A}}}]}',
+      ['error invalid_schema /input_schema/properties/a/anyOf/0/properties/b/x-mcp-header'],
+    ],
+    ['a: {type: object, properties: {b: {type: string, x-mcp-header: A}}}, c: {type: integer, x-mcp-header: C}', []],
+  ])('an x-mcp-header is where MCP allows it, or clients leave the tool out: %s', (properties, expected) => {
+    const text = `input_schema: {type: object, properties: {${properties}}}\nsteps:\n  - {id: a, type: succeed}`;
+    expect(issues(text).map((issue) => issue.split(' ').slice(0, 3).join(' '))).toEqual(expected);
+  });
+
+  it.each(['x'.repeat(65), 'with.dot'])('a name that not every host takes for a tool is a warning: %s', (name) => {
+    const { issues: found } = parseDefinition(`name: ${name}\nsteps: [{id: a, type: succeed}]`, 'e.yaml', stepSyntaxes);
+    expect(found.map(({ severity, code }) => `${severity} ${code}`)).toEqual(['warning tool_name']);
+  });
+
   it('a form that asks for a secret is a warning', () => {
     const text = `steps:\n  - {id: ask, type: elicit, message: m, schema: {type: object, properties: {user: {type: string}, password: {type: string}, api_key: {type: string}}}}`;
     expect(issues(text).map((issue) => issue.split(' ').slice(0, 3).join(' '))).toEqual([

@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { systemClock } from '../../src/core/clock.ts';
 import type { JsonObject } from '../../src/core/json.ts';
 import { silentLogger } from '../../src/core/logger.ts';
@@ -30,7 +30,8 @@ export class MemoryDefinitions implements DefinitionSource {
   readonly #listeners = new Set<() => void>();
 
   set(definition: Definition, files?: LoadedDefinition['files']): void {
-    const loaded = { definition, digest: 'd'.repeat(64), file: `${definition.name}.yaml` };
+    const digest = createHash('sha256').update(JSON.stringify(definition)).digest('hex');
+    const loaded = { definition, digest, file: `${definition.name}.yaml` };
     this.#loaded.set(definition.name, files === undefined ? loaded : { ...loaded, files });
     for (const listener of this.#listeners) listener();
   }

@@ -2,6 +2,7 @@ import type { Server } from '@modelcontextprotocol/sdk/server/index.js';
 import type { JsonObject } from '../../core/json.ts';
 import { messageOf } from '../../core/failure.ts';
 import type { TaskEvent, TaskView } from '../../tasks/task.ts';
+import { watchDefinition } from '../definition-watch.ts';
 import type { ProtocolDeps } from '../deps.ts';
 import { RPC, WireError } from '../errors.ts';
 import { keepBeating, ProgressReporter } from '../progress.ts';
@@ -148,10 +149,8 @@ export class Notifier {
         watchSchedules(() => this.#resourceUpdated(uri), this.#deps),
       );
     } else if (ref.kind === 'definition') {
-      this.#resources.set(
-        uri,
-        this.#deps.definitions.onChange(() => this.#resourceUpdated(uri)),
-      );
+      const stop = watchDefinition(ref.name, () => this.#resourceUpdated(uri), this.#deps);
+      this.#resources.set(uri, stop ?? (() => undefined));
     } else {
       this.#resources.set(uri, this.#subscribeTask(uri, ref.taskId));
     }

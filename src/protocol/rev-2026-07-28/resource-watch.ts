@@ -1,8 +1,8 @@
+import { watchDefinition } from '../definition-watch.ts';
 import type { ProtocolDeps } from '../deps.ts';
 import { watchOwnResource } from '../own-resources.ts';
 import { parseUri } from '../resource-uris.ts';
 import { watchSchedules } from '../schedules.ts';
-import { findWorkflow } from '../tools.ts';
 
 /**
  * Calls `changed` whenever the resource may read differently. Resolves with what stops it, and with `undefined` when there is no
@@ -23,19 +23,4 @@ export async function watchResource(
   return deps.tasks.subscribe((event) => {
     if (event.type === 'changed') changed();
   }, ref.taskId);
-}
-
-function watchDefinition(
-  name: string,
-  changed: () => void,
-  deps: Pick<ProtocolDeps, 'definitions' | 'settings'>,
-): (() => void) | undefined {
-  let digest = findWorkflow(name, deps)?.digest;
-  if (digest === undefined) return undefined;
-  return deps.definitions.onChange(() => {
-    const now = findWorkflow(name, deps)?.digest;
-    if (now === digest) return;
-    digest = now;
-    changed();
-  });
 }

@@ -2,7 +2,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { isJsonObject, type JsonObject } from '../../../src/core/json.ts';
 import { MemoryTaskStore } from '../../../src/store/memory-task-store.ts';
 import { createHttpFront, type HttpFront } from '../../../src/transports/http.ts';
-import { protocolDeps } from '../../support/protocol-deps.ts';
+import { definitionOf, protocolDeps } from '../../support/protocol-deps.ts';
 import { waitUntil } from '../../support/wait-until.ts';
 import { readEvents } from '../../support/wire-clients.ts';
 
@@ -92,7 +92,7 @@ describe('a session in the next process', () => {
     const listed = await post(second, { id: 3, method: 'tools/list' }, session);
     expect([listed.status, await listed.text()]).toEqual([200, expect.stringContaining('"id":3')]);
     const heard = await listen(second, session, '_GET_stream_7');
-    publish('greet');
+    deps.definitions.set(definitionOf('greet', { description: 'changed' }));
     await waitUntil('it hears of the change', () => JSON.stringify(heard).includes(uri));
     expect(JSON.stringify(heard)).not.toContain(gone);
   });

@@ -2,6 +2,7 @@ import { ElicitRequestSchema } from '@modelcontextprotocol/sdk/types.js';
 import { afterEach, describe, expect, test } from 'vitest';
 import { definitionOf, protocolDeps } from '../../support/protocol-deps.ts';
 import { serveHttp, servePipe, type Served } from '../../support/scripted-client.ts';
+import { waitUntil } from '../../support/wait-until.ts';
 
 const served: Served[] = [];
 afterEach(async () => {
@@ -48,6 +49,22 @@ describe.each([
     const { client } = await front.connect({ elicitation: {} });
     client.setRequestHandler(ElicitRequestSchema, () => ({ action: 'decline' }));
     await expect(client.getPrompt({ name: 'essay' })).rejects.toMatchObject({ code: -32602 });
+  });
+
+  test('a subscriber to a definition hears when it changes, and not when another one does', async () => {
+    const { deps, front } = await setUp();
+    for (const name of ['one', 'two']) deps.definitions.set(definitionOf(name));
+    const connected = await front.connect();
+    const uri = (name: string): string => `workflow://definitions/${name}`;
+    for (const name of ['one', 'two']) await connected.raw('resources/subscribe', { uri: uri(name) });
+    const told = (): unknown[] =>
+      connected.received.flatMap((message) =>
+        'method' in message && message.method === 'notifications/resources/updated' ? [message.params?.['uri']] : [],
+      );
+    deps.definitions.set(definitionOf('two', { description: 'changed' }));
+    deps.definitions.set(definitionOf('one', { description: 'changed' }));
+    await waitUntil('the second is told', () => told().includes(uri('one')));
+    expect(told()).toEqual([uri('two'), uri('one')]);
   });
 
   test('a subscriber to a resource of a definition hears when a file beside it changes', async () => {

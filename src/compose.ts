@@ -25,6 +25,7 @@ import { readServersFile } from './downstream/servers-file.ts';
 import { createWorkflowRunner } from './engine/runner.ts';
 import { DEFAULT_PROTOCOL_SETTINGS } from './protocol/deps.ts';
 import type { Health, ProtocolDeps, ToolFacts } from './protocol/deps.ts';
+import { unmatchedExposure } from './protocol/tools.ts';
 import { ScheduleMetrics } from './schedule/metrics.ts';
 import { Scheduler } from './schedule/scheduler.ts';
 import { scheduleObject, Schedules } from './schedule/schedules.ts';
@@ -192,6 +193,15 @@ interface Parts {
 
 function protocolDeps(config: Config, parts: Parts, requestStateKey: Uint8Array): ProtocolDeps {
   const { definitions, tasks, downstream, store, schedules, metricsText, logger } = parts;
+  const settings = {
+    ...DEFAULT_PROTOCOL_SETTINGS,
+    inlineWaitMs: config.inlineWaitMs,
+    resultLimitBytes: config.resultLimitBytes,
+    compact: config.compact,
+    ...(config.expose === undefined ? {} : { expose: config.expose }),
+  };
+  const unmatched = unmatchedExposure({ definitions, settings });
+  if (unmatched.length > 0) logger.warn({ expose: unmatched }, 'expose names what no workflow has, as name or as tag');
   return {
     tasks,
     definitions,
@@ -202,13 +212,7 @@ function protocolDeps(config: Config, parts: Parts, requestStateKey: Uint8Array)
     logger,
     clock: systemClock,
     ids: randomUUID,
-    settings: {
-      ...DEFAULT_PROTOCOL_SETTINGS,
-      inlineWaitMs: config.inlineWaitMs,
-      resultLimitBytes: config.resultLimitBytes,
-      compact: config.compact,
-      ...(config.expose === undefined ? {} : { expose: config.expose }),
-    },
+    settings,
     health: () => readiness(tasks, store),
     metrics: metricsText,
     requestStateKey,

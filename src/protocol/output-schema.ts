@@ -1,9 +1,10 @@
 import { isJsonObject, type JsonObject, type JsonValue } from '../core/json.ts';
 
-/** What a call that ran out of time answers instead of the result: `structuredContent: {task: …}`. */
+/** What a call that ran out of time, or whose result is too large, answers instead of it: `structuredContent: {task: …}`. */
 const HANDLE: JsonObject = {
   type: 'object',
-  description: 'The run is still going on; read it with tasks_get and tasks_result.',
+  description:
+    'Instead of the result: the run is still going on, or its result is too large here. Read it with tasks_get and tasks_result.',
   properties: { taskId: { type: 'string' }, status: { type: 'string' } },
   required: ['taskId', 'status'],
 };

@@ -1,4 +1,4 @@
-import { isJsonObject } from '../core/json.ts';
+import { isJsonObject, type JsonObject } from '../core/json.ts';
 import type { ContentBlock, ToolResult } from '../core/outcome.ts';
 import { URI } from './resource-uris.ts';
 
@@ -7,13 +7,13 @@ const HEAD_CHARS = 2_000;
 
 /**
  * A result for a client that has no Tasks: as it is, or, when its JSON is longer than `limitBytes`, the beginning of its text
- * and a link to the whole of it, so that no host cuts it silently. `structuredContent` stays where the tool has promised it by an
- * output schema.
+ * and a link to the whole of it, so that no host cuts it silently. `structured` is what becomes of `structuredContent`: it goes, or it gives
+ * way to what the published output schema admits instead of it. A failure needs none.
  */
 export function limitResult(
   result: ToolResult,
   taskId: string,
-  options: { readonly limitBytes: number; readonly keepStructured: boolean },
+  options: { readonly limitBytes: number; readonly structured: 'drop' | JsonObject },
 ): ToolResult {
   const bytes = Buffer.byteLength(JSON.stringify(result));
   if (bytes <= options.limitBytes) return result;
@@ -33,11 +33,10 @@ export function limitResult(
     { type: 'text', text: parts.join('\n\n') },
     { type: 'resource_link', uri, name: `result of ${taskId}`, mimeType: 'application/json', size: bytes },
   ];
+  const { structured } = options;
   return {
     content,
-    ...(options.keepStructured && result.structuredContent !== undefined
-      ? { structuredContent: result.structuredContent }
-      : {}),
+    ...(structured === 'drop' || result.isError === true ? {} : { structuredContent: structured }),
     ...(result.isError === true ? { isError: true } : {}),
   };
 }

@@ -140,7 +140,7 @@ async function result(args: JsonObject, { caller, signal, deps }: Context): Prom
     case 'result':
       return limitResult(outcome.result, view.taskId, {
         limitBytes: deps.settings.resultLimitBytes,
-        keepStructured: false,
+        structured: 'drop',
       });
     case 'error':
       return errorResult(`The task ${statusOf(outcome)} with error ${outcome.code}: ${outcome.message}`);

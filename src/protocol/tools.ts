@@ -1,9 +1,12 @@
+import type { JsonObject } from '../core/json.ts';
 import type { Definition, LoadedDefinition } from '../definition/model.ts';
+import type { TaskView } from '../tasks/task.ts';
 import { deriveAnnotations } from './annotations.ts';
 import { COMPACT_TOOLS } from './compact.ts';
 import type { ProtocolDeps } from './deps.ts';
 import { withHandle } from './output-schema.ts';
 import { SCHEDULE_TOOLS } from './schedule-tools.ts';
+import { taskObject } from './task-object.ts';
 import { TASK_TOOLS } from './task-tool-descriptors.ts';
 import type { ToolDescriptor } from './tool-descriptor.ts';
 
@@ -56,6 +59,16 @@ export function findWorkflow(
   return loaded !== undefined && isExposed(loaded.definition, deps.settings) ? loaded : undefined;
 }
 
+/** What `expose` names that is neither a workflow nor a tag of one. */
+export function unmatchedExposure(deps: Pick<ProtocolDeps, 'definitions' | 'settings'>): readonly string[] {
+  const { names, tags } = deps.settings.expose ?? { names: [], tags: [] };
+  const all = deps.definitions.list().map(({ definition }) => definition);
+  return [
+    ...names.filter((name) => !all.some((definition) => definition.name === name)),
+    ...tags.filter((tag) => !all.some((definition) => definition.tags.includes(tag))).map((tag) => `tag:${tag}`),
+  ];
+}
+
 const OWN_NAMES: ReadonlySet<string> = new Set(
   [...COMPACT_TOOLS, ...SCHEDULE_TOOLS, ...TASK_TOOLS].map((tool) => tool.name),
 );
@@ -75,19 +88,21 @@ export function describeWorkflow(definition: Definition, deps: CatalogDeps, opti
     ...(definition.title === undefined ? {} : { title: definition.title }),
     description: shortened(definition.description ?? `Runs the workflow '${definition.name}'.`),
     inputSchema: { type: 'object', ...definition.input_schema },
-    ...(output === undefined
-      ? {}
-      : { outputSchema: mayBeDeferred(definition, deps, options) ? withHandle(output) : output }),
+    ...(output === undefined ? {} : { outputSchema: mayBeDeferred(definition, options) ? withHandle(output) : output }),
     annotations: deriveAnnotations(definition, deps),
     taskSupport: definition.task,
   };
 }
 
-/** Whether a plain call of it can reach the soft deadline. */
-function mayBeDeferred(definition: Definition, deps: CatalogDeps, options: ListOptions): boolean {
-  if (options.neverDeferred === true || definition.task === 'required') return false;
-  const limit = definition.timeout_seconds;
-  return limit === undefined || limit * 1000 >= deps.settings.inlineWaitMs;
+/** What the published schema lets a plain call answer instead of a result that is too large: the task. See `limitResult`. */
+export function insteadOfLarge(definition: Definition, view: TaskView): 'drop' | JsonObject {
+  return definition.output_schema === undefined ? 'drop' : { task: taskObject(view) };
+}
+
+/** Whether a call of it can be answered with its task instead of its result: any plain call, as it may ask, last or meet a stop. */
+function mayBeDeferred(definition: Definition, options: ListOptions): boolean {
+  // One that must not be a task is a plain call for every client.
+  return definition.task !== 'required' && (options.neverDeferred !== true || definition.task === 'forbidden');
 }
 
 /** Cut to what hosts show, at a whole character, with a sign that something is missing. */

@@ -150,11 +150,11 @@ describe('large results', () => {
   const large = { content: [{ type: 'text', text: 'y'.repeat(10_000) }], structuredContent: { rows: 1 } };
 
   test('within the limit a result is untouched', () => {
-    expect(limitResult(large, 't', { limitBytes: 20_000, keepStructured: false })).toBe(large);
+    expect(limitResult(large, 't', { limitBytes: 20_000, structured: 'drop' })).toBe(large);
   });
 
   test('beyond it there is the beginning, the names of its members, and a link to the whole', () => {
-    const limited = limitResult(large, 't', { limitBytes: 5_000, keepStructured: false });
+    const limited = limitResult(large, 't', { limitBytes: 5_000, structured: 'drop' });
     const text = JSON.stringify(limited);
     expect(Buffer.byteLength(text)).toBeLessThan(5_000);
     expect(text).toContain('rows');
@@ -162,9 +162,12 @@ describe('large results', () => {
     expect(limited.structuredContent).toBeUndefined();
   });
 
-  test('what an output schema has promised stays, and so does the sign of failure', () => {
-    const limited = limitResult({ ...large, isError: true }, 't', { limitBytes: 5_000, keepStructured: true });
-    expect(limited).toMatchObject({ structuredContent: { rows: 1 }, isError: true });
+  test('where an output schema has promised something, the task stands for it; the sign of failure stays', () => {
+    const structured = { task: { taskId: 't', status: 'completed' } };
+    expect(limitResult(large, 't', { limitBytes: 5_000, structured }).structuredContent).toEqual(structured);
+    const failed = limitResult({ ...large, isError: true }, 't', { limitBytes: 5_000, structured });
+    expect(failed).toMatchObject({ isError: true });
+    expect(failed.structuredContent).toBeUndefined();
   });
 });
 

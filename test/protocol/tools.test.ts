@@ -4,7 +4,13 @@ import type { JsonObject } from '../../src/core/json.ts';
 import type { Step } from '../../src/definition/model.ts';
 import { DEFAULT_PROTOCOL_SETTINGS, type ToolFacts } from '../../src/protocol/deps.ts';
 import { deferredResult } from '../../src/protocol/results.ts';
-import { describeWorkflow, findWorkflow, listTools, MAX_DESCRIPTION_CHARS } from '../../src/protocol/tools.ts';
+import {
+  describeWorkflow,
+  findWorkflow,
+  listTools,
+  MAX_DESCRIPTION_CHARS,
+  unmatchedExposure,
+} from '../../src/protocol/tools.ts';
 import { definitionOf, protocolDeps } from '../support/protocol-deps.ts';
 
 const FACTS: { readonly [tool: string]: ToolFacts } = {
@@ -95,6 +101,14 @@ describe('the list of tools', () => {
     const same = listTools(some).filter((each) => each.name === 'tasks_get');
     expect(same).toHaveLength(1);
     expect(same[0]?.description).not.toBe('mine');
+  });
+
+  test('expose that names neither a workflow nor a tag is told', () => {
+    const some = protocolDeps({
+      settings: { ...DEFAULT_PROTOCOL_SETTINGS, expose: { names: ['a', 'gone'], tags: ['public', 'secret'] } },
+    });
+    some.definitions.set(definitionOf('a', { tags: ['public'] }));
+    expect(unmatchedExposure(some)).toEqual(['gone', 'tag:secret']);
   });
 
   test('expose chooses by name or tag, for the list and for calls', () => {
@@ -206,8 +220,8 @@ describe('a published output schema admits the result and the handle of a run th
     const published = (more: object, options = {}): unknown =>
       describeWorkflow(definitionOf('w', { output_schema: own, ...more }), deps, options).outputSchema;
     expect(published({ task: 'required' })).toBe(own);
-    expect(published({ timeout_seconds: 5 })).toBe(own);
     expect(published({}, { neverDeferred: true })).toBe(own);
-    expect(published({ timeout_seconds: 100 })).not.toBe(own);
+    expect(published({ task: 'forbidden' }, { neverDeferred: true })).not.toBe(own);
+    expect(published({ timeout_seconds: 5 })).not.toBe(own);
   });
 });

@@ -15,7 +15,7 @@ import { errorResult } from '../results.ts';
 import { META } from '../task-object.ts';
 import { callOwnTool } from '../task-tools.ts';
 import type { ToolDescriptor } from '../tool-descriptor.ts';
-import { listTools } from '../tools.ts';
+import { insteadOfLarge, listTools } from '../tools.ts';
 import { asker2025 } from './asker.ts';
 import { codec2025 } from './codec.ts';
 import { metaOf, progressTokenOf, type Extra, type HandlerTable, type Session } from './session.ts';
@@ -119,7 +119,7 @@ function encode(answer: CallAnswer, session: Session): JsonObject {
       if (answer.outcome.kind !== 'result') return codec2025.toolResult(answer.outcome);
       const limited = limitResult(answer.outcome.result, answer.view.taskId, {
         limitBytes: session.deps.settings.resultLimitBytes,
-        keepStructured: answer.definition.output_schema !== undefined,
+        structured: insteadOfLarge(answer.definition, answer.view),
       });
       return codec2025.toolResult({ ...answer.outcome, result: limited });
     }

@@ -7,6 +7,7 @@ import { keepBeating, ProgressReporter, type ProgressTick } from '../progress.ts
 import { limitResult } from '../result-limit.ts';
 import { deferredResult } from '../results.ts';
 import { isTerminal } from '../task-object.ts';
+import { insteadOfLarge } from '../tools.ts';
 import { callToolResult, codec2026, requiredCapabilities } from './codec.ts';
 import { missingCapabilities } from './capability-error.ts';
 import { answerPrepared, askable, gathered, inputRequired, type Round } from './multi-round-trip.ts';
@@ -118,7 +119,7 @@ async function finished(round: Round, view: TaskView, deps: CallDeps): Promise<J
   return callToolResult(
     limitResult(outcome.result, view.taskId, {
       limitBytes: deps.settings.resultLimitBytes,
-      keepStructured: round.definition.output_schema !== undefined,
+      structured: insteadOfLarge(round.definition, view),
     }),
   );
 }

@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, test } from 'vitest';
+import { Ajv2020 } from 'ajv/dist/2020.js';
 import { CreateMessageRequestSchema, ElicitRequestSchema } from '@modelcontextprotocol/sdk/types.js';
 import type { JsonObject } from '../../../src/core/json.ts';
 import type { FakeRun } from '../../support/fake-task-service.ts';
@@ -584,6 +585,25 @@ describe.each([
     expect(JSON.stringify(whole)).toContain('x'.repeat(5_000));
     const exact = await connected.raw('tasks/result', { taskId: task.taskId });
     expect(exact['structuredContent']).toEqual({ big: 'x' });
+  });
+
+  test('a result that is too large gives way to its task where an output schema promises something, and fits the published schema', async () => {
+    const { deps, front } = await setUp({
+      settings: { inlineWaitMs: 60_000, resultLimitBytes: 1_000, compact: false, instantDeclineMs: 100 },
+    });
+    const own = { type: 'object', properties: { big: { type: 'string' } }, required: ['big'] };
+    const large = { ...text('x'.repeat(5_000)), structuredContent: { big: 'x'.repeat(5_000) } };
+    deps.publish('large', async () => large, { output_schema: own });
+    const connected = await front.connect();
+    const answer = await connected.raw('tools/call', { name: 'large', arguments: {} });
+    expect(JSON.stringify(answer).length).toBeLessThan(4_000);
+    const { task } = answer['structuredContent'] as { task: WireTask };
+    expect(task.status).toBe('completed');
+    const { tools } = (await connected.raw('tools/list', {})) as {
+      tools: { name: string; outputSchema: JsonObject }[];
+    };
+    const published = tools.find(({ name }) => name === 'large')?.outputSchema ?? {};
+    expect(new Ajv2020({ strict: false }).compile(published)(answer['structuredContent'])).toBe(true);
   });
 
   test('a client that withdraws a plain call cancels the run; with an idempotency key it goes on', async () => {

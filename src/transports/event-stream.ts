@@ -4,7 +4,7 @@ import { RPC } from '../protocol/errors.ts';
 export function unknownEvent(): Response {
   const message =
     'This Last-Event-ID is not known (any more). Send the request again, or open a new stream by a GET without Last-Event-ID';
-  const body = JSON.stringify({ jsonrpc: '2.0', error: { code: RPC.httpRefused, message } });
+  const body = JSON.stringify({ jsonrpc: '2.0', error: { code: RPC.invalidRequest, message } });
   return new Response(body, { status: 400, headers: { 'content-type': 'application/json' } });
 }
 

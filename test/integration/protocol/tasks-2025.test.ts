@@ -410,6 +410,22 @@ describe.each([
     expect(withdrawn).toBeDefined();
   });
 
+  test.each([
+    ['fits', { action: 'accept', content: { ok: true } }],
+    ['never fits', { action: 'perhaps' }],
+  ])('a question that was answered is not cancelled afterwards, when the answer %s', async (_, answer) => {
+    const { deps, front } = await setUp();
+    deps.publish('asks', ask);
+    const connected = await front.connect(ELICIT.capabilities);
+    // What does not fit is refused by the SDK's client already, so this one answers by itself.
+    connected.client.fallbackRequestHandler = () => Promise.resolve(answer);
+    await connected.raw('tools/call', { name: 'asks', arguments: {} });
+    await connected.client.ping();
+    const methods = connected.received.flatMap((message) => ('method' in message ? [message.method] : []));
+    expect(methods).toContain('elicitation/create');
+    expect(methods).not.toContain('notifications/cancelled');
+  });
+
   test('a plain call asks too, without related-task, since its client knows of no task', async () => {
     const { deps, front } = await setUp();
     deps.publish('asks', ask);

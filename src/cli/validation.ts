@@ -61,7 +61,15 @@ export async function validatePaths(paths: readonly string[], config: Config, cw
 /** @throws CommandError (2) when something cannot be read */
 export async function readSources(paths: readonly string[], config: Config, cwd: string): Promise<readonly Source[]> {
   const sources: Source[] = [];
-  for (const path of paths) sources.push(await readPath(path, cwd, config.definitions));
+  const known = new Set<string>();
+  // `validate definitions definitions/a.yaml` names a file twice; it is one all the same.
+  const isNew = ({ file }: { readonly file: string }): boolean => !known.has(resolve(cwd, file));
+  for (const path of paths) {
+    const source = await readPath(path, cwd, config.definitions);
+    const fresh = { ...source, files: source.files.filter(isNew), issues: source.issues.filter(isNew) };
+    for (const { file } of [...fresh.files, ...fresh.issues]) known.add(resolve(cwd, file));
+    sources.push(fresh);
+  }
   return sources;
 }
 
@@ -106,26 +114,28 @@ export async function validateSources(
     }
     files += read.length;
     found.push(...issuesOf(read));
-    for (const { file, good } of read) {
-      if (good === undefined) continue;
-      loaded.push(good);
-      const { name } = good.definition;
-      const owner = owners.get(name);
-      if (owner === undefined) owners.set(name, file);
-      else
-        found.push(
-          fileIssue(
-            file,
-            'duplicate_name',
-            `the workflow '${name}' is also in ${owner}`,
-            'give one of them another name',
-          ),
-        );
-    }
+    loaded.push(...read.flatMap(({ good }) => good ?? []));
+    found.push(...duplicates(read, owners));
   }
   // Of two with one name the second is not served.
   found.push(...publishedTwice(loaded.filter(({ definition, file }) => owners.get(definition.name) === file)));
-  return { files, workflows: [...owners.keys()].sort(), loaded, issues: found };
+  const workflows = [...new Set(loaded.map(({ definition }) => definition.name))].sort();
+  return { files, workflows, loaded, issues: found };
+}
+
+/** Names that an earlier file has too, whether the files are right or not. `owners` is the first file of each name. */
+function duplicates(read: readonly ReadDefinition[], owners: Map<string, string>): Issue[] {
+  return read.flatMap(({ file, result: { named } }) => {
+    if (named === undefined) return [];
+    const { name, ...position } = named;
+    const owner = owners.get(name);
+    if (owner === undefined) {
+      owners.set(name, file);
+      return [];
+    }
+    const message = `the workflow '${name}' is also in ${owner}`;
+    return [{ ...fileIssue(file, 'duplicate_name', message, 'give one of them another name'), ...position }];
+  });
 }
 
 /** A definition that may call others is read a second time, when those are known. */
@@ -133,25 +143,24 @@ function parserOf(sources: readonly Source[], options: ParseOptions): (text: str
   const first = new Map<string, ParseResult>();
   const workflows = new Map<string, OtherWorkflow>();
   const names = new Set<string>();
-  let complete = sources.some(({ whole }) => whole) && sources.every(({ issues }) => issues.length === 0);
   for (const { file, text } of sources.flatMap((source) => source.files)) {
     const parsed = parseDefinition(text, file, stepSyntaxes, options);
     first.set(file, parsed);
-    if (parsed.name === undefined) complete = false;
-    else names.add(parsed.name);
+    if (parsed.named !== undefined) names.add(parsed.named.name);
     const definition = parsed.loaded?.definition;
     if (definition === undefined || workflows.has(definition.name)) continue;
     const { name, input_schema: input, output_schema: output } = definition;
     workflows.set(name, { input, ...(output === undefined ? {} : { output }) });
   }
+  // Of single files it is not known what stands beside them, nor of those that cannot be read what they are called.
+  const isWhole =
+    sources.some((source) => source.whole) &&
+    sources.every(({ issues }) => issues.length === 0) &&
+    [...first.values()].every(({ named }) => named !== undefined);
   return (text, file) => {
     const parsed = first.get(file);
     if (parsed !== undefined && !text.includes('workflow')) return parsed;
-    return parseDefinition(text, file, stepSyntaxes, {
-      ...options,
-      workflows,
-      ...(complete ? { workflowNames: names } : {}),
-    });
+    return parseDefinition(text, file, stepSyntaxes, { ...options, workflows, ...(isWhole ? { names } : {}) });
   };
 }
 

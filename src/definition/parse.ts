@@ -27,8 +27,8 @@ export interface Attachment {
 /** A definition, if the text has no error, and everything there is to say about the text. */
 export interface ParseResult {
   readonly loaded?: LoadedDefinition;
-  /** The name that the text gives, whatever else is wrong with it. */
-  readonly name?: string;
+  /** Its name and where that stands, whether it is valid or not. */
+  readonly named?: { readonly name: string; readonly line: number; readonly column: number };
   /** The files that its resources name, which are still to be read (`attachFiles`). */
   readonly attachments?: readonly Attachment[];
   /** In the order in which they stand in the file. */
@@ -56,16 +56,21 @@ export function parseDefinition(
     normaliseSteps(document, syntaxes);
     findings.push(...validateDocument(document, syntaxes, findings, options));
   }
-  const issues = inOrder(findings.slice(0, MAX_ISSUES).map((finding) => findingIssue(finding, file, root, positions)));
+  const issues = inOrder(
+    onceEach(findings.slice(0, MAX_ISSUES).map((finding) => findingIssue(finding, file, root, positions))),
+  );
   if (!isJsonObject(document)) return { issues };
-  const named = typeof document['name'] === 'string' ? { name: document['name'] } : {};
-  if (issues.some((issue) => issue.severity === 'error')) return { issues, ...named };
+  const named =
+    typeof document['name'] === 'string' && 'steps' in document
+      ? { named: { name: document['name'], ...positions.at(offsetOf(root, ['name'])) } }
+      : {};
+  if (issues.some((issue) => issue.severity === 'error')) return { ...named, issues };
   const definition = deepFreeze(toDefinition(document));
   const loaded = deepFreeze({ definition, digest: digestOf(definition), file });
   const attachments = (definition.resources ?? []).flatMap(({ file: path }, index) =>
     path === undefined ? [] : [{ path, ...positions.at(offsetOf(root, ['resources', index, 'file'])) }],
   );
-  return { loaded, issues, ...named, ...(attachments.length === 0 ? {} : { attachments }) };
+  return { loaded, ...named, issues, ...(attachments.length === 0 ? {} : { attachments }) };
 }
 
 /** The servers that the steps of a definition name, whether it is valid or not. A name that is a template is left out. */
@@ -93,6 +98,15 @@ function findingIssue(finding: Finding, file: string, root: SourceNode, position
     ...(hint === undefined ? {} : { hint }),
     path: path.map((segment) => `/${String(segment).replaceAll('~', '~0').replaceAll('/', '~1')}`).join(''),
   };
+}
+
+/** What an alias points at stands in one place and is used in several: a mistake in it is told once. */
+function onceEach(issues: readonly Issue[]): Issue[] {
+  const known = new Set<string>();
+  return issues.filter(({ line, column, code, message }) => {
+    const key = `${line}:${column}:${code}:${message}`;
+    return !known.has(key) && known.add(key);
+  });
 }
 
 function inOrder(issues: Issue[]): Issue[] {

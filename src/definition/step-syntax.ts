@@ -42,7 +42,7 @@ export interface CallFact {
 /**
  * The syntax of one step kind, as `definition` sees it. `steps/` provides the table; `definition` receives it as an argument,
  * so that it knows how to read a kind and never what the kind does. `blocks`, `expressions`, `servers` and `targets` are also
- * called on steps that do not fit `fields` (so that every issue is found in one pass) and then return an empty list.
+ * called on steps that do not fit `fields` (so that every issue is found in one pass) and then return what can be read.
  */
 export interface StepSyntax {
   readonly type: string;

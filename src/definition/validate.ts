@@ -28,8 +28,8 @@ export interface ValidateOptions {
   readonly known?: KnownServers;
   /** Workflows beside this one. */
   readonly workflows?: ReadonlyMap<string, OtherWorkflow>;
-  /** The names of all workflows there are, those that have errors included; without it a workflow that is named need not be known. */
-  readonly workflowNames?: ReadonlySet<string>;
+  /** Names of all workflows that there are, also of those with errors; without it the names of child workflows are not checked. */
+  readonly names?: ReadonlySet<string>;
   /** Names of the configured downstream servers; without it server names are not checked. */
   readonly servers?: ReadonlySet<string>;
   /** How a server that is not configured counts. Default `error`. */
@@ -76,7 +76,7 @@ export function validateDocument(
     ...checkCalls({
       ...types,
       workflowInput: (name) => options.workflows?.get(name)?.input,
-      ...(options.workflowNames === undefined ? {} : { workflowNames: options.workflowNames }),
+      ...(options.names === undefined ? {} : { workflowNames: options.names }),
       givenArguments: new Set(targets.flatMap(({ id, given }) => (given === true ? [id] : []))),
     }),
     ...(complete ? checkReachability(outline, targets) : []),

@@ -181,18 +181,33 @@ export interface KindSource<Shape extends z.ZodRawShape> {
 /** A child step was checked when the definition was parsed; binding takes it as it is. */
 const checkedStep = z.custom<Step>((value) => typeof value === 'object' && value !== null);
 
+/** What was read of a step that does not fit its schema has texts where its readers rely on them. */
+function isReadable(found: object): boolean {
+  const texts = Object.entries(found).flatMap(([key, value]: [string, unknown]) =>
+    key === 'name' || key === 'id' ? [value] : key === 'binds' && Array.isArray(value) ? (value as unknown[]) : [],
+  );
+  return texts.every((text) => typeof text === 'string');
+}
+
 /**
  * Makes a kind of its source. Keys are read with the kind's own schema each time (a definition is bound once), so a kind never
- * casts. `blocks`, `expressions`, `servers`, `targets`, `output` and `call` of a step that does not fit the schema are empty.
+ * casts. Of a step that does not fit the schema `blocks`, `expressions`, `servers` and `targets` are what can be read all the same, `output` and
+ * `call` are empty.
  */
 export function defineStepKind<Shape extends z.ZodRawShape>(source: KindSource<Shape>): StepKind {
   const schema = z.object(source.fields(checkedStep));
   const reading =
-    <T>(read: ((spec: z.output<z.ZodObject<Shape>>) => readonly T[]) | undefined) =>
+    <T extends object>(read: ((spec: z.output<z.ZodObject<Shape>>) => readonly T[]) | undefined) =>
     (step: Step): readonly T[] => {
       if (read === undefined) return [];
       const spec = schema.safeParse(step);
-      return spec.success ? read(spec.data) : [];
+      if (spec.success) return read(spec.data);
+      try {
+        // One wrong key must not hide what is wrong with the others and with the steps inside.
+        return read(step as unknown as z.output<z.ZodObject<Shape>>).filter(isReadable);
+      } catch {
+        return [];
+      }
     };
   const readingOne = <T>(read: (spec: z.output<z.ZodObject<Shape>>) => T | undefined) => {
     return (step: Step): T | undefined => {

@@ -80,11 +80,17 @@ function unionFindings(
     const hint = near === undefined ? undefined : `did you mean '${near}'?`;
     return [finding('invalid_value', `expected ${options.join(', ')}, found ${describeValue(tag)}`, hint, tagPath)];
   }
-  const forms = issue.errors
-    .map((errors) => errors[0]?.message.split(HINT_MARK)[0] ?? '')
-    .filter((text) => text !== '');
+  const forms = formsOf(issue);
   const message = `${[...new Set(forms)].join(' or ').replaceAll(' or expected', ' or')}, found ${describeValue(given)}`;
   return [finding('invalid_type', message, undefined, path)];
+}
+
+/** `expected a text`, `expected a list`: each form that the value may have. */
+function formsOf(issue: Extract<ZodIssue, { code: 'invalid_union' }>): readonly string[] {
+  return issue.errors.flatMap(([error]) => {
+    if (error === undefined) return [];
+    return error.code === 'invalid_union' ? formsOf(error) : [error.message.split(HINT_MARK)[0] ?? ''];
+  });
 }
 
 function isWrongForm(error: ZodIssue): boolean {

@@ -1,6 +1,7 @@
 /** The schemas of a definition for one table of step kinds. They are the one source: parsing and the JSON Schema both use them. */
 import { z } from 'zod';
-import { isJsonObject } from '../../core/json.ts';
+import { isJsonObject, type JsonObject } from '../../core/json.ts';
+import { nearest } from '../../core/suggest.ts';
 import type { Step } from '../model.ts';
 import type { StepSyntax, StepSyntaxTable } from '../step-syntax.ts';
 import { describeIssue } from './issue-text.ts';
@@ -70,8 +71,15 @@ function checkStep(context: CheckContext, syntaxes: StepSyntaxTable, kinds: Read
         types: [...syntaxes.keys()],
       },
     });
+    // A slip in the type hides nothing else that is wrong with the step.
+    const meant = typeof type === 'string' ? nearest(type, kinds.keys()) : undefined;
+    if (meant !== undefined) checkKind(context, { ...step, type: meant }, kinds.get(meant));
     return;
   }
-  const result = schema.safeParse(step, { error: describeIssue });
-  for (const issue of result.error?.issues ?? []) context.issues.push({ ...issue, input: undefined });
+  checkKind(context, step, schema);
+}
+
+function checkKind(context: CheckContext, step: JsonObject, schema: z.ZodObject | undefined): void {
+  const result = schema?.safeParse(step, { error: describeIssue });
+  for (const issue of result?.error?.issues ?? []) context.issues.push({ ...issue, input: undefined });
 }

@@ -14,7 +14,7 @@ import { valueShape, type TypeContext } from './types/step-shapes.ts';
 export interface CallContext extends TypeContext {
   /** `input_schema` of another workflow. */
   readonly workflowInput: (name: string) => JsonSchema | undefined;
-  /** All workflows there are, where that is known. */
+  /** Absent = not known which there are. */
   readonly workflowNames?: ReadonlySet<string>;
   /** Steps whose arguments come from the `on_error` that names them. */
   readonly givenArguments: ReadonlySet<string>;
@@ -31,10 +31,9 @@ function checkCall(call: CallFact, place: StepPlace, context: CallContext): Find
   const at = [...place.at, ...call.at];
   if ('workflow' in call.of) {
     const { workflow } = call.of;
-    const all = context.workflowNames;
-    if (all?.has(workflow) === false) {
-      const hint = suggestion(workflow, all, 'there are');
-      return [warning('unknown_workflow', at, `there is no workflow '${shorten(workflow)}'`, hint)];
+    if (context.workflowNames?.has(workflow) === false) {
+      const hint = suggestion(workflow, context.workflowNames, 'workflows');
+      return [error('unknown_workflow', at, `workflow '${shorten(workflow)}' unknown`, hint)];
     }
     const schema = context.workflowInput(workflow);
     return schema === undefined ? [] : checkArguments(call, schema, place, context);

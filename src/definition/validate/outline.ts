@@ -1,8 +1,10 @@
 import { isJsonObject, type JsonObject, type JsonValue } from '../../core/json.ts';
+import { nearest } from '../../core/suggest.ts';
 import type { DocumentPath } from '../finding.ts';
 import type { Step } from '../model.ts';
 import { stepLists } from '../normalise.ts';
 import { valueAt } from '../schema/check.ts';
+import { schemasFor } from '../schema/schemas.ts';
 import type { Block, StepSyntax, StepSyntaxTable } from '../step-syntax.ts';
 
 /** A list of steps somewhere in a definition. */
@@ -19,6 +21,7 @@ export interface StepList {
 
 /** A step and where it stands. */
 export interface StepPlace {
+  /** Empty where it is missing. */
   readonly id: string;
   readonly step: Step;
   readonly syntax: StepSyntax;
@@ -28,7 +31,7 @@ export interface StepPlace {
   readonly index: number;
 }
 
-/** Every step of a document by place, document order. Steps without an id or of an unknown kind are left out. */
+/** Every step of a document by place, document order. One whose kind is wrong or missing counts as the kind that it was probably meant to be. */
 export interface Outline {
   readonly lists: readonly StepList[];
   readonly places: readonly StepPlace[];
@@ -53,12 +56,11 @@ export function outlineOf(document: JsonObject, syntaxes: StepSyntaxTable): Outl
     value.forEach((item: JsonValue, index) => readStep(item, [...at, index], list, index));
   };
   const readStep = (value: JsonValue, at: DocumentPath, list: StepList, index: number): void => {
-    if (!isJsonObject(value) || typeof value['id'] !== 'string' || typeof value['type'] !== 'string') return;
-    const syntax = syntaxes.get(value['type']);
-    if (syntax === undefined) return;
-    // `StepSyntax` functions accept any object with a known type; the other members are read with care below.
+    const syntax = isJsonObject(value) ? syntaxOf(value, syntaxes) : undefined;
+    if (!isJsonObject(value) || syntax === undefined) return;
+    // `StepSyntax` functions accept any object; the other members are read with care below.
     const step = value as unknown as Step;
-    const place: StepPlace = { id: value['id'], step, syntax, at, list, index };
+    const place: StepPlace = { id: typeof value['id'] === 'string' ? value['id'] : '', step, syntax, at, list, index };
     list.places.push(place);
     places.push(place);
     if (Array.isArray(value['depends_on'])) list.graph = true;
@@ -74,8 +76,31 @@ export function outlineOf(document: JsonObject, syntaxes: StepSyntaxTable): Outl
   };
   for (const { at, role } of stepLists(document)) readList(valueAt(document, at), at, { role });
   const byId = new Map<string, StepPlace>();
-  for (const place of places) if (!byId.has(place.id)) byId.set(place.id, place);
+  for (const place of places) if (place.id !== '' && !byId.has(place.id)) byId.set(place.id, place);
   return { lists, places, byId, ids: idsIn(document, byId.keys()) };
+}
+
+/**
+ * The syntax of a step, so that one mistake hides no other: where the type is a slip, that of the nearest one; where it is missing or far off, that
+ * of the kind with most of the step's keys, without what a result of that kind would have.
+ */
+function syntaxOf(step: JsonObject, syntaxes: StepSyntaxTable): StepSyntax | undefined {
+  const { type } = step;
+  if (typeof type === 'string') {
+    const named = syntaxes.get(type) ?? syntaxes.get(nearest(type, syntaxes.keys()) ?? '');
+    if (named !== undefined) return named;
+  }
+  const keys = Object.keys(step);
+  let best: string | undefined;
+  let most = -1;
+  for (const [kind, known] of schemasFor(syntaxes).keys) {
+    const shared = keys.filter((key) => known.has(key)).length;
+    if (shared > most) [best, most] = [kind, shared];
+  }
+  const guessed = syntaxes.get(best ?? '');
+  if (guessed === undefined) return undefined;
+  const { members: _members, output: _output, ...syntax } = guessed;
+  return syntax;
 }
 
 /** The lists around a step, innermost first. */

@@ -31,6 +31,7 @@ export function checkSteps(
 function checkId(place: StepPlace, seen: Map<string, StepPlace>): Finding[] {
   const at = [...place.at, 'id'];
   const { id } = place;
+  if (id === '') return [];
   if (FORBIDDEN_NAMES.has(id)) return [error('forbidden_name', at, `the name '${id}' is not allowed`)];
   if (RESERVED_NAMES.has(id)) {
     return [error('reserved_name', at, `'${id}' is a reserved name`, `rename it, e.g. to '${id}_step'`)];
@@ -57,9 +58,9 @@ function checkServers(place: StepPlace, servers: ReadonlySet<string>, severity: 
     }));
 }
 
-function checkLoop({ step, at }: StepPlace): Finding[] {
+function checkLoop({ id, step, at }: StepPlace): Finding[] {
   if (step.type !== 'loop' || 'until' in step || 'max_iterations' in step) return [];
-  return [error('endless_loop', at, `the loop '${step.id}' has no end`, 'give it `until` or `max_iterations`')];
+  return [error('endless_loop', at, `the loop '${id}' has no end`, 'give it `until` or `max_iterations`')];
 }
 
 /** `save_output_to` is checked by its pattern; here the names in it, and the keys of `assign`. */
@@ -82,12 +83,10 @@ function checkAssignments({ step, at }: StepPlace): Finding[] {
 }
 
 /** What a step that holds steps leaves behind is more than its own result, so it is not cached. */
-function checkCache({ step, at, syntax }: StepPlace): Finding[] {
+function checkCache({ id, step, at, syntax }: StepPlace): Finding[] {
   if (step.cache_seconds === undefined || syntax.blocks(step).length === 0) return [];
   const hint = 'give it to the steps inside';
-  return [
-    warning('cache_without_effect', [...at, 'cache_seconds'], `cache_seconds has no effect on '${step.id}'`, hint),
-  ];
+  return [warning('cache_without_effect', [...at, 'cache_seconds'], `cache_seconds has no effect on '${id}'`, hint)];
 }
 
 function checkForm({ step, at }: StepPlace): Finding[] {

@@ -66,7 +66,7 @@ export function checkDependencies(outline: Outline): Finding[] {
 
 function checkNames(list: StepList, outline: Outline): Finding[] {
   const allowed = list.role === 'main' || list.owner?.step.type === 'group';
-  const siblings = new Set(list.places.map((place) => place.id));
+  const siblings = new Set(list.places.flatMap(({ id }) => (id === '' ? [] : id)));
   return findIn(list.places, (place) =>
     dependencies(place).flatMap((id, index) => {
       const at = [...place.at, 'depends_on', index];

@@ -91,31 +91,44 @@ describe('validate', () => {
     expect(lines[0]).toMatch(/^\.\/x\.yaml:1:/);
   });
 
-  test('a workflow step that names no workflow of the folder is a warning, where all of them are there to see', async () => {
-    const calls = (name: string): string =>
-      `name: caller\nsteps:\n  - {id: k, type: workflow, workflow: ${name}}\n  - {id: d, type: workflow, workflow: '{{k.output.next}}'}\n`;
-    await write('definitions/good.yaml', GOOD);
-    await write('definitions/bad.yaml', 'name: broken\nsteps: [{id: x, type: nonsense}]\n');
-    await write('definitions/caller.yaml', calls('goood'));
-    expect((await validate()).stdout).toContain(
-      "caller.yaml:3:39 unknown_workflow there is no workflow 'goood' (did you mean 'good'?) [warning]",
-    );
-    expect((await validate('definitions/caller.yaml')).stdout).not.toContain('unknown_workflow');
-    for (const name of ['good', 'broken', 'caller']) {
-      await write('definitions/caller.yaml', calls(name));
-      expect((await validate()).stdout).not.toContain('unknown_workflow');
-    }
-    await write('definitions/caller.yaml', calls('other'));
-    await write('definitions/unread.yaml', 'name: [');
-    expect((await validate()).stdout).not.toContain('unknown_workflow');
-  });
-
   test('two files with one name: an error', async () => {
     await write('definitions/a.yaml', GOOD);
     await write('definitions/b.yaml', GOOD);
     const { code, stdout } = await validate();
     expect(code).toBe(1);
-    expect(stdout).toContain("b.yaml:1:1 duplicate_name the workflow 'good' is also in definitions/a.yaml");
+    expect(stdout).toContain("b.yaml:1:7 duplicate_name the workflow 'good' is also in definitions/a.yaml");
+  });
+
+  test('a name that is taken is reported also where a file has errors of its own', async () => {
+    await write('definitions/a.yaml', 'name: same\nsteps: 3\n');
+    await write('definitions/b.json', '{"steps": [],\n "name": "same"}');
+    const { stdout } = await validate();
+    expect(stdout).toContain("b.json:2:10 duplicate_name the workflow 'same' is also in definitions/a.yaml");
+  });
+
+  test('a file that is named twice, by its folder and by itself, is checked once', async () => {
+    await write('definitions/a.yaml', GOOD);
+    const { code, stdout } = await validate('definitions', './definitions/a.yaml', 'definitions/a.yaml');
+    expect([code, stdout]).toEqual([0, '1 file, 1 workflow, 0 errors, 0 warnings\n']);
+  });
+
+  test('a child workflow that a folder does not have is an error; of a single file it is not known what stands beside it', async () => {
+    const parent = (child: string): string =>
+      `name: parent\nsteps:\n  - { id: c, type: workflow, workflow: ${child} }\n`;
+    await write('definitions/good.yaml', GOOD);
+    await write('definitions/broken.yaml', 'name: broken\nsteps: 3\n');
+    await write('definitions/parent.yaml', parent('god'));
+    expect((await validate()).stdout).toContain(
+      "definitions/parent.yaml:3:40 unknown_workflow workflow 'god' unknown (did you mean 'good'?)",
+    );
+    expect((await validate('definitions/parent.yaml')).code).toBe(0);
+    for (const there of ['good', 'broken', 'parent', "'{{input.which}}'"]) {
+      await write('definitions/parent.yaml', parent(there));
+      expect((await validate()).stdout).not.toContain('unknown_workflow');
+    }
+    await write('definitions/parent.yaml', parent('other'));
+    await write('definitions/unread.yaml', 'name: [');
+    expect((await validate()).stdout).not.toContain('unknown_workflow');
   });
 
   test.each([['nowhere'], ['--servers', 'nowhere.json'], ['--definitions', 'nowhere']])(

@@ -107,6 +107,8 @@ steps:
       "8:5 missing_key missing key 'action'",
       '8:9 invalid_type expected a text, found number 1',
       "10:5 unknown_key unknown key 'actoin' (did you mean 'action'?)",
+      "11:5 missing_key missing key 'server'",
+      "11:5 missing_key missing key 'action'",
       '11:19 unknown_step_type unknown step type "tol" (did you mean \'tool\'?)',
       '15:27 invalid_value expected at least 1',
       "15:30 unknown_key unknown key 'backof' (did you mean 'backoff'?)",

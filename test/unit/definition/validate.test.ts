@@ -246,6 +246,71 @@ conditionals: {c: {condition: "true", if_true: [good, goof], if_false: yyy}}`;
   });
 });
 
+describe('one mistake hides no other', () => {
+  it('a step with a wrong key is still searched, and what stands inside it too', () => {
+    expect(
+      issues(
+        `steps:\n  - {id: each, type: foreach, items: '{{nope.output}}', max_concurrency: 0, steps: [{id: in, type: set, values: {a: '{{item | lenght}}'}}]}\n  - {id: in, type: succeed}\n`,
+      ),
+    ).toEqual([
+      "error unknown_step /steps/0/items step 'nope' unknown (steps: each, in)",
+      'error invalid_value /steps/0/max_concurrency expected at least 1',
+      "error unknown_filter /steps/0/steps/0/values/a unknown filter 'lenght' (did you mean 'length'?)",
+      "error duplicate_id /steps/1/id there are two steps 'in' (ids are unique in the whole definition)",
+    ]);
+  });
+
+  it('a step of an unknown type counts as the nearest one, with its keys, its place and its id', () => {
+    expect(
+      issues(
+        `steps:\n  - {id: input, type: fore, items: [1], stepz: 1, steps: [{id: in, type: set, values: {a: '{{nope.output}}'}}]}\n  - {id: in, type: parallell, tasks: 3}\n`,
+        { servers: new Set(['s']) },
+      ),
+    ).toEqual([
+      "error reserved_name /steps/0/id 'input' is a reserved name (rename it, e.g. to 'input_step')",
+      'error unknown_step_type /steps/0/type unknown step type "fore" (known types: ' +
+        `${[...stepSyntaxes.keys()].join(', ')})`,
+      "error unknown_step /steps/0/steps/0/values/a step 'nope' unknown (steps: input, in)",
+      "error duplicate_id /steps/1/id there are two steps 'in' (ids are unique in the whole definition)",
+      'error unknown_step_type /steps/1/type unknown step type "parallell" (did you mean \'parallel\'?)',
+      'error invalid_type /steps/1/tasks expected a list, found number 3',
+    ]);
+  });
+
+  it('a step without type or id is searched as well', () => {
+    expect(
+      issues(
+        `steps:\n  - {id: a, arguments: {x: '{{nope.output}}'}}\n  - {type: tool, server: t, action: x, retry: 3}\n`,
+        { servers: new Set(['s']) },
+      ),
+    ).toEqual([
+      "error missing_key /steps/0 missing key 'type' (every step but a tool's needs one)",
+      "error unknown_step /steps/0/arguments/x step 'nope' unknown (steps: a)",
+      "error missing_key /steps/1/id missing key 'id'",
+      "error unknown_server /steps/1/server server 't' unknown (servers: s)",
+      'error invalid_type /steps/1/retry expected an object, found number 3',
+    ]);
+  });
+
+  it('a mistake behind an alias is told once', () => {
+    expect(
+      issues(`steps:\n  - {id: a, type: set, values: &v {x: '{{nope.output}}'}}\n  - {id: b, type: set, values: *v}\n`),
+    ).toEqual(["error unknown_step /steps/0/values/x step 'nope' unknown (steps: a, b)"]);
+  });
+
+  it('a merge key of YAML 1.1 is an unknown key that says why', () => {
+    expect(issues(`x-c: &c {server: s}\nsteps:\n  - {id: a, type: tool, <<: *c, server: s, action: t}\n`)).toEqual([
+      "error unknown_key /steps/0/<< unknown key '<<' (YAML 1.2 has no merge keys: write the keys out, or give the alias to one key)",
+    ]);
+  });
+
+  it('a value that fits none of several forms is told all of them', () => {
+    expect(
+      issues(`steps:\n  - {id: a, type: try, steps: [{id: b, type: succeed}], catch: [{match: 3, steps: []}]}\n`),
+    ).toContain('error invalid_type /steps/0/catch/0/match expected a text or an object or a list, found number 3');
+  });
+});
+
 describe('what never runs and never ends', () => {
   it('steps behind a fail or succeed that always runs', () => {
     const text = `steps:\n${tool('a')}  - {id: stop, type: fail, message: no}\n${tool('b')}`;

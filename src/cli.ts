@@ -1,10 +1,11 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs';
 import { tellParent } from './cli/detach.ts';
+import { EXIT } from './cli/exit.ts';
 import { loadEngine } from './cli/load-engine.ts';
 import { runCli } from './cli/program.ts';
 import { processTerminal } from './cli/terminal.ts';
-import { wantsColour } from './config.ts';
+import { wantedOnTerminal } from './config.ts';
 import { systemClock } from './core/clock.ts';
 import { isJsonObject } from './core/json.ts';
 
@@ -17,13 +18,20 @@ function version(): string {
   return typeof found === 'string' ? found : 'unknown';
 }
 
-// A reader that has seen enough (`| head`) is no error.
-process.stdout.on('error', () => process.exit());
+/** A reader that has seen enough (`| head`) is no error: the command goes on and ends with its own code. */
+const READER_GONE: ReadonlySet<string | undefined> = new Set(['EPIPE', 'ERR_STREAM_DESTROYED']);
+let unwritten = false;
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (READER_GONE.has(error.code) || unwritten) return;
+  unwritten = true;
+  process.exitCode = EXIT.failed;
+  process.stderr.write(`standard output cannot be written: ${error.message}\n`);
+});
 // Nor is a host that does not want our log: only the log is lost then.
 process.stderr.on('error', () => undefined);
 
-process.exitCode = await runCli(process.argv.slice(2), version(), {
-  terminal: processTerminal(wantsColour()),
+const exitCode = await runCli(process.argv.slice(2), version(), {
+  terminal: processTerminal(wantedOnTerminal()),
   clock: systemClock,
   // Loaded when needed, so that `schema`, `--help` and a wrong flag answer at once.
   openEngine: async (config, options) => (await loadEngine()).openEngine(config, options),
@@ -31,4 +39,5 @@ process.exitCode = await runCli(process.argv.slice(2), version(), {
   ...(process.argv.includes('--background') ? { tellParent } : {}),
   exitCode: 0,
 });
+process.exitCode = unwritten ? EXIT.failed : exitCode;
 setTimeout(() => process.exit(), LINGER_MS).unref();

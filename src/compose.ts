@@ -31,6 +31,8 @@ import { Scheduler } from './schedule/scheduler.ts';
 import { scheduleObject, Schedules } from './schedule/schedules.ts';
 import { stepKinds, stepSyntaxes } from './steps/index.ts';
 import { KeyvTaskStore } from './store/keyv-task-store.ts';
+import { openIfThere } from './store/open-if-there.ts';
+import { MemoryTaskStore } from './store/memory-task-store.ts';
 import { sharedSecret } from './store/shared-secret.ts';
 import { TaskMetrics } from './tasks/metrics.ts';
 import { TaskManager } from './tasks/task-manager.ts';
@@ -45,6 +47,12 @@ export interface EngineOptions {
   readonly logger: Logger;
   /** Take over changed definitions while running. */
   readonly watch?: boolean;
+  /** A data folder that does not exist is not made, and looks empty. */
+  readonly onlyLooks?: boolean;
+  /** Go on without a folder of definitions, and say where there are no tasks at all. */
+  readonly aboutTasks?: boolean;
+  /** Called when the definitions are known and nothing has been made yet; what it throws ends the opening. */
+  readonly prepare?: (definitions: DefinitionRegistry) => Promise<void>;
 }
 
 /** A running engine. Close it: until then it holds the store, timers and child processes. */
@@ -74,8 +82,9 @@ export async function openEngine(config: Config, options: EngineOptions): Promis
   // Who only looks at tasks did not ask about definitions; `validate` and `serve` tell.
   const advice = options.claims === 'none' ? silentLogger : logger;
   const catalog = await loadCatalog(config, advice, options.claims === 'none' ? 'pass over' : 'refuse');
-  const definitions = await loadDefinitions(config, catalog, advice);
-  const store = await KeyvTaskStore.open(join(config.data, DATABASE));
+  const definitions = await loadDefinitions(config, catalog, advice, options.aboutTasks === true);
+  await options.prepare?.(definitions);
+  const store = await openStore(config, options);
   const downstream = openPool(config, catalog, logger);
   const tasks = new TaskManager({
     store,
@@ -168,6 +177,14 @@ export async function openServers(
     },
     close: () => pool.close(),
   };
+}
+
+async function openStore({ data }: Config, { onlyLooks, aboutTasks, logger }: EngineOptions): Promise<TaskStore> {
+  if (onlyLooks !== true) return await KeyvTaskStore.open(join(data, DATABASE));
+  const found = await openIfThere(data, DATABASE);
+  if (found !== undefined) return found;
+  if (aboutTasks === true) logger.warn({ data }, 'there are no tasks in this data folder yet');
+  return new MemoryTaskStore();
 }
 
 function openPool(config: Config, catalog: ServerCatalog, logger: Logger): DownstreamPool {
@@ -272,16 +289,23 @@ async function loadCatalog(config: Config, logger: Logger, errors: 'refuse' | 'p
   return catalog;
 }
 
-async function loadDefinitions(config: Config, catalog: ServerCatalog, logger: Logger): Promise<DefinitionRegistry> {
+async function loadDefinitions(
+  config: Config,
+  catalog: ServerCatalog,
+  logger: Logger,
+  optional: boolean,
+): Promise<DefinitionRegistry> {
+  const options = {
+    dir: config.definitions,
+    syntaxes: stepSyntaxes,
+    servers: new Set(catalog.servers.keys()),
+    logger,
+    clock: systemClock,
+  };
   try {
-    return await DefinitionRegistry.load({
-      dir: config.definitions,
-      syntaxes: stepSyntaxes,
-      servers: new Set(catalog.servers.keys()),
-      logger,
-      clock: systemClock,
-    });
+    return await DefinitionRegistry.load(options);
   } catch (error) {
+    if (error instanceof DefinitionsFolderError && optional) return DefinitionRegistry.empty(options);
     if (error instanceof DefinitionsFolderError) throw new ConfigError([error.message]);
     throw error;
   }

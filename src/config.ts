@@ -270,7 +270,11 @@ function isSettingName(key: string): key is SettingName {
   return Object.hasOwn(SETTINGS, key);
 }
 
-/** Colours and moving lines are wanted unless `NO_COLOR` is set (no-color.org) or the terminal can only print. */
-export function wantsColour(environment: Environment = process.env): boolean {
-  return (environment['NO_COLOR'] ?? '') === '' && environment['TERM'] !== 'dumb';
+/** What a terminal may be sent: colours unless `NO_COLOR` is set (no-color.org), and neither colours nor moves of the cursor where it can only print. */
+export function wantedOnTerminal(environment: Environment = process.env): {
+  readonly colour: boolean;
+  readonly redraw: boolean;
+} {
+  const redraw = environment['TERM'] !== 'dumb';
+  return { colour: redraw && (environment['NO_COLOR'] ?? '') === '', redraw };
 }

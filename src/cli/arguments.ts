@@ -42,11 +42,12 @@ export async function readJsonFlag(
 ): Promise<JsonValue> {
   const fromFile = value.startsWith('@') && value !== '@-';
   let text = value;
+  if (value === '@') throw usageError(`${flag} @: expected the name of a file behind @`);
   try {
     if (fromFile) text = readFileSync(resolve(cwd, value.slice(1)), 'utf8');
     else if (value === '-' || value === '@-') text = await readInput();
   } catch (error) {
-    throw usageError(`${flag}: cannot read ${value.slice(1)} (${messageOf(error)})`);
+    throw usageError(`${flag}: cannot read ${fromFile ? value.slice(1) : 'standard input'} (${messageOf(error)})`);
   }
   try {
     return JSON.parse(text) as JsonValue;

@@ -7,7 +7,7 @@ import { createLogger } from '../logging/pino.ts';
 import { flagName, flagSyntax, isOnByDefault, SETTINGS } from '../settings.ts';
 import type { SettingName } from '../settings.ts';
 import type { StartMessage } from './start-message.ts';
-import type { EngineDoor, OpenEngine, OpenServers } from './engine-door.ts';
+import type { EngineDoor, OpenEngine, OpenOptions, OpenServers } from './engine-door.ts';
 import type { ExitCode } from './exit.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -28,6 +28,12 @@ export interface CliContext {
 
 /** Settings that every command taking an engine has as flags. */
 export const COMMON_SETTINGS = ['definitions', 'servers', 'data', 'log_level'] as const;
+
+/** How a command opens the engine that looks and makes nothing. */
+export const LOOKING = { claims: 'none', quiet: true, onlyLooks: true } as const;
+
+/** The same for one that is about tasks alone, and works wherever its data folder is reached from. */
+export const LOOKING_AT_TASKS = { ...LOOKING, aboutTasks: true } as const;
 
 /** Adds `--config` and a flag for each setting. */
 export function addSettings(command: Command, keys: readonly SettingName[]): Command {
@@ -79,6 +85,7 @@ export function loggerOf(config: Config, terminal: Terminal): Logger {
   return createLogger({
     level: config.logLevel,
     pretty: terminal.err.isTerminal,
+    colour: terminal.errColour,
     destination: terminal.err,
     secrets: () => config.tokens.map((entry) => entry.token),
   });
@@ -88,14 +95,15 @@ export function loggerOf(config: Config, terminal: Terminal): Logger {
 export async function withEngine<T>(
   command: Command,
   context: CliContext,
-  options: { readonly claims: 'all' | 'own' | 'none'; readonly quiet: boolean },
+  options: Omit<OpenOptions, 'logger'> & { readonly quiet: boolean },
   use: (engine: EngineDoor, config: Config) => Promise<T>,
 ): Promise<T> {
   const config = configOf(command, context);
   // A person watching progress does not want the log in between, unless it is about trouble or was asked for.
-  const quiet = options.quiet && config.logLevel === 'info';
+  const { quiet: wanted, ...open } = options;
+  const quiet = wanted && config.logLevel === 'info';
   const logger = loggerOf(quiet ? { ...config, logLevel: 'warn' } : config, context.terminal);
-  const engine = await context.openEngine(config, { claims: options.claims, logger });
+  const engine = await context.openEngine(config, { ...open, logger });
   try {
     return await use(engine, config);
   } finally {

@@ -29,6 +29,12 @@ export interface OpenOptions {
   readonly claims: 'all' | 'own' | 'none';
   readonly logger: Logger;
   readonly watch?: boolean;
+  /** Nothing is to be kept that is not there yet: a data folder that does not exist is not made, and looks empty. */
+  readonly onlyLooks?: boolean;
+  /** The command is about tasks alone: it goes on without a folder of definitions, and says where there are no tasks at all. */
+  readonly aboutTasks?: boolean;
+  /** Called when the definitions are known and nothing has been made yet; what it throws ends the opening. */
+  readonly prepare?: (definitions: EngineDoor['definitions']) => Promise<void>;
 }
 
 export type OpenEngine = (config: Config, options: OpenOptions) => Promise<EngineDoor>;

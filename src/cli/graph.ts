@@ -4,7 +4,7 @@ import type { Definition } from '../definition/model.ts';
 import { stepSyntaxes } from '../steps/index.ts';
 import { LOCAL_PRINCIPAL } from '../tasks/task.ts';
 import type { StepRow } from '../tasks/task.ts';
-import { addSettings, COMMON_SETTINGS, withEngine } from './context.ts';
+import { addSettings, COMMON_SETTINGS, LOOKING, withEngine } from './context.ts';
 import type { CliContext } from './context.ts';
 import { CommandError, EXIT, usageError } from './exit.ts';
 import { findWorkflow } from './run.ts';
@@ -31,8 +31,8 @@ export function addGraph(program: Command, context: CliContext): void {
     if (!FORMATS.includes(flags.format)) {
       throw usageError(`--format ${flags.format}: expected ${FORMATS.join(' or ')}`);
     }
-    await withEngine(command, context, { claims: 'none', quiet: true }, async (engine) => {
-      const { definition, digest } = findWorkflow(engine, name);
+    await withEngine(command, context, LOOKING, async (engine) => {
+      const { definition, digest } = findWorkflow(engine.definitions, name);
       let marks: ReadonlyMap<string, NodeMark> | undefined;
       if (flags.task !== undefined) {
         const view = await engine.tasks.get(flags.task, flags.principal);

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { isJsonObject } from '../core/json.ts';
 import type { JsonSchema, LoadedDefinition } from '../definition/model.ts';
-import { addSettings, COMMON_SETTINGS, withEngine } from './context.ts';
+import { addSettings, COMMON_SETTINGS, LOOKING, withEngine } from './context.ts';
 import type { CliContext } from './context.ts';
 import { printJson } from './present.ts';
 import { plainLine } from './terminal.ts';
@@ -14,7 +14,7 @@ export function addList(program: Command, context: CliContext): void {
     .option('--json', 'print one JSON document and nothing else');
   addSettings(command, COMMON_SETTINGS);
   command.action(async (flags: { readonly json?: true }) => {
-    await withEngine(command, context, { claims: 'none', quiet: true }, async (engine) => {
+    await withEngine(command, context, LOOKING, async (engine) => {
       const workflows = engine.definitions.list();
       if (flags.json === true) {
         printJson(context.terminal, { workflows: workflows.map(listed) });

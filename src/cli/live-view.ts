@@ -6,7 +6,7 @@ import type { Terminal } from './terminal.ts';
 
 const FRAME_MS = 100;
 
-/** Shows a running task on the terminal, ten pictures a second, until it is stopped. */
+/** Shows a running task on the terminal, ten pictures a second, until it is stopped; where nothing can be redrawn, only the last one. */
 export class LiveView {
   readonly #terminal: Terminal;
   readonly #clock: Clock;
@@ -19,13 +19,13 @@ export class LiveView {
   constructor(terminal: Terminal, clock: Clock) {
     this.#terminal = terminal;
     this.#clock = clock;
-    this.#writer = new FrameWriter(terminal.out);
+    this.#writer = new FrameWriter(terminal);
   }
 
   /** New facts; drawn with the next picture. Starts the pictures. */
   show(view: TaskView, steps: readonly StepRow[]): void {
     this.#state = { view, steps };
-    this.#timer ??= setInterval(() => this.#draw(), FRAME_MS);
+    if (this.#terminal.canRedraw) this.#timer ??= setInterval(() => this.#draw(), FRAME_MS);
   }
 
   /** The last message of the run. */

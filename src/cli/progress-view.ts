@@ -1,7 +1,7 @@
 import { humanDuration } from '../core/duration.ts';
 import type { StepRow, TaskView } from '../tasks/task.ts';
 import { plainLine } from './terminal.ts';
-import type { Output } from './terminal.ts';
+import type { Output, Terminal } from './terminal.ts';
 
 /** Everything one picture of a running task depends on: the same value gives the same lines. */
 export interface FrameInput {
@@ -19,11 +19,15 @@ export interface FrameInput {
 }
 
 const SPINNER = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'];
+/** The bar of a terminal that is wide enough, and how much room the figure beside it takes. */
 const BAR_WIDTH = 24;
+const BESIDE_BAR = '   100 % '.length;
 const GRAPHEMES = new Intl.Segmenter(undefined, { granularity: 'grapheme' });
+/** Two columns on a terminal: scripts of East Asia and pictures. */
+const WIDE =
+  /[\u1100-\u115F\u2E80-\u303E\u3041-\uA4CF\uAC00-\uD7A3\uF900-\uFAFF\uFE30-\uFE6F\uFF00-\uFF60\uFFE0-\uFFE6]|\p{Emoji_Presentation}/u;
 /** Lines beside the step rows: head, bar, message, line of hidden steps, and the line of the cursor. */
 const OTHER_LINES = 5;
-const MIN_STEP_ROWS = 3;
 
 type Style = 'dim' | 'red' | 'green' | 'yellow' | 'cyan' | 'bold';
 const STYLES: Record<Style, string> = { dim: '2', red: '31', green: '32', yellow: '33', cyan: '36', bold: '1' };
@@ -34,14 +38,15 @@ export function frame(input: FrameInput): readonly string[] {
   const until = view.endedAt ?? input.now;
   const head = `${stateMark(input)} ${view.workflow}  ${view.statusMessage}`;
   const lines = [fit(head, input, humanDuration(Math.max(0, until - view.createdAt)), stateStyle(view.status))];
-  lines.push(fit(`  ${bar(view.percent / 100)} ${view.percent} %`, input));
+  lines.push(fit(`  ${bar(view.percent / 100, input.columns)} ${view.percent} %`, input));
   const message = messageLine(input);
   if (message !== undefined) lines.push(fit(message, input, undefined, 'dim'));
-  const room = Math.max(MIN_STEP_ROWS, input.rows - OTHER_LINES);
+  const room = Math.max(0, input.rows - OTHER_LINES);
   const hidden = input.steps.length - room;
-  if (hidden > 0) lines.push(fit(`  … ${hidden} earlier steps`, input, undefined, 'dim'));
-  for (const row of input.steps.slice(-room)) lines.push(stepLine(row, input));
-  return lines;
+  if (hidden > 0) lines.push(fit(`  … ${hidden} earlier ${hidden === 1 ? 'step' : 'steps'}`, input, undefined, 'dim'));
+  for (const row of input.steps.slice(Math.max(0, hidden))) lines.push(stepLine(row, input));
+  // A line that scrolled away can no longer be written over.
+  return lines.slice(0, Math.max(1, input.rows - 1));
 }
 
 /** One line of a step table: mark, path, attempts, time, error. */
@@ -58,17 +63,18 @@ export function stepLine(row: StepRow, input: Pick<FrameInput, 'now' | 'tick' | 
   );
 }
 
-/** `███████░░░░░` for a part of one. */
-export function bar(part: number): string {
-  const filled = Math.round(Math.min(1, Math.max(0, part)) * BAR_WIDTH);
-  return '█'.repeat(filled) + '░'.repeat(BAR_WIDTH - filled);
+/** `███████░░░░░` for a part of one, with room for the figure beside it. */
+export function bar(part: number, columns: number): string {
+  const width = Math.max(1, Math.min(BAR_WIDTH, columns - BESIDE_BAR));
+  const filled = Math.round(Math.min(1, Math.max(0, part)) * width);
+  return '█'.repeat(filled) + '░'.repeat(width - filled);
 }
 
-function messageLine({ message }: FrameInput): string | undefined {
+function messageLine({ message, columns }: FrameInput): string | undefined {
   if (message === undefined) return undefined;
   const { text, progress, total } = message;
   if (progress === undefined || total === undefined || total <= 0) return `  ${text}`;
-  return `  ${bar(progress / total)} ${progress} of ${total}  ${text}`;
+  return `  ${bar(progress / total, columns)} ${progress} of ${total}  ${text}`;
 }
 
 function stateMark({ view, tick }: FrameInput): string {
@@ -118,27 +124,44 @@ function spinner(tick: number): string {
 
 /** Cuts to the width, puts `right` at the right edge, makes the text harmless, then colours it: escapes never count as width. */
 function fit(left: string, input: Pick<FrameInput, 'columns' | 'colour'>, right?: string, style?: Style): string {
-  const columns = Math.max(20, input.columns) - 1;
-  const tail = right === undefined ? '' : ` ${right}`;
-  const room = columns - tail.length;
-  const letters = Array.from(GRAPHEMES.segment(plainLine(left)), (part) => part.segment);
-  const text = letters.length > room ? `${letters.slice(0, room - 1).join('')}…` : letters.join('');
-  const padded = right === undefined ? text : text + ' '.repeat(room - Math.min(room, letters.length)) + tail;
+  const columns = Math.max(2, input.columns) - 1;
+  // On a narrow terminal the name says more than the time.
+  const tail = right === undefined || right.length * 2 >= columns ? '' : ` ${right}`;
+  const { text, width } = cut(plainLine(left), columns - tail.length);
+  const padded = tail === '' ? text : text + ' '.repeat(columns - tail.length - width) + tail;
   return style === undefined || !input.colour ? padded : `\u001b[${STYLES[style]}m${padded}\u001b[0m`;
+}
+
+/** As much of a text as fits into so many columns, and how many it takes. */
+function cut(whole: string, columns: number): { readonly text: string; readonly width: number } {
+  const fitting: { readonly letter: string; readonly end: number }[] = [];
+  let width = 0;
+  for (const { segment: letter } of GRAPHEMES.segment(whole)) {
+    width += WIDE.test(letter) ? 2 : 1;
+    fitting.push({ letter, end: width });
+    if (width > columns) break;
+  }
+  if (width <= columns) return { text: whole, width };
+  const kept = fitting.filter(({ end }) => end < columns);
+  return { text: `${kept.map(({ letter }) => letter).join('')}…`, width: (kept.at(-1)?.end ?? 0) + 1 };
 }
 
 /** Draws frames over one another. `done` leaves the last one standing and the cursor below it. */
 export class FrameWriter {
   readonly #output: Output;
+  readonly #canRedraw: boolean;
   #drawn = 0;
 
-  constructor(output: Output) {
-    this.#output = output;
+  /** Where nothing can be redrawn, frames stand below one another. */
+  constructor({ out, canRedraw }: Pick<Terminal, 'out' | 'canRedraw'>) {
+    this.#output = out;
+    this.#canRedraw = canRedraw;
   }
 
   draw(lines: readonly string[]): void {
-    this.#output.write(`${this.#up()}\u001b[0J${lines.map((line) => `${line}\n`).join('')}`);
-    this.#drawn = lines.length;
+    const text = lines.map((line) => `${line}\n`).join('');
+    this.#output.write(this.#canRedraw ? `${this.#up()}\u001b[0J${text}` : text);
+    this.#drawn = this.#canRedraw ? lines.length : 0;
   }
 
   /** Removes the picture, for a question or other text. */

@@ -1,11 +1,12 @@
 import type { Command } from 'commander';
 import { describeFailure } from '../core/failure.ts';
+import type { JsonObject } from '../core/json.ts';
 import { nearest } from '../core/suggest.ts';
 import type { LoadedDefinition } from '../definition/model.ts';
 import { LOCAL_PRINCIPAL } from '../tasks/task.ts';
 import type { TaskView } from '../tasks/task.ts';
 import { readArguments } from './arguments.ts';
-import { addSettings, collect, COMMON_SETTINGS, withEngine } from './context.ts';
+import { addSettings, collect, COMMON_SETTINGS, LOOKING, withEngine } from './context.ts';
 import type { CliContext } from './context.ts';
 import { startDetached } from './detach.ts';
 import type { EngineDoor } from './engine-door.ts';
@@ -33,13 +34,17 @@ export function addRun(program: Command, context: CliContext): void {
     .option('--input <JSON>', 'arguments as JSON, @file.json, or - for standard input')
     .option('--set <key=value>', 'one argument; can be repeated', collect)
     .option('--json', 'print one JSON document and nothing else')
-    .option('--dry-run', 'call nobody: show what would be called, with rendered arguments')
-    .option('--detach', 'start the task, print its id and leave it running in the background');
+    .option('--dry-run', 'call nobody: show what would be called, with rendered arguments');
+  const detach = command.createOption(
+    '--detach',
+    'start the task, print its id and leave it running in the background',
+  );
+  command.addOption(detach.conflicts('dryRun'));
   addSettings(command, COMMON_SETTINGS);
   command.addOption(command.createOption('--background', 'be the process that --detach leaves behind').hideHelp());
   command.action(async (name: string, flags: RunFlags) => {
     if (flags.dryRun === true) await rehearseRun(command, context, name, flags);
-    else if (flags.detach === true) await detach(command, context, name, flags);
+    else if (flags.detach === true) await runDetached(command, context, name, flags);
     else await run(command, context, name, flags);
   });
 }
@@ -47,8 +52,12 @@ export function addRun(program: Command, context: CliContext): void {
 async function run(command: Command, context: CliContext, name: string, flags: RunFlags): Promise<void> {
   const { terminal, clock } = context;
   const human = terminal.out.isTerminal && flags.json !== true;
-  await withEngine(command, context, { claims: 'own', quiet: true }, async (engine) => {
-    const view = await create(engine, context, name, flags);
+  let input: JsonObject = {};
+  const prepare = async (definitions: EngineDoor['definitions']): Promise<void> => {
+    input = await argumentsOf(definitions, context, name, flags);
+  };
+  await withEngine(command, context, { claims: 'own', quiet: true, prepare }, async (engine) => {
+    const view = await engine.tasks.create({ workflow: name, arguments: input, principal: LOCAL_PRINCIPAL });
     if (flags.background === true) context.tellParent?.({ taskId: view.taskId });
     const followed = await follow(engine.tasks, view.taskId, {
       principal: LOCAL_PRINCIPAL,
@@ -77,10 +86,9 @@ async function rehearseRun(command: Command, context: CliContext, name: string, 
     import('../rehearsal/definition-test.ts'),
     import('../steps/index.ts'),
   ]);
-  await withEngine(command, context, { claims: 'none', quiet: true }, async (engine) => {
-    const { definition } = findWorkflow(engine, name);
-    const cwd = context.cwd ?? process.cwd();
-    const input = await readArguments(flags, definition.input_schema, cwd, () => terminal.readInput());
+  await withEngine(command, context, LOOKING, async (engine) => {
+    const { definition } = findWorkflow(engine.definitions, name);
+    const input = await argumentsOf(engine.definitions, context, name, flags);
     const { calls, notes, failure } = await dryRun(definition, stepKinds, input);
     if (!terminal.out.isTerminal || flags.json === true) {
       printJson(terminal, { workflow: name, calls, notes, ...(failure === undefined ? {} : { error: failure }) });
@@ -96,30 +104,33 @@ async function rehearseRun(command: Command, context: CliContext, name: string, 
   });
 }
 
-async function create(engine: EngineDoor, context: CliContext, name: string, flags: RunFlags): Promise<TaskView> {
-  const { definition } = findWorkflow(engine, name);
-  const cwd = context.cwd ?? process.cwd();
-  const input = await readArguments(flags, definition.input_schema, cwd, () => context.terminal.readInput());
-  return await engine.tasks.create({ workflow: name, arguments: input, principal: LOCAL_PRINCIPAL });
+async function argumentsOf(
+  definitions: EngineDoor['definitions'],
+  { cwd = process.cwd(), terminal }: CliContext,
+  name: string,
+  flags: RunFlags,
+): Promise<JsonObject> {
+  const { definition } = findWorkflow(definitions, name);
+  return await readArguments(flags, definition.input_schema, cwd, () => terminal.readInput());
 }
 
 /**
  * The workflow of that name.
  * @throws CommandError (2) with the name that was probably meant
  */
-export function findWorkflow(engine: EngineDoor, name: string): LoadedDefinition {
-  const found = engine.definitions.get(name);
+export function findWorkflow(definitions: EngineDoor['definitions'], name: string): LoadedDefinition {
+  const found = definitions.get(name);
   if (found !== undefined) return found;
-  const names = engine.definitions.list().map((entry) => entry.definition.name);
+  const names = definitions.list().map((entry) => entry.definition.name);
   const match = nearest(name, names);
-  const broken = engine.definitions.issues().some((issue) => issue.severity === 'error');
+  const broken = definitions.issues().some((issue) => issue.severity === 'error');
   const hint = match === undefined ? `there are: ${names.join(', ') || 'none'}` : `did you mean '${match}'?`;
   throw usageError(
     `unknown workflow '${name}'; ${hint}${broken ? '\nsome definitions have errors: mcp-workflow validate' : ''}`,
   );
 }
 
-async function detach(command: Command, context: CliContext, name: string, flags: RunFlags): Promise<void> {
+async function runDetached(command: Command, context: CliContext, name: string, flags: RunFlags): Promise<void> {
   const { terminal } = context;
   // Standard input cannot be read by the process in the background, so it is read here.
   const input = flags.input === '-' || flags.input === '@-' ? await terminal.readInput() : flags.input;

@@ -4,7 +4,7 @@ import { humanDuration } from '../core/duration.ts';
 import { LOCAL_PRINCIPAL } from '../tasks/task.ts';
 import { scheduleObject, whenText } from '../schedule/schedules.ts';
 import type { ScheduleView } from '../schedule/schedules.ts';
-import { addSettings, COMMON_SETTINGS, withEngine } from './context.ts';
+import { addSettings, COMMON_SETTINGS, LOOKING, withEngine } from './context.ts';
 import type { CliContext } from './context.ts';
 import { EXIT } from './exit.ts';
 import { follow } from './follow.ts';
@@ -33,7 +33,7 @@ function addList(schedule: Command, context: CliContext): void {
   const command = schedule.command('list').description('list the schedules: when next, when last, what was missed');
   command.action(async (flags: ScheduleFlags) => {
     const { terminal, clock } = context;
-    await withEngine(command, context, { claims: 'none', quiet: true }, async (engine) => {
+    await withEngine(command, context, LOOKING, async (engine) => {
       const views = await engine.schedules.list();
       if (terminal.out.isTerminal && flags.json !== true) terminal.out.write(schedulesText(views, clock.now()));
       else printJson(terminal, { schedules: views.map(scheduleObject) });

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { withEngine } from './context.ts';
+import { LOOKING_AT_TASKS, withEngine } from './context.ts';
 import type { CliContext } from './context.ts';
 import { unknownTask } from './follow.ts';
 import { printJson, taskFacts } from './present.ts';
@@ -19,7 +19,7 @@ export function addTasksCancel(tasks: Command, context: CliContext): void {
     .option('--reason <TEXT>', 'kept with the task');
   command.action(async (taskId: string, flags: CancelFlags) => {
     const { terminal } = context;
-    await withEngine(command, context, { claims: 'none', quiet: true }, async (engine) => {
+    await withEngine(command, context, LOOKING_AT_TASKS, async (engine) => {
       if ((await engine.tasks.get(taskId, flags.principal)) === undefined) throw unknownTask(taskId);
       const view = await engine.tasks.cancel(taskId, flags.principal, flags.reason);
       if (flags.json !== true) {

@@ -4,7 +4,7 @@ import { humanDuration } from '../core/duration.ts';
 import type { StoredEntry } from '../engine/journal.ts';
 import { JournalState, stepPath } from '../tasks/journal-state.ts';
 import type { CleanUpState, PendingInput, StepRow, TaskView } from '../tasks/task.ts';
-import { withEngine } from './context.ts';
+import { LOOKING_AT_TASKS, withEngine } from './context.ts';
 import type { CliContext } from './context.ts';
 import { EXIT } from './exit.ts';
 import { follow, unknownTask } from './follow.ts';
@@ -27,7 +27,7 @@ export function addTasksGet(tasks: Command, context: CliContext): void {
     const { terminal, clock } = context;
     const { principal } = flags;
     const human = flags.json !== true && (flags.watch !== true || terminal.out.isTerminal);
-    await withEngine(command, context, { claims: 'none', quiet: true }, async (engine) => {
+    await withEngine(command, context, LOOKING_AT_TASKS, async (engine) => {
       let view = await engine.tasks.get(taskId, principal);
       if (view === undefined) throw unknownTask(taskId);
       if (flags.watch === true) {
@@ -68,7 +68,7 @@ export function explain(
     ...childNotes(counted, row),
   ]);
   const lines = [
-    `${bar(view.percent / 100)} ${view.percent} %`,
+    `${bar(view.percent / 100, out.columns)} ${view.percent} %`,
     ...stepLines,
     ...view.warnings.map((warning) => plainLine(`warning: ${warning}`)),
     ...(cleanUp === undefined ? [] : cleanUpLines(cleanUp)),

@@ -4,7 +4,7 @@ import { humanDuration } from '../core/duration.ts';
 import type { TaskStatus } from '../core/outcome.ts';
 import { nearest } from '../core/suggest.ts';
 import type { ListQuery, TaskView } from '../tasks/task.ts';
-import { withEngine } from './context.ts';
+import { LOOKING_AT_TASKS, withEngine } from './context.ts';
 import type { CliContext } from './context.ts';
 import type { EngineDoor } from './engine-door.ts';
 import { usageError } from './exit.ts';
@@ -35,7 +35,7 @@ export function addTasksList(tasks: Command, context: CliContext): void {
   command.action(async (flags: ListFlags) => {
     const query = queryOf(flags);
     const human = flags.json !== true && (flags.watch !== true || context.terminal.out.isTerminal);
-    await withEngine(command, context, { claims: 'none', quiet: true }, async (engine) => {
+    await withEngine(command, context, LOOKING_AT_TASKS, async (engine) => {
       if (flags.watch === true && human) {
         await watch(engine, query, context);
         return;
@@ -77,15 +77,22 @@ function queryOf(flags: ListFlags): ListQuery {
 async function watch(engine: EngineDoor, query: ListQuery, { terminal, clock }: CliContext): Promise<void> {
   const leave = new AbortController();
   const stop = terminal.onInterrupt(() => leave.abort());
-  const writer = new FrameWriter(terminal.out);
+  const writer = new FrameWriter(terminal);
+  let shown: string | undefined;
   try {
     while (!leave.signal.aborted) {
       const page = await engine.tasks.list({
         ...query,
         limit: Math.min(query.limit ?? 50, Math.max(1, terminal.out.rows - 3)),
       });
+      const facts = JSON.stringify(
+        page.tasks.map(({ taskId, status, percent, statusMessage }) => [taskId, status, percent, statusMessage]),
+      );
+      const isNew = facts !== shown;
+      shown = facts;
       const lines = listText(page.tasks, clock.now(), undefined).trimEnd().split('\n');
-      writer.draw(lines.map((line) => line.slice(0, terminal.out.columns - 1)));
+      // Where lists stand below one another, one that only has grown older is not worth it.
+      if (terminal.canRedraw || isNew) writer.draw(lines.map((line) => line.slice(0, terminal.out.columns - 1)));
       // Only Ctrl-C rejects it, and the loop ends then.
       await clock.sleep(WATCH_MS, leave.signal).catch(() => undefined);
     }

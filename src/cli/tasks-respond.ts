@@ -1,9 +1,9 @@
-import type { Command } from 'commander';
+import type { Command, Option } from 'commander';
 import { isJsonObject } from '../core/json.ts';
 import type { JsonObject, JsonValue } from '../core/json.ts';
 import type { PendingInput, TaskView } from '../tasks/task.ts';
 import { readArguments, readJsonFlag } from './arguments.ts';
-import { collect, withEngine } from './context.ts';
+import { collect, LOOKING_AT_TASKS, withEngine } from './context.ts';
 import type { CliContext } from './context.ts';
 import { CommandError, EXIT, usageError } from './exit.ts';
 import { unknownTask } from './follow.ts';
@@ -29,13 +29,20 @@ export function addTasksRespond(tasks: Command, context: CliContext): void {
     .argument('<ID>', 'the task')
     .option('--key <KEY>', 'which question, when there are several')
     .option('--set <key=value>', 'one field of the form; can be repeated', collect)
-    .option('--input <JSON>', 'all fields as JSON, @file.json, or - for standard input')
-    .option('--decline', 'say no')
-    .option('--dismiss', 'close the question without an answer')
-    .option('--response <JSON>', 'the whole response as MCP spells it, for a question to a model');
+    .option('--input <JSON>', 'all fields as JSON, @file.json, or - for standard input');
+  const one = (flags: string, about: string): Option => command.createOption(flags, about);
+  command
+    .addOption(one('--decline', 'say no').conflicts(['set', 'input', 'dismiss', 'response']))
+    .addOption(one('--dismiss', 'close the question without an answer').conflicts(['set', 'input', 'response']))
+    .addOption(
+      one('--response <JSON>', 'the whole response as MCP spells it, for a question to a model').conflicts([
+        'set',
+        'input',
+      ]),
+    );
   command.action(async (taskId: string, flags: RespondFlags) => {
     const { terminal } = context;
-    await withEngine(command, context, { claims: 'none', quiet: true }, async (engine) => {
+    await withEngine(command, context, LOOKING_AT_TASKS, async (engine) => {
       const view = await engine.tasks.get(taskId, flags.principal);
       if (view === undefined) throw unknownTask(taskId);
       const pending = choose(view, flags.key);

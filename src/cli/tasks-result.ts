@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { Outcome } from '../core/outcome.ts';
-import { withEngine } from './context.ts';
+import { LOOKING_AT_TASKS, withEngine } from './context.ts';
 import type { CliContext } from './context.ts';
 import { CommandError, EXIT } from './exit.ts';
 import { follow, unknownTask } from './follow.ts';
@@ -19,7 +19,7 @@ export function addTasksResult(tasks: Command, context: CliContext): void {
     const { terminal, clock } = context;
     const { principal } = flags;
     const human = flags.json !== true && (flags.watch !== true || terminal.out.isTerminal);
-    await withEngine(command, context, { claims: 'none', quiet: true }, async (engine) => {
+    await withEngine(command, context, LOOKING_AT_TASKS, async (engine) => {
       let view = await engine.tasks.get(taskId, principal);
       if (view === undefined) throw unknownTask(taskId);
       if (flags.watch === true) {

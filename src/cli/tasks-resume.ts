@@ -23,7 +23,7 @@ export function addTasksResume(tasks: Command, context: CliContext): void {
     const { terminal, clock } = context;
     const { principal } = flags;
     const human = terminal.out.isTerminal && flags.json !== true;
-    await withEngine(command, context, { claims: 'own', quiet: true }, async (engine) => {
+    await withEngine(command, context, { claims: 'own', quiet: true, onlyLooks: true }, async (engine) => {
       if ((await engine.tasks.get(taskId, principal)) === undefined) throw unknownTask(taskId);
       const resumed = await engine.tasks.resume(
         taskId,

@@ -16,8 +16,12 @@ export interface Terminal {
   readonly err: Output;
   /** True when a person can be asked: input and output are a terminal. */
   readonly canAsk: boolean;
-  /** Colours and moving lines are wanted (`NO_COLOR`, `TERM=dumb` say no). */
+  /** Colours are wanted on `out` (`NO_COLOR`, `TERM=dumb` say no). */
   readonly colour: boolean;
+  /** The same for `err`. */
+  readonly errColour: boolean;
+  /** Lines can be written over one another; `TERM=dumb` can only go on. */
+  readonly canRedraw: boolean;
   /**
    * Asks one question and resolves with the line typed, without its end; `undefined` at the end of input (Ctrl-D). Rejects with
    * the signal's reason on abort. Ctrl-C reaches `onInterrupt` as anywhere else.
@@ -31,14 +35,17 @@ export interface Terminal {
   onInterrupt(listener: (signal: 'SIGINT' | 'SIGTERM') => void): () => void;
 }
 
-/** The real one. `colour` comes from the configuration's environment, which is read elsewhere. */
-export function processTerminal(colour: boolean): Terminal {
+/** The real one. What is wanted comes from the configuration's environment, which is read elsewhere. */
+export function processTerminal(wanted: { readonly colour: boolean; readonly redraw: boolean }): Terminal {
   const out = output(process.stdout);
+  const err = output(process.stderr);
   return {
     out,
-    err: output(process.stderr),
+    err,
     canAsk: isatty(process.stdin.fd) && out.isTerminal,
-    colour: colour && out.isTerminal,
+    colour: wanted.colour && out.isTerminal,
+    errColour: wanted.colour && err.isTerminal,
+    canRedraw: wanted.redraw && out.isTerminal,
     ask: askOnProcess,
     readInput: async () => {
       const chunks: Buffer[] = [];

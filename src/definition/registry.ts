@@ -63,6 +63,11 @@ export class DefinitionRegistry {
     return registry;
   }
 
+  /** Holds no definition, and has not looked into the folder; `reload` does. */
+  static empty(options: RegistryOptions): DefinitionRegistry {
+    return new DefinitionRegistry(options);
+  }
+
   /** The definitions without errors, sorted by name. */
   list(): readonly LoadedDefinition[] {
     return this.#sorted;

@@ -10,8 +10,10 @@ export interface LogDestination {
 
 export interface LoggerOptions {
   readonly level: 'debug' | 'info' | 'warn' | 'error' | 'silent';
-  /** For people: coloured text. Otherwise one JSON object a line. */
+  /** For people: text. Otherwise one JSON object a line. */
   readonly pretty: boolean;
+  /** Of the text. Default true. */
+  readonly colour?: boolean;
   readonly destination: LogDestination;
   /** Asked for every line, so that secrets that become known later are covered too. */
   readonly secrets?: () => Iterable<string>;
@@ -28,7 +30,11 @@ export function createLogger(options: LoggerOptions): Logger {
     const lines = { write: (line: string) => destination.write(hide(line)) };
     return pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, lines);
   }
-  const prettify = pretty.prettyFactory({ colorize: true, translateTime: 'SYS:HH:MM:ss.l', ignore: 'pid,hostname' });
+  const prettify = pretty.prettyFactory({
+    colorize: options.colour ?? true,
+    translateTime: 'SYS:HH:MM:ss.l',
+    ignore: 'pid,hostname',
+  });
   // Before, because the text undoes half of JSON's escapes; after, because it undoes them.
   return pino({ level, base: null }, { write: (line: string) => destination.write(hide(prettify(hide(line)))) });
 }

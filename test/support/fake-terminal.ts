@@ -11,6 +11,8 @@ export class FakeTerminal implements Terminal {
   abandoned = false;
   readonly canAsk: boolean;
   readonly colour = false;
+  readonly errColour = false;
+  canRedraw: boolean;
   readonly out: Terminal['out'];
   readonly err: Terminal['err'];
   readonly #listeners = new Set<(signal: 'SIGINT' | 'SIGTERM') => void>();
@@ -18,6 +20,7 @@ export class FakeTerminal implements Terminal {
   /** `person`: standard output is a terminal and somebody sits there. */
   constructor(person: boolean) {
     this.canAsk = person;
+    this.canRedraw = person;
     this.out = { write: (text) => void (this.stdout += text), isTerminal: person, columns: 80, rows: 24 };
     this.err = { write: (text) => void (this.stderr += text), isTerminal: false, columns: 80, rows: 24 };
   }

@@ -210,9 +210,14 @@ describe('beside a server', () => {
   });
 });
 
-test.each(['--definitions', '--data'])('a folder that cannot be (%s): exit 2 with its path', async (flag) => {
+test.each([
+  ['list', '--definitions'],
+  ['list', '--data'],
+  ['tasks list', '--data'],
+  ['run greet', '--data'],
+])('a folder that cannot be (%s %s): exit 2 with its path', async (command, flag) => {
   // A file stands where a folder is wanted.
-  const finished = await run('list', flag, 'servers.json');
+  const finished = await run(...command.split(' '), flag, 'servers.json');
   expect([finished.code, finished.stdout]).toEqual([2, '']);
   expect(finished.stderr).toContain('servers.json');
   expect(finished.stderr).toContain(flag);

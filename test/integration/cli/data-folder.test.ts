@@ -1,4 +1,4 @@
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -161,6 +161,40 @@ describe('tasks on a data folder', () => {
     await Promise.all(servers.map((server) => server.finished));
     await serve();
     expect(await json('tasks', 'get', taskId)).toMatchObject({ status: 'cancelled' });
+  });
+
+  test.each([
+    'run quik',
+    'run quick --set x',
+    'run quick --dry-run',
+    'graph quick',
+    'list',
+    'schedule list',
+    'tasks list',
+  ])('%s makes no data folder', async (line) => {
+    await run(...line.split(' '));
+    expect(await readdir(folder.path)).not.toContain('data');
+  });
+
+  test.each(['get', 'result', 'cancel', 'respond', 'resume'])(
+    'tasks %s in a data folder that is not there: exit 2, says so, and does not make it',
+    async (command) => {
+      const { code, stdout, stderr } = await run('tasks', command, 'x', '--data', 'nowhere');
+      expect([code, stdout]).toEqual([2, '']);
+      expect(stderr).toContain("no task 'x'");
+      expect(await readdir(folder.path)).not.toContain('nowhere');
+    },
+  );
+
+  test('tasks are looked at and cancelled from anywhere, without a folder of definitions', async () => {
+    const { taskId } = JSON.parse((await run('run', 'nap', '--detach')).stdout) as { taskId: string };
+    await mkdir(join(folder.path, 'else'));
+    const elsewhere = async (...args: readonly string[]): Promise<Finished> =>
+      await runCli(['tasks', ...args, '--data', '../data'], join(folder.path, 'else'));
+    expect((await elsewhere('list')).stdout).toContain(taskId);
+    expect((await elsewhere('get', taskId)).stdout).toContain('working');
+    expect((await elsewhere('cancel', taskId)).code).toBe(0);
+    expect((await elsewhere('result', taskId)).stderr).toContain('cancelled');
   });
 
   test('a folder that is not there is made', async () => {

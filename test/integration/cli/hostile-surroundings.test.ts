@@ -1,7 +1,9 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { runCli, startCli, writeWorkspace, type Running } from '../../support/cli-process.ts';
+import { CLI, runCli, startCli, writeWorkspace, type Running } from '../../support/cli-process.ts';
 import { tempDir } from '../../support/temp-dir.ts';
 import { waitUntil } from '../../support/wait-until.ts';
 
@@ -67,6 +69,28 @@ describe('hostile surroundings', () => {
     expect(await call(url)).toMatch(/was removed/);
     const ready = await fetch(`${url}/readyz`);
     expect([ready.status, await ready.text()]).toEqual([503, expect.stringContaining('was removed')]);
+  });
+
+  test('output that cannot be written is exit 1 with one line; a reader that has gone changes no exit code', async () => {
+    await writeFile(
+      join(folder.path, 'definitions/bad.yaml'),
+      'name: bad\nsteps: [{ id: a, type: fail, message: no }]\n',
+    );
+    const shell = async (line: string): Promise<[number | null, string]> => {
+      const child = spawn('bash', ['-c', `set -o pipefail; ${line}`], {
+        cwd: folder.path,
+        env: { ...process.env, NODE: process.execPath, CLI },
+      });
+      let stderr = '';
+      child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
+      const [code] = (await once(child, 'close')) as [number | null];
+      return [code, stderr];
+    };
+    const [full, text] = await shell('"$NODE" "$CLI" schema > /dev/full');
+    expect(full).toBe(1);
+    expect(text).toMatch(/^standard output cannot be written: .*\n$/);
+    expect(await shell('"$NODE" "$CLI" run bad --json | true')).toEqual([1, '']);
+    expect(await shell('"$NODE" "$CLI" schema | head -c 1 > /dev/null')).toEqual([0, '']);
   });
 
   test('a server goes on when nobody reads its log any more', async () => {

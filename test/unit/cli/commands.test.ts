@@ -83,9 +83,11 @@ async function cli(
   const code = await runCli(words, '1.2.3', {
     terminal,
     clock,
-    openEngine: (config, options) => {
+    openEngine: async (config, options) => {
+      const door = engine();
+      await options.prepare?.(door.definitions);
       opened.push({ config, options });
-      return Promise.resolve(engine());
+      return door;
     },
     openServers: () => Promise.reject(new Error('not here')),
     environment,
@@ -476,6 +478,17 @@ describe('tasks', () => {
     await ended(id);
     expect(await tasks.outcome(id, 'local')).toMatchObject({ output: { answer: { action } } });
   });
+
+  test.each(['--decline --set ok=true', '--decline --dismiss', '--dismiss --input {}', '--response {} --set ok=true'])(
+    'two answers at once are refused: %s',
+    async (flags) => {
+      const id = await start('asks');
+      const { code, terminal } = await cli(`tasks respond ${id} ${flags}`);
+      expect(code).toBe(2);
+      expect(terminal.stderr).toContain('cannot be used with option');
+      expect((await tasks.get(id, 'local'))?.inputs).toHaveLength(1);
+    },
+  );
 
   test('respond without an answer and without a terminal: exit 2, with the question', async () => {
     const id = await start('asks');

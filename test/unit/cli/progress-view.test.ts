@@ -76,16 +76,54 @@ describe('frame', () => {
   });
 });
 
-test('a bar stays inside its width for any part', () => {
-  for (const part of [-1, 0, 0.5, 1, 7]) expect(bar(part)).toHaveLength(24);
+test('a bar stays inside its width for any part, and leaves room for the figure on a narrow terminal', () => {
+  for (const part of [-1, 0, 0.5, 1, 7]) expect(bar(part, 80)).toHaveLength(24);
+  expect(bar(1, 20)).toHaveLength(11);
+  expect(bar(1, 4)).toBe('█');
 });
+
+test('no picture is wider or higher than the terminal, so that the next one can replace it', () => {
+  const steps: StepRow[] = Array.from({ length: 9 }, (_, index) => ({
+    path: `step_${index}`,
+    status: 'completed',
+    attempts: 1,
+    startedAt: 0,
+    endedAt: 1234,
+  }));
+  const view = taskView({ workflow: '日本語の仕事', statusMessage: '日本語の仕事🎉 goes on', percent: 100 });
+  const message = { text: '日本語の仕事日本語の仕事日本語の仕事', progress: 1, total: 2 };
+  for (const columns of [4, 10, 19, 20, 30, 80]) {
+    for (const rows of [3, 8, 24]) {
+      const lines = draw({ view, steps, message, columns, rows });
+      expect(lines.length).toBeLessThan(rows);
+      for (const line of lines) expect(widthOf(line)).toBeLessThan(columns);
+    }
+  }
+  expect(draw({ view, steps, columns: 30 })[1]).toBe('  █████████████████████ 100 %');
+});
+
+/** Columns of a line of ASCII, lines, Japanese and one emoji. */
+function widthOf(line: string): number {
+  return [...line].reduce((sum, letter) => sum + (/[\u3000-\u9fff🎉]/u.test(letter) ? 2 : 1), 0);
+}
 
 test('a frame replaces the one before it; after done the next starts below', () => {
   const written: string[] = [];
-  const writer = new FrameWriter({ write: (text) => void written.push(text), isTerminal: true, columns: 80, rows: 24 });
+  const out = { write: (text: string) => void written.push(text), isTerminal: true, columns: 80, rows: 24 };
+  const writer = new FrameWriter({ out, canRedraw: true });
   writer.draw(['a', 'b']);
   writer.draw(['c']);
   writer.done();
   writer.draw(['d']);
   expect(written).toEqual(['\u001b[0Ja\nb\n', '\u001b[2A\u001b[0Jc\n', '\u001b[0Jd\n']);
+});
+
+test('where nothing can be redrawn, frames stand below one another without escape sequences', () => {
+  const written: string[] = [];
+  const out = { write: (text: string) => void written.push(text), isTerminal: true, columns: 80, rows: 24 };
+  const writer = new FrameWriter({ out, canRedraw: false });
+  writer.draw(['a', 'b']);
+  writer.draw(['c']);
+  writer.clear();
+  expect(written).toEqual(['a\nb\n', 'c\n']);
 });

@@ -128,6 +128,7 @@ output: { last: '{{third.output}}' }
   - { name: called, mocks: { first: { output: no }, third: { output: 3 } }, expect: { called: [second] } }
   - { name: not called, ${MOCKS}, expect: { not_called: [second] } }
   - { name: order, ${MOCKS}, expect: { order: [third, first] } }
+  - { name: order and more, mocks: { first: { output: no }, third: { output: 3 } }, expect: { order: [third, first], called: [second] } }
   - { name: arguments, ${MOCKS}, expect: { arguments: { first: { name: me } } } }
   - { name: number of calls, ${MOCKS}, expect: { arguments: { third: [{}, {}] } } }
 `),
@@ -139,6 +140,7 @@ output: { last: '{{third.output}}' }
       ["step 'second' did not run"],
       ["step 'second' ran"],
       ['expected the order third, first; it was first, third'],
+      ["step 'second' did not run", 'expected the order third, first; it was first, third'],
       ['first.name: expected "me", found "you"'],
       ["expected 2 call(s) of 'third', found 1"],
     ]);

@@ -168,7 +168,7 @@ export const SETTINGS = {
   schedules: setting({
     schema: toggle,
     fallback: true,
-    help: 'run the schedules of workflows (on unless this flag is given)',
+    help: 'begin no scheduled runs; they stand still as in a downtime',
   }),
   result_limit_bytes: setting({
     schema: whole('bytes', 1024),

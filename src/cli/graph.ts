@@ -7,6 +7,7 @@ import type { StepRow } from '../tasks/task.ts';
 import { addSettings, COMMON_SETTINGS, LOOKING, withEngine } from './context.ts';
 import type { CliContext } from './context.ts';
 import { CommandError, EXIT, usageError } from './exit.ts';
+import { stepId } from './report.ts';
 import { findWorkflow } from './run.ts';
 
 interface GraphFlags {
@@ -74,7 +75,7 @@ const WEIGHT: readonly NodeState[] = ['skipped', 'completed', 'failed', 'waiting
 function marksOf(rows: readonly StepRow[]): ReadonlyMap<string, NodeMark> {
   const marks = new Map<string, NodeMark>();
   for (const { path, status } of rows) {
-    const id = path.slice(path.lastIndexOf('/') + 1).replace(/[#@[].*$/u, '');
+    const id = stepId(path);
     const known = marks.get(id);
     const state = known === undefined || WEIGHT.indexOf(status) > WEIGHT.indexOf(known.state) ? status : known.state;
     marks.set(id, { state, runs: (known?.runs ?? 0) + 1 });

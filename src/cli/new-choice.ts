@@ -32,6 +32,13 @@ export interface NewFlags {
   readonly json?: true;
 }
 
+/** A starter to be written. `isListed`: the servers file has its server. */
+export interface Chosen {
+  readonly choice: StarterChoice;
+  readonly notes: { readonly call?: string };
+  readonly isListed: boolean;
+}
+
 /** What stands in the file where nobody named a server or a tool. */
 export const PLACEHOLDER = { server: 'my_server', tool: 'my_tool' };
 const KINDS = Object.keys(STARTER_KINDS).filter(isStarterKind);
@@ -45,7 +52,7 @@ export async function chooseStarter(
   flags: NewFlags,
   config: Config,
   context: CliContext,
-): Promise<{ readonly choice: StarterChoice; readonly notes: { readonly call?: string } }> {
+): Promise<Chosen> {
   const left = new CommandError(EXIT.interrupted, 'nothing was written');
   const leave = new AbortController();
   const stop = context.terminal.onInterrupt(() => leave.abort(left));
@@ -79,7 +86,7 @@ async function choose(
   chooser: Chooser,
   servers: ServersDoor | undefined,
   signal: AbortSignal,
-): Promise<{ readonly choice: StarterChoice; readonly notes: { readonly call?: string } }> {
+): Promise<Chosen> {
   if (given !== undefined) throwIf('NAME', nameProblem(given));
   const name =
     given ?? (await chooser.text('Name of the workflow, which becomes a tool of this name', undefined, nameProblem));
@@ -95,7 +102,8 @@ async function choose(
   const timezone = Intl.DateTimeFormat().resolvedOptions().timeZone || 'UTC';
   const choice = { name, description, kind, server, tool, timezone, inputs: call.inputs, arguments: call.arguments };
   const others = wanted?.others ?? [];
-  return { choice, notes: others.length === 0 ? {} : { call: plainLine(`It also takes: ${others.join(', ')}`) } };
+  const notes = others.length === 0 ? {} : { call: plainLine(`It also takes: ${others.join(', ')}`) };
+  return { choice, notes, isListed: servers?.names.includes(server) === true };
 }
 
 function nameProblem(name: string): string | undefined {

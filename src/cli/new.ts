@@ -5,12 +5,12 @@ import type { Config } from '../config.ts';
 import { messageOf } from '../core/failure.ts';
 import { readDefinitionFiles } from '../definition/definition-files.ts';
 import type { Issue, LoadedDefinition } from '../definition/model.ts';
-import { STARTER_KINDS, type StarterChoice } from '../definition/starter/kinds.ts';
+import { STARTER_KINDS } from '../definition/starter/kinds.ts';
 import { addSettings, collect, configOf } from './context.ts';
 import type { CliContext } from './context.ts';
 import { CommandError, EXIT, usageError } from './exit.ts';
 import { PLACEHOLDER } from './new-choice.ts';
-import type { NewFlags } from './new-choice.ts';
+import type { Chosen, NewFlags } from './new-choice.ts';
 import { printJson } from './present.ts';
 import { plainLine } from './terminal.ts';
 
@@ -40,18 +40,12 @@ export function addNew(program: Command, context: CliContext): void {
   command.action(async (name: string | undefined, flags: NewFlags) => {
     const config = configOf(command, context);
     const { chooseStarter } = await import('./new-choice.ts');
-    const { choice, notes } = await chooseStarter(name, flags, config, context);
-    await writeStarter(choice, notes, flags, config, context);
+    await writeStarter(await chooseStarter(name, flags, config, context), flags, config, context);
   });
 }
 
-async function writeStarter(
-  choice: StarterChoice,
-  notes: { readonly call?: string },
-  flags: NewFlags,
-  config: Config,
-  context: CliContext,
-): Promise<void> {
+async function writeStarter(chosen: Chosen, flags: NewFlags, config: Config, context: CliContext): Promise<void> {
+  const { choice, notes } = chosen;
   const cwd = context.cwd ?? process.cwd();
   const [{ starterText }, { parseDefinition }, { runDefinitionTests }, { stepKinds, stepSyntaxes }, { shown }] =
     await Promise.all([
@@ -87,7 +81,7 @@ async function writeStarter(
   const written = schema ? ` and ${shown(schemaFile, cwd)} for your editor` : '';
   const say = (line: string): void => context.terminal.out.write(`${plainLine(line)}\n`);
   say(`wrote ${file}${written}; ${results.length} ${results.length === 1 ? 'test passes' : 'tests pass'}`);
-  for (const line of nextSteps(choice, loaded, file)) say(line);
+  for (const line of nextSteps(chosen, loaded, file)) say(line);
 }
 
 /** A definition of this name that is there already, in its own file or in another. */
@@ -138,7 +132,7 @@ async function putSchema(file: string): Promise<boolean> {
   return true;
 }
 
-function nextSteps(choice: StarterChoice, { definition }: LoadedDefinition, file: string): readonly string[] {
+function nextSteps({ choice, isListed }: Chosen, { definition }: LoadedDefinition, file: string): readonly string[] {
   const required = Array.isArray(definition.input_schema['required']) ? definition.input_schema['required'] : [];
   const sets = required.map((name) => ` --set ${String(name)}=…`).join('');
   const placeholders = Object.values(PLACEHOLDER).filter((word) => word === choice.server || word === choice.tool);
@@ -148,6 +142,9 @@ function nextSteps(choice: StarterChoice, { definition }: LoadedDefinition, file
       : [
           `  ${placeholders.join(' and ')} in it ${placeholders.length === 1 ? 'stands' : 'stand'} for yours (new --connect shows what a server has)`,
         ]),
+    ...(isListed || choice.server === PLACEHOLDER.server
+      ? []
+      : [`  the servers file has no '${choice.server}' yet: add it there, or name another with --server`]),
     `  mcp-workflow validate ${file}      what is wrong, if you change it`,
     `  mcp-workflow test ${file}          its tests`,
     ...(choice.kind === 'schedule'

@@ -119,6 +119,11 @@ export function taskReport(
   };
 }
 
+/** The id of the step that a path leads to. */
+export function stepId(path: string): string {
+  return path.slice(path.lastIndexOf('/') + 1).replace(/[#@[].*$/u, '');
+}
+
 /** The exit code of a task's state, as `run` and `--watch` give it. */
 export function exitCodeOf(status: TaskStatus): ExitCode {
   switch (status) {

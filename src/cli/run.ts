@@ -90,6 +90,8 @@ async function rehearseRun(command: Command, context: CliContext, name: string, 
     const { definition } = findWorkflow(engine.definitions, name);
     const input = await argumentsOf(engine.definitions, context, name, flags);
     const { calls, notes, failure } = await dryRun(definition, stepKinds, input);
+    // As `run` says it: nothing was walked yet.
+    if (failure?.code === 'invalid_arguments' && failure.step === undefined) throw usageError(failure.message);
     if (!terminal.out.isTerminal || flags.json === true) {
       printJson(terminal, { workflow: name, calls, notes, ...(failure === undefined ? {} : { error: failure }) });
     } else {

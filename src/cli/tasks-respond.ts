@@ -66,7 +66,7 @@ export function addTasksRespond(tasks: Command, context: CliContext): void {
 function choose(view: TaskView, key: string | undefined): PendingInput {
   const [first, second] = view.inputs;
   if (first === undefined) {
-    throw new CommandError(EXIT.failed, `task ${view.taskId} asks nothing now: ${view.statusMessage}`);
+    throw new CommandError(EXIT.failed, `task ${view.taskId} asks nothing now; it is ${view.status}`);
   }
   if (key === undefined && second === undefined) return first;
   const found = view.inputs.find((input) => input.key === key);

@@ -1,12 +1,16 @@
 import type { Command } from 'commander';
+import { nearest } from '../core/suggest.ts';
+import type { StepRow } from '../tasks/task.ts';
 import { withEngine } from './context.ts';
 import type { CliContext } from './context.ts';
-import { EXIT } from './exit.ts';
+import { EXIT, usageError } from './exit.ts';
 import { follow, unknownTask } from './follow.ts';
 import { printJson, printOutcome, taskFacts } from './present.ts';
-import { exitCodeOf, runReport } from './report.ts';
+import { exitCodeOf, runReport, stepId } from './report.ts';
 import type { TaskFlags } from './task-flags.ts';
 import { plainLine } from './terminal.ts';
+
+const SHOWN_STEPS = 12;
 
 interface ResumeFlags extends TaskFlags {
   readonly from?: string;
@@ -25,6 +29,7 @@ export function addTasksResume(tasks: Command, context: CliContext): void {
     const human = terminal.out.isTerminal && flags.json !== true;
     await withEngine(command, context, { claims: 'own', quiet: true, onlyLooks: true }, async (engine) => {
       if ((await engine.tasks.get(taskId, principal)) === undefined) throw unknownTask(taskId);
+      if (flags.from !== undefined) refuseUnknown(flags.from, await engine.tasks.steps(taskId, principal));
       const resumed = await engine.tasks.resume(
         taskId,
         principal,
@@ -40,4 +45,17 @@ export function addTasksResume(tasks: Command, context: CliContext): void {
       context.exitCode = followed.end === 'interrupted' ? EXIT.interrupted : exitCodeOf(facts.view.status);
     });
   });
+}
+
+/** The name of a step that the task has nothing of; `--from` takes a path or an id. */
+function refuseUnknown(from: string, steps: readonly StepRow[]): void {
+  const paths = steps.map(({ path }) => path);
+  const names = new Set([...paths, ...paths.map(stepId)]);
+  if (names.has(from)) return;
+  const near = nearest(from, names);
+  const hint =
+    near === undefined
+      ? `those that have run: ${paths.slice(0, SHOWN_STEPS).join(', ') || 'none'}`
+      : `did you mean '${near}'?`;
+  throw usageError(`--from ${from}: no such step has run; ${hint}`);
 }

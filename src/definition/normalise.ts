@@ -1,4 +1,4 @@
-import { isJsonObject, type JsonObject, type JsonValue } from '../core/json.ts';
+import { FORBIDDEN_NAMES, isJsonObject, ownProperty, type JsonObject, type JsonValue } from '../core/json.ts';
 import type { DocumentPath } from './finding.ts';
 import { inferInputSchema } from './infer-input.ts';
 import type { Definition, Step } from './model.ts';
@@ -53,7 +53,8 @@ export function toDefinition(document: JsonObject): Definition {
   const kept = Object.entries(document).filter(([key]) => key !== '$schema' && !isExtensionKey(key));
   const given = Object.fromEntries(kept);
   const variables = objectIn(given, 'variables');
-  const input = objectIn(variables, 'input');
+  const declared = objectIn(variables, 'input');
+  const input = { ...declared, ...schemaDefaults(objectIn(given, 'input_schema'), declared) };
   const normal: Mutable = {
     ...given,
     tags: given['tags'] ?? [],
@@ -74,6 +75,17 @@ export function toDefinition(document: JsonObject): Definition {
   };
   // The schemas have checked every member; this is the door between the document and the typed model.
   return normal as unknown as Definition;
+}
+
+/** The defaults of `input_schema`, where `variables.input` has none: whoever reads the schema is told that they hold. */
+function schemaDefaults(schema: JsonObject, declared: JsonObject): JsonObject {
+  return Object.fromEntries(
+    Object.entries(objectIn(schema, 'properties')).flatMap(([name, property]): [string, JsonValue][] => {
+      const fallback = isJsonObject(property) ? ownProperty(property, 'default') : undefined;
+      const known = ownProperty(declared, name) ?? null;
+      return fallback === undefined || known !== null || FORBIDDEN_NAMES.has(name) ? [] : [[name, fallback]];
+    }),
+  );
 }
 
 function conditionalList(conditionals: JsonObject): JsonObject[] {

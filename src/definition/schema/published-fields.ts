@@ -97,29 +97,42 @@ export const prompt = z
   })
   .describe('A prompt of its own.');
 
+/** What `validate` says as well: exactly one of each. */
+const ONE_EACH = [
+  ['uri', 'uri_template'],
+  ['text', 'blob', 'file'],
+].map((keys) => ({ oneOf: keys.map((key) => ({ required: [key] })) }));
+
 /** `resources` of a definition. */
 export const resources = z
   .array(
-    z.strictObject({
-      uri: z.string().min(1).max(2048).optional().describe('Its URI, with a scheme, e.g. `docs://release/checklist`.'),
-      uri_template: z
-        .string()
-        .min(1)
-        .max(2048)
-        .optional()
-        .describe('Instead of `uri`: a URI with variables, e.g. `docs://errors/{code}`.'),
-      name: z.string().min(1).describe('Its name.'),
-      title,
-      description: z.string().optional().describe('What it holds and when to read it; models read this.'),
-      mime_type: z.string().min(1).optional().describe('Its MIME type. Default: by the file, else plain text.'),
-      text: z.string().optional().describe('Its text. With `uri_template`: a template over `{{input.<variable>}}`.'),
-      blob: z.base64().optional().describe('Its bytes, base64.'),
-      file: z
-        .string()
-        .min(1)
-        .optional()
-        .describe('Its content: a file beside this one, inside the folder of definitions.'),
-    }),
+    z
+      .strictObject({
+        uri: z
+          .string()
+          .min(1)
+          .max(2048)
+          .optional()
+          .describe('Its URI, with a scheme, e.g. `docs://release/checklist`.'),
+        uri_template: z
+          .string()
+          .min(1)
+          .max(2048)
+          .optional()
+          .describe('Instead of `uri`: a URI with variables, e.g. `docs://errors/{code}`.'),
+        name: z.string().min(1).describe('Its name.'),
+        title,
+        description: z.string().optional().describe('What it holds and when to read it; models read this.'),
+        mime_type: z.string().min(1).optional().describe('Its MIME type. Default: by the file, else plain text.'),
+        text: z.string().optional().describe('Its text. With `uri_template`: a template over `{{input.<variable>}}`.'),
+        blob: z.base64().optional().describe('Its bytes, base64.'),
+        file: z
+          .string()
+          .min(1)
+          .optional()
+          .describe('Its content: a file beside this one, inside the folder of definitions.'),
+      })
+      .meta({ allOf: ONE_EACH }),
   )
   .max(MAX_ENTRIES)
   .describe('Resources that go with the workflow: documentation, templates, reference data.');

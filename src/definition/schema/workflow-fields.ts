@@ -116,6 +116,10 @@ const tests = z
 
 const TOKENS = 'Tokens of models: what the client reports, else one for four characters of question and answer.';
 
+const inputSchema = values.describe(
+  'JSON Schema of the arguments; the `default` of a property holds where none is given. Default: inferred from `variables.input`.',
+);
+
 /** Keys of a definition. */
 export function workflowFields(step: z.ZodType<Step>): z.ZodRawShape {
   const steps = z.array(step);
@@ -131,7 +135,7 @@ export function workflowFields(step: z.ZodType<Step>): z.ZodRawShape {
     description: z.string().optional().describe('What the tool does and when to use it; models read this.'),
     tags: z.array(z.string()).optional().describe('Words to select workflows by.'),
     variables: variables.optional(),
-    input_schema: values.optional().describe('JSON Schema of the arguments. Default: inferred from `variables.input`.'),
+    input_schema: inputSchema.optional(),
     output_schema: values.optional().describe('JSON Schema of the result.'),
     output: z.unknown().optional().describe('The result: a value with templates. Default: `variables.output`.'),
     result: z

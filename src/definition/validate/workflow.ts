@@ -1,6 +1,6 @@
 /** Checks of the workflow's own keys: schedule, schemas. */
 import { messageOf } from '../../core/failure.ts';
-import { isJsonObject, type JsonObject, type JsonValue } from '../../core/json.ts';
+import { isJsonObject, ownProperty, type JsonObject, type JsonValue } from '../../core/json.ts';
 import type { Finding } from '../finding.ts';
 import { inferInputSchema } from '../infer-input.ts';
 import type { Schedule } from '../model.ts';
@@ -74,11 +74,19 @@ function checkDefaults(document: JsonObject): Finding[] {
   const variables = document['variables'];
   const defaults = isJsonObject(variables) ? variables['input'] : undefined;
   const properties = isJsonObject(schema) ? schema['properties'] : undefined;
-  if (!isJsonObject(defaults) || !isJsonObject(properties)) return [];
-  return Object.entries(defaults).flatMap(([name, value]) => {
+  if (!isJsonObject(properties)) return [];
+  const own = Object.entries(properties).flatMap(([name, property]) => {
+    const value = isJsonObject(property) ? ownProperty(property, 'default') : undefined;
+    return value === undefined ? [] : [{ name, value, at: ['input_schema', 'properties', name, 'default'] }];
+  });
+  const declared = Object.entries(isJsonObject(defaults) ? defaults : {}).map(([name, value]) => ({
+    name,
+    value,
+    at: ['variables', 'input', name],
+  }));
+  return [...own, ...declared].flatMap(({ name, value, at }) => {
     const property = properties[name];
     if (value === null || !isJsonObject(property)) return [];
-    const at = ['variables', 'input', name];
     try {
       return compileSchema(property)(value).map((violation) =>
         warning('invalid_default', at, `the default of '${name}' does not fit input_schema: ${violation.message}`),

@@ -151,6 +151,13 @@ describe('after run, without a server', () => {
     expect(report(resumed)).toMatchObject({ taskId, status: 'completed', output: { ok: true } });
   });
 
+  test('resume --from a step that has not run: exit 2, with those that have', async () => {
+    const { taskId } = JSON.parse((await run('run', 'wrong_tool', '--json')).stdout) as { taskId: string };
+    const { code, stdout, stderr } = await run('tasks', 'resume', taskId, '--from', 'nowhere');
+    expect([code, stdout]).toEqual([2, '']);
+    expect(stderr).toMatch(/^--from nowhere: no such step has run; those that have run: \w+\n$/);
+  });
+
   test('a run that was killed is taken up by resume; one that lives is not', async () => {
     const running = start('run', 'doze');
     const taskId = await firstTask();

@@ -119,6 +119,12 @@ describe('run', () => {
     expect(terminal.stdout).toContain('"Ann"');
   });
 
+  test('--dry-run with arguments that do not fit is exit 2, as without it', async () => {
+    const { code, terminal } = await cli('run greet --dry-run --input {"name":3}');
+    expect([code, terminal.stdout]).toEqual([2, '']);
+    expect(terminal.stderr).toContain('$.name');
+  });
+
   test('--dry-run makes no task and calls nobody', async () => {
     const { code, json } = await cli('run broken --dry-run');
     expect(code).toBe(0);

@@ -157,6 +157,13 @@ describe('new without a terminal', () => {
     expect(existsSync(join(cwd, 'definitions'))).toBe(false);
   });
 
+  test('a server that the servers file does not have is said; one that it has, and the placeholder, are not', async () => {
+    withServers();
+    const said = async (...args: readonly string[]): Promise<string> => (await create(...args)).stdout;
+    expect(await said('one', '--server', 'wbe')).toContain("the servers file has no 'wbe' yet");
+    expect(await said('two', '--server', 'web')).not.toContain('the servers file has no');
+  });
+
   test('--connect makes the arguments that the tool insists on the inputs, and says what else it takes', async () => {
     withServers();
     const { code, stdout } = await create('get', '--connect', '--server', 'web', '--tool', 'fetch', '--json');

@@ -83,28 +83,28 @@ test('a bar stays inside its width for any part, and leaves room for the figure 
 });
 
 test('no picture is wider or higher than the terminal, so that the next one can replace it', () => {
-  const steps: StepRow[] = Array.from({ length: 9 }, (_, index) => ({
+  const many: StepRow[] = Array.from({ length: 9 }, (_, index) => ({
     path: `step_${index}`,
     status: 'completed',
     attempts: 1,
     startedAt: 0,
     endedAt: 1234,
   }));
-  const view = taskView({ workflow: '日本語の仕事', statusMessage: '日本語の仕事🎉 goes on', percent: 100 });
+  const wide = taskView({ workflow: '日本語の仕事', statusMessage: '日本語の仕事🎉 goes on', percent: 100 });
   const message = { text: '日本語の仕事日本語の仕事日本語の仕事', progress: 1, total: 2 };
   for (const columns of [4, 10, 19, 20, 30, 80]) {
     for (const rows of [3, 8, 24]) {
-      const lines = draw({ view, steps, message, columns, rows });
+      const lines = draw({ view: wide, steps: many, message, columns, rows });
       expect(lines.length).toBeLessThan(rows);
       for (const line of lines) expect(widthOf(line)).toBeLessThan(columns);
     }
   }
-  expect(draw({ view, steps, columns: 30 })[1]).toBe('  █████████████████████ 100 %');
+  expect(draw({ view: wide, steps: many, columns: 30 })[1]).toBe('  █████████████████████ 100 %');
 });
 
 /** Columns of a line of ASCII, lines, Japanese and one emoji. */
 function widthOf(line: string): number {
-  return [...line].reduce((sum, letter) => sum + (/[\u3000-\u9fff🎉]/u.test(letter) ? 2 : 1), 0);
+  return Array.from(line).reduce((sum, letter) => sum + (/[\u3000-\u9fff🎉]/u.test(letter) ? 2 : 1), 0);
 }
 
 test('a frame replaces the one before it; after done the next starts below', () => {

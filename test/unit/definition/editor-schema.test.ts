@@ -33,6 +33,20 @@ describe('an editor rejects', () => {
   });
 });
 
+describe('of a resource an editor wants', () => {
+  const resource = (keys: string): JsonValue =>
+    parse(`name: a\nsteps: [{ id: a, type: succeed }]\nresources: [{ name: n, ${keys} }]`) as JsonValue;
+
+  test.each(['text: a', "uri: 'a:b'", "uri: 'a:b', uri_template: 'a:{b}', text: a", "uri: 'a:b', text: a, file: f"])(
+    'one address and one content: not %s',
+    (keys) => expect(check(resource(keys))).not.toEqual([]),
+  );
+
+  test.each(["uri: 'a:b', text: a", "uri_template: 'a:{b}', file: f"])('as in %s', (keys) => {
+    expect(check(resource(keys))).toEqual([]);
+  });
+});
+
 describe('an editor takes', () => {
   const folders = ['definitions/', 'docs/cookbook/', 'docs/reference-examples/'].flatMap((folder) => {
     const url = new URL(`../../../${folder}`, import.meta.url);

@@ -63,6 +63,22 @@ catch:
     expect(Object.isFrozen(loaded?.definition.steps[1])).toBe(true);
   });
 
+  it('takes the defaults of input_schema for arguments that are not given, unless variables.input has others', () => {
+    const text = `name: defaults
+input_schema:
+  type: object
+  properties: {a: {type: number, default: 1}, b: {default: 2}, c: {default: 3}, d: {type: string}, __proto__: {default: 4}}
+variables: {input: {b: null, c: 30, e: 5}}
+steps: [${STEP}]
+`;
+    const { loaded } = parse(text.replace(', __proto__: {default: 4}', ''));
+    expect(loaded?.definition.variables.input).toEqual({ a: 1, b: 2, c: 30, e: 5 });
+    expect(parse(text).loaded).toBeUndefined();
+    expect(issues(text.replace('default: 1', 'default: one').replace(', __proto__: {default: 4}', ''))).toContainEqual(
+      expect.stringMatching(/^4:\d+ invalid_default the default of 'a' does not fit input_schema/u),
+    );
+  });
+
   it('reads JSON and YAML as the same language: same definition, same digest', () => {
     const json = parse(`{"name": "same", "steps": [${STEP}]}`, 'a.json').loaded;
     const yaml = parse('name: same\nsteps:\n- {id: a, server: s, action: t}\n', 'b.yml').loaded;

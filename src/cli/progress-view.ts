@@ -44,7 +44,8 @@ export function frame(input: FrameInput): readonly string[] {
   const room = Math.max(0, input.rows - OTHER_LINES);
   const hidden = input.steps.length - room;
   if (hidden > 0) lines.push(fit(`  … ${hidden} earlier ${hidden === 1 ? 'step' : 'steps'}`, input, undefined, 'dim'));
-  for (const row of input.steps.slice(Math.max(0, hidden))) lines.push(stepLine(row, input));
+  // What was cut off ended with the task.
+  for (const row of input.steps.slice(Math.max(0, hidden))) lines.push(stepLine(row, { ...input, now: until }));
   // A line that scrolled away can no longer be written over.
   return lines.slice(0, Math.max(1, input.rows - 1));
 }

@@ -59,7 +59,7 @@ export function explain(
 ): string {
   const longest = Math.max(0, ...steps.map(({ path }) => path.length));
   const columns = out.isTerminal ? out.columns : Math.max(out.columns, longest + 24);
-  const frame = { now, tick: 0, columns, colour };
+  const frame = { now: view.endedAt ?? now, tick: 0, columns, colour };
   // What a resume took back is told by its own line.
   const counted = [...new JournalState(journal).entries()];
   const stepLines = steps.flatMap((row) => [

@@ -7,7 +7,7 @@ import type { ListQuery, TaskView } from '../tasks/task.ts';
 import { LOOKING_AT_TASKS, withEngine } from './context.ts';
 import type { CliContext } from './context.ts';
 import type { EngineDoor } from './engine-door.ts';
-import { usageError } from './exit.ts';
+import { EXIT, usageError } from './exit.ts';
 import { printJson, table } from './present.ts';
 import { FrameWriter } from './progress-view.ts';
 import type { TaskFlags } from './task-flags.ts';
@@ -38,6 +38,7 @@ export function addTasksList(tasks: Command, context: CliContext): void {
     await withEngine(command, context, LOOKING_AT_TASKS, async (engine) => {
       if (flags.watch === true && human) {
         await watch(engine, query, context);
+        context.exitCode = EXIT.interrupted;
         return;
       }
       const page = await engine.tasks.list(query);

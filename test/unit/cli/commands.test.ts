@@ -429,6 +429,22 @@ describe('tasks', () => {
     expect((await tasks.get(id, 'local'))?.status).toBe('working');
   });
 
+  test('list --watch goes on until Ctrl-C, and is interrupted then: exit 130', async () => {
+    const id = await start('stuck');
+    const terminal = new FakeTerminal(true);
+    const running = cli('tasks list --watch', terminal);
+    await waitUntil('the list is there', () => terminal.stdout.includes(id) && terminal.listenerCount === 1);
+    terminal.send('SIGINT');
+    expect((await running).code).toBe(130);
+  });
+
+  test('get says once that a task was cancelled', async () => {
+    const id = await start('stuck');
+    await tasks.cancel(id, 'local', 'not needed');
+    const { terminal } = await cli(`tasks get ${id}`);
+    expect(terminal.stdout).not.toContain('cancelled: cancelled');
+  });
+
   test('result: the tool result itself', async () => {
     const id = await start('greet');
     await ended(id);

@@ -43,6 +43,12 @@ describe('frame', () => {
     expect(draw({ view: ended, now: view.createdAt + 99_000 })[0]).toMatch(/^✔ report {2}done +2\.0 s$/);
   });
 
+  test('a step that was cut off took until the task ended, however long ago that was', () => {
+    const ended = taskView({ status: 'cancelled', statusMessage: 'cancelled', endedAt: view.createdAt + 2000 });
+    const cut: StepRow = { path: 'q', status: 'failed', attempts: 1, startedAt: view.createdAt + 500 };
+    expect(draw({ view: ended, steps: [cut], now: view.createdAt + 99_000 })[2]).toMatch(/q +1\.5 s$/);
+  });
+
   test('no line is wider than the terminal, however long the texts are', () => {
     const long = [
       { path: 'p'.repeat(200), status: 'failed' as const, attempts: 3, error: { code: 'c', message: 'm'.repeat(200) } },

@@ -75,8 +75,18 @@ export interface InputGate {
 export interface Children {
   /** Starts the child of this step path, or finds the one that was started before. */
   start(path: string, workflow: string, input: JsonObject): Promise<{ readonly taskId: string }>;
-  outcome(taskId: string, signal: AbortSignal): Promise<Outcome>;
+  /**
+   * How the child ended. Every question that it has open meanwhile goes to `ask`, once; what that resolves with is the child's answer.
+   * `withdrawn` aborts when the child wants it no more: answered elsewhere, timed out, ended.
+   */
+  outcome(taskId: string, signal: AbortSignal, ask?: AskForChild): Promise<Outcome>;
 }
+
+/** Puts a question of a child where the parent's own are put. Rejects when it is withdrawn. */
+export type AskForChild = (
+  question: { readonly path: string; readonly request: InputRequest },
+  withdrawn: AbortSignal,
+) => Promise<JsonValue | undefined>;
 
 /** Where the run stands, for status messages and percent. Coalesced; never awaited by the engine. */
 export interface ProgressSink {

@@ -2,13 +2,14 @@ import { z } from 'zod';
 import { stepFailure } from '../core/failure.ts';
 import type { Outcome } from '../core/outcome.ts';
 import { defineStepKind, type StepOutput } from '../engine/kind.ts';
+import { notePath } from '../engine/paths.ts';
 import { argumentsObject } from './tool.ts';
 
 /** Runs another workflow as a task of its own, linked to this one and cancelled with it. A restart finds the child that was started. */
 export const workflowKind = defineStepKind({
   type: 'workflow',
   summary:
-    "Runs another workflow as a child task. `.output` is the child's output; `.task_id` its task id. A child that fails or is cancelled fails the step (`child_failed`); one too deep (16) or too many below one task (1 000) is `limit_exceeded`.",
+    "Runs another workflow as a child task. `.output` is the child's output; `.task_id` its task id. What the child asks is asked of whoever called this workflow. A child that fails or is cancelled fails the step (`child_failed`); one too deep (16) or too many below one task (1 000) is `limit_exceeded`.",
   example: `id: sub
 type: workflow
 workflow: greet
@@ -43,7 +44,11 @@ input: { name: "{{input.name}}" }
       const input = argumentsObject(await context.render(spec.input ?? {}));
       const { taskId } = await context.children.start(context.attemptPath, workflow, input);
       context.status(`waiting for ${workflow}`);
-      return childOutput(workflow, taskId, await context.children.outcome(taskId, context.signal));
+      const outcome = await context.children.outcome(taskId, context.signal, (question, withdrawn) =>
+        // Who has called this workflow cannot know of the child, so it is asked as if the question were its own.
+        context.input.ask(notePath(context.attemptPath, question.path), question.request, { signal: withdrawn }),
+      );
+      return childOutput(workflow, taskId, outcome);
     },
   }),
 });

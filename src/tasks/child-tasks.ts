@@ -1,8 +1,9 @@
 import { stepFailure } from '../core/failure.ts';
 import type { StepFailure } from '../core/failure.ts';
-import type { JsonObject } from '../core/json.ts';
+import type { JsonObject, JsonValue } from '../core/json.ts';
 import type { Outcome } from '../core/outcome.ts';
-import type { Children } from '../engine/ports.ts';
+import type { AskForChild, Children } from '../engine/ports.ts';
+import { ChildQuestions } from './child-questions.ts';
 import { hashOf } from './keys.ts';
 import type { OpenRun } from './open-run.ts';
 import { TaskError } from './task.ts';
@@ -15,7 +16,14 @@ export interface ChildOperations {
   createChild(request: CreateTask, id: string): Promise<TaskView>;
   /** Runs a failed child again because its parent was resumed. */
   resumeChild(view: TaskView): Promise<void>;
-  waitForEnd(taskId: string, principal: string, signal: AbortSignal): Promise<Outcome>;
+  /** `onView` is called with every state on the way. */
+  waitForEnd(
+    taskId: string,
+    principal: string,
+    signal: AbortSignal,
+    onView: (view: TaskView) => void,
+  ): Promise<Outcome>;
+  respond(taskId: string, principal: string, key: string, response: JsonValue): Promise<'accepted' | 'ignored'>;
   readonly health: StoreHealth;
   /** The names of all workflows, for error texts. */
   workflows(): readonly string[];
@@ -52,9 +60,20 @@ export class ChildTasks implements Children {
     return { taskId };
   }
 
-  outcome(taskId: string, signal: AbortSignal): Promise<Outcome> {
+  async outcome(taskId: string, signal: AbortSignal, ask?: AskForChild): Promise<Outcome> {
+    const { principal } = this.#run;
     const { health } = this.#operations;
-    return health.patiently(() => this.#operations.waitForEnd(taskId, this.#run.principal, signal), signal);
+    const questions = new ChildQuestions(ask, (key, response) =>
+      health.patiently(() => this.#operations.respond(taskId, principal, key, response), signal),
+    );
+    const wait = (): Promise<Outcome> =>
+      this.#operations.waitForEnd(taskId, principal, signal, (view) => questions.offer(view.inputs));
+    try {
+      return await health.patiently(wait, signal);
+    } finally {
+      // A question that its child has left must not stay with the parent.
+      await questions.close();
+    }
   }
 
   async #patiently<T>(act: () => Promise<T>): Promise<T> {

@@ -261,9 +261,11 @@ export class TaskManager implements TaskService {
       resumeChild: async ({ taskId, principal }) => {
         await this.resume(taskId, principal);
       },
-      waitForEnd: async (taskId, principal, signal) => {
+      respond: (taskId, principal, key, response) => this.respond(taskId, principal, key, response),
+      waitForEnd: async (taskId, principal, signal, onView) => {
         for (let rev = 0; ;) {
           const view = await this.waitForChange(taskId, principal, rev, signal);
+          onView(view);
           const outcome = view.endedAt === undefined ? undefined : await this.outcome(taskId, principal);
           if (outcome !== undefined) return outcome;
           ({ rev } = view);

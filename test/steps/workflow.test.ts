@@ -14,6 +14,17 @@ describe('workflow', () => {
     expect(end.outcome).toMatchObject({ output: { result: { id: 'child of sub', from: 'child' } } });
   });
 
+  it('puts a question of the child where its own would be put, under a path of its own', async () => {
+    const world = new EngineWorld({ input: { n: 3 } });
+    const request = { method: 'elicitation/create', params: { message: 'Sure?' } };
+    world.childAsks['child'] = { path: 'ask', request };
+    const running = world.run(definitionOf([sub]));
+    const question = await world.nextQuestion();
+    expect(question).toMatchObject({ path: 'sub!ask', request });
+    question.answer({ action: 'decline' });
+    expect((await running).outcome).toMatchObject({ output: { result: { answer: { action: 'decline' } } } });
+  });
+
   it('fails with child_failed when the child failed, with an error code or was cancelled', async () => {
     const outcomes = [
       {

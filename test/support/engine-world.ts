@@ -134,6 +134,8 @@ export class EngineWorld {
   readonly progress: RunProgress[] = [];
   readonly emitted: JsonObject[] = [];
   readonly children: { path: string; workflow: string; input: JsonObject }[] = [];
+  /** What a child asks before it ends; the answer is in its output. */
+  readonly childAsks: Record<string, { readonly path: string; readonly request: InputRequest }> = {};
   /** Outcomes of child workflows by name. */
   readonly childOutcomes: { [workflow: string]: Outcome | 'never' } = {};
   canAsk = false;
@@ -241,12 +243,14 @@ export class EngineWorld {
           this.children.push({ path, workflow, input });
           return Promise.resolve({ taskId: `child of ${path}` });
         },
-        outcome: (taskId, signal) => {
+        outcome: async (taskId, signal, ask) => {
           const workflow = this.children.findLast((child) => taskId === `child of ${child.path}`)?.workflow ?? '';
-          const output = { from: workflow };
+          const question = this.childAsks[workflow];
+          const answer = question === undefined ? undefined : await ask?.(question, signal);
+          const output = { from: workflow, ...(answer === undefined ? {} : { answer }) };
           const usual: Outcome = { kind: 'result', result: { content: [], structuredContent: output }, output };
           const outcome = this.childOutcomes[workflow] ?? usual;
-          return outcome === 'never' ? hanging(signal) : Promise.resolve(outcome);
+          return outcome === 'never' ? hanging(signal) : outcome;
         },
       },
       progress: {

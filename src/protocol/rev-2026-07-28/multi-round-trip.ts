@@ -54,7 +54,7 @@ export function nameOf(input: PendingInput, among: readonly PendingInput[]): str
 }
 
 function stepName(path: string): string | undefined {
-  return /^(?:[A-Za-z_][\w-]*[./])*([A-Za-z_][\w-]*)$/u.exec(path)?.[1];
+  return /^(?:[A-Za-z_][\w-]*[./!])*([A-Za-z_][\w-]*)$/u.exec(path)?.[1];
 }
 
 /** Gives the answers that came with the first round to the questions they are for. True when one was taken. */

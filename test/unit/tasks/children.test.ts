@@ -308,3 +308,63 @@ describe('resume', () => {
     expect((await tasks.list({ principal: me })).tasks).toHaveLength(2);
   });
 });
+
+describe('a question of a child', () => {
+  const question = {
+    method: 'elicitation/create',
+    params: { message: 'Sure?', requestedSchema: { type: 'object', properties: { ok: { type: 'boolean' } } } },
+  };
+  const yes = { action: 'accept', content: { ok: true } };
+  /** As the step kind `workflow` does it. */
+  const asking: ScriptBody = ({ step, ports, signal }) =>
+    step('call', async () => {
+      const { taskId } = await ports.children.start('call', 'child', {});
+      const outcome = await ports.children.outcome(taskId, signal, ({ path, request }, withdrawn) =>
+        ports.input.ask(`call!${path}`, request, { signal: withdrawn }),
+      );
+      return outcome.kind === 'result' ? outcome.output : null;
+    });
+
+  beforeEach(() => {
+    world.define('child', ({ step, ports }) => step('a', async () => (await ports.input.ask('a', question)) ?? 'late'));
+    world.define('parent', asking);
+  });
+
+  async function asked(process: Awaited<ReturnType<TaskWorld['started']>>): Promise<{ parent: string; child: string }> {
+    const { taskId } = await process.tasks.create({ workflow: 'parent', arguments: {}, principal: me });
+    await viewWhere(process.tasks, taskId, (view) => view.status === 'input_required');
+    const { tasks } = await process.tasks.list({ principal: me, workflow: 'child' });
+    return { parent: taskId, child: tasks[0]?.taskId ?? '' };
+  }
+
+  it("is asked of whoever called the parent, and the answer is the child's", async () => {
+    const process = await world.started();
+    const { parent: taskId, child } = await asked(process);
+    expect((await process.tasks.get(taskId, me))?.inputs).toMatchObject([{ path: 'call!a', request: question }]);
+    expect(await process.tasks.respond(taskId, me, 'in-1', yes)).toBe('accepted');
+    expect(await ended(process.tasks, taskId)).toMatchObject({ status: 'completed' });
+    expect(await process.tasks.outcome(taskId, me)).toMatchObject({ output: yes });
+    expect(await process.tasks.outcome(child, me)).toMatchObject({ output: yes });
+  });
+
+  it('that is answered on the child is withdrawn from the parent', async () => {
+    const process = await world.started();
+    const { parent: taskId, child } = await asked(process);
+    expect(await process.tasks.respond(child, me, 'in-1', yes)).toBe('accepted');
+    expect(await ended(process.tasks, taskId)).toMatchObject({ status: 'completed', inputs: [] });
+    expect(await process.tasks.respond(taskId, me, 'in-1', { action: 'decline' })).toBe('ignored');
+    expect(await process.tasks.outcome(taskId, me)).toMatchObject({ output: yes });
+  });
+
+  it('is still open on the parent after a restart, under the same key', async () => {
+    const first = await world.started();
+    const { parent: taskId } = await asked(first);
+    first.kill();
+    const second = await world.started();
+    const view = await viewWhere(second.tasks, taskId, ({ status }) => status === 'input_required');
+    expect(view.inputs).toMatchObject([{ key: 'in-1', path: 'call!a' }]);
+    expect(await second.tasks.respond(taskId, me, 'in-1', yes)).toBe('accepted');
+    await ended(second.tasks, taskId);
+    expect(await second.tasks.outcome(taskId, me)).toMatchObject({ output: yes });
+  });
+});

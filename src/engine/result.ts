@@ -3,6 +3,7 @@ import { isJsonObject, type JsonObject, type JsonValue } from '../core/json.ts';
 import type { ContentBlock, Outcome, ToolResult } from '../core/outcome.ts';
 import { compileSchema } from '../definition/schema-validator.ts';
 import type { Run } from './run.ts';
+import { textOf } from './step-view.ts';
 
 type RunOutcome = Exclude<Outcome, { kind: 'cancelled' }>;
 
@@ -94,10 +95,35 @@ function metaOf(run: Run, undone: readonly JsonObject[] | undefined): JsonObject
 /** A block that was named by a whole-value template may be a list of blocks (`{{step.content}}`). */
 function contentBlocks(value: JsonValue): readonly ContentBlock[] {
   const list: readonly JsonValue[] = Array.isArray(value) ? value.flat() : [value];
-  return list.map((block) => {
-    if (isJsonObject(block) && typeof block['type'] === 'string') return { ...block, type: block['type'] };
-    throw new StepFailure({ code: 'invalid_output', message: 'result.content must be a list of content blocks' });
+  return list.map((block, index) => {
+    if (!isJsonObject(block) || typeof block['type'] !== 'string') {
+      throw wrongContent('result.content must be a list of content blocks');
+    }
+    const { type } = block;
+    // A template alone keeps the type of what it names, and a text is what this member has to be.
+    if (type === 'text') return { ...block, type, text: textOf(block['text'] ?? null) };
+    const missing = (MEMBERS.get(type) ?? []).find((name) => typeof block[name] !== 'string');
+    if (missing !== undefined) throw wrongContent(`result.content[${index}].${missing} must be a text`);
+    if (type === 'resource') checkResource(block['resource'], index);
+    return { ...block, type };
   });
+}
+
+/** What clients insist on: one that is sent less drops the whole result. */
+const MEMBERS: ReadonlyMap<string, readonly string[]> = new Map([
+  ['image', ['data', 'mimeType']],
+  ['audio', ['data', 'mimeType']],
+  ['resource_link', ['uri', 'name']],
+]);
+
+function checkResource(resource: JsonValue | undefined, index: number): void {
+  const { uri, text, blob } = isJsonObject(resource) ? resource : {};
+  if (typeof uri === 'string' && (typeof text === 'string' || typeof blob === 'string')) return;
+  throw wrongContent(`result.content[${index}].resource must have a uri, and a text or a blob`);
+}
+
+function wrongContent(message: string): StepFailure {
+  return new StepFailure({ code: 'invalid_output', message });
 }
 
 function truthy(value: JsonValue): boolean {

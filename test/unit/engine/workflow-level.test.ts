@@ -46,6 +46,33 @@ describe('the result of a workflow', () => {
     expect(failed.outcome).toMatchObject({ result: { isError: true }, failure: { code: 'tool_error' } });
   });
 
+  it.each([
+    [
+      { type: 'text', text: '{{s.output.n}}' },
+      { type: 'text', text: '5' },
+    ],
+    [
+      { type: 'text', text: '{{s.output}}' },
+      { type: 'text', text: '{"n":5}' },
+    ],
+    [
+      { type: 'text', text: '{{s.output.nothing}}' },
+      { type: 'text', text: '' },
+    ],
+    [{ type: 'image', data: '{{s.output.n}}', mimeType: 'image/png' }, 'result.content[0].data must be a text'],
+    [{ type: 'resource_link', uri: 'a:b' }, 'result.content[0].name must be a text'],
+    [{ type: 'resource', resource: { uri: 'a:b' } }, 'result.content[0].resource must have a uri'],
+  ])('has content that clients take: %j', async (block, expected) => {
+    const world = new EngineWorld();
+    const steps = [{ id: 's', type: 'set', values: { n: 5 } }];
+    const { outcome } = await world.run({ ...definitionOf(steps), result: { content: [block] } });
+    if (typeof expected !== 'string') expect(outcome).toMatchObject({ result: { content: [expected] } });
+    else
+      expect(outcome).toMatchObject({
+        failure: { code: 'invalid_output', message: expect.stringContaining(expected) as string },
+      });
+  });
+
   it('must fit output_schema', async () => {
     const output_schema = { type: 'object', properties: { n: { type: 'string' } }, required: ['n'] };
     const end = await new EngineWorld().run(definitionOf([step], { output: { n: '{{a.output.n}}' }, output_schema }));

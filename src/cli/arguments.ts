@@ -72,7 +72,7 @@ export function parseAssignments(pairs: readonly string[], schema: JsonSchema): 
       if (FORBIDDEN_NAMES.has(key)) throw usageError(`--set ${pair}: '${key}' cannot be a key`);
       const property = ownProperty(properties, key);
       if (property === undefined && schema['additionalProperties'] === false) throw unknownKey(key, properties);
-      return [key, typedValue(key, pair.slice(cut + 1), isJsonObject(property) ? property : {})];
+      return [key, typedValue(`--set ${key}`, pair.slice(cut + 1), isJsonObject(property) ? property : {})];
     }),
   );
 }

@@ -3,7 +3,7 @@ import { describeFailure } from '../core/failure.ts';
 import type { JsonObject } from '../core/json.ts';
 import { nearest } from '../core/suggest.ts';
 import type { LoadedDefinition } from '../definition/model.ts';
-import { LOCAL_PRINCIPAL } from '../tasks/task.ts';
+import { LOCAL_PRINCIPAL, TaskError } from '../tasks/task.ts';
 import type { TaskView } from '../tasks/task.ts';
 import { readArguments } from './arguments.ts';
 import { addSettings, collect, COMMON_SETTINGS, LOOKING, withEngine } from './context.ts';
@@ -57,7 +57,7 @@ async function run(command: Command, context: CliContext, name: string, flags: R
     input = await argumentsOf(definitions, context, name, flags);
   };
   await withEngine(command, context, { claims: 'own', quiet: true, prepare }, async (engine) => {
-    const view = await engine.tasks.create({ workflow: name, arguments: input, principal: LOCAL_PRINCIPAL });
+    const view = await create(engine, name, input);
     if (flags.background === true) context.tellParent?.({ taskId: view.taskId });
     const followed = await follow(engine.tasks, view.taskId, {
       principal: LOCAL_PRINCIPAL,
@@ -91,7 +91,8 @@ async function rehearseRun(command: Command, context: CliContext, name: string, 
     const input = await argumentsOf(engine.definitions, context, name, flags);
     const { calls, notes, failure } = await dryRun(definition, stepKinds, input);
     // As `run` says it: nothing was walked yet.
-    if (failure?.code === 'invalid_arguments' && failure.step === undefined) throw usageError(failure.message);
+    if (failure?.code === 'invalid_arguments' && failure.step === undefined)
+      throw wrongArguments(name, failure.message);
     if (!terminal.out.isTerminal || flags.json === true) {
       printJson(terminal, { workflow: name, calls, notes, ...(failure === undefined ? {} : { error: failure }) });
     } else {
@@ -104,6 +105,21 @@ async function rehearseRun(command: Command, context: CliContext, name: string, 
     }
     context.exitCode = failure === undefined ? EXIT.done : EXIT.failed;
   });
+}
+
+async function create(engine: EngineDoor, name: string, input: JsonObject): Promise<TaskView> {
+  try {
+    return await engine.tasks.create({ workflow: name, arguments: input, principal: LOCAL_PRINCIPAL });
+  } catch (error) {
+    if (error instanceof TaskError && error.code === 'invalid_arguments') throw wrongArguments(name, error.message);
+    throw error;
+  }
+}
+
+function wrongArguments(name: string, problem: string): Error {
+  return usageError(
+    `the arguments of '${name}': ${problem}\n(--set and --input give them, mcp-workflow list shows them)`,
+  );
 }
 
 async function argumentsOf(

@@ -262,7 +262,9 @@ describe('wrong usage is exit 2, says what to do, and leaves standard output alo
     tasks.rejects.set('greet', new TaskError('invalid_arguments', '$.name: expected a string'));
     const { code, terminal } = await cli('run greet');
     expect(code).toBe(2);
-    expect(terminal.stderr).toBe('$.name: expected a string\n');
+    expect(terminal.stderr).toBe(
+      "the arguments of 'greet': $.name: expected a string\n(--set and --input give them, mcp-workflow list shows them)\n",
+    );
   });
 
   test('an environment that is wrong', async () => {

@@ -1,5 +1,6 @@
 import { isJsonObject } from '../core/json.ts';
 import type { JsonObject, JsonValue } from '../core/json.ts';
+import { compileSchema, SchemaError } from '../definition/schema-validator.ts';
 import type { InputRequest } from '../engine/journal.ts';
 import { typedValue } from './arguments.ts';
 import { CommandError } from './exit.ts';
@@ -73,9 +74,9 @@ async function askField(
     const text = (line ?? '').trim();
     if (text === '' && fallback !== undefined) return { value: fallback };
     if (text === '' && !field.required) return { value: undefined };
-    const answer = readAnswer(field, text);
+    const answer = fitting(field, readAnswer(field, text));
     if ('value' in answer) return answer;
-    say(`  ${answer.problem}\n`);
+    say(`  ${plainLine(answer.problem)}\n`);
   }
 }
 
@@ -118,6 +119,18 @@ function readAnswer(field: Field, text: string): Answer {
     return { value: typedValue(field.name, text, schema) };
   } catch (error) {
     if (error instanceof CommandError) return { problem: error.message };
+    throw error;
+  }
+}
+
+/** What the whole form would be refused for is said at once. A schema that cannot be read is for the task service to tell. */
+function fitting(field: Field, answer: Answer): Answer {
+  if ('problem' in answer) return answer;
+  try {
+    const [violation] = compileSchema(field.schema)(answer.value);
+    return violation === undefined ? answer : { problem: violation.message };
+  } catch (error) {
+    if (error instanceof SchemaError) return answer;
     throw error;
   }
 }

@@ -37,6 +37,15 @@ describe('one question a field', () => {
     expect(said).toContain('expected integer');
   });
 
+  test('what the schema of a field refuses is said at once, and only that field is asked again', async () => {
+    const schema = form({ mail: { type: 'string', format: 'email' }, count: { type: 'integer', maximum: 5 } });
+    const { response, questions, said } = await fill(schema, 'nobody', 'a@b.c', '9', '5');
+    expect(response).toEqual({ action: 'accept', content: { mail: 'a@b.c', count: 5 } });
+    expect(questions.map((question) => question.split(':')[0])).toEqual(['mail', 'mail', 'count', 'count']);
+    expect(said).toContain('of the format email');
+    expect(said).toContain('to be <= 5');
+  });
+
   test('an empty line takes the default, or leaves an optional field out', async () => {
     const schema = form({ a: { type: 'string', default: 'x' }, b: { type: 'string' } }, ['a']);
     expect((await fill(schema, '', '')).response).toEqual({ action: 'accept', content: { a: 'x' } });

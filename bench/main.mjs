@@ -10,13 +10,23 @@ import * as requests from './requests.mjs';
 import * as steps from './steps.mjs';
 
 const GROUPS = [steps, requests, recovery, blocks, expressions, history];
-const { values } = parseArgs({
-  options: {
-    only: { type: 'string', multiple: true },
-    quick: { type: 'boolean', default: false },
-    json: { type: 'boolean', default: false },
-  },
-});
+const { values } = flags();
+
+function flags() {
+  try {
+    return parseArgs({
+      options: {
+        only: { type: 'string', multiple: true },
+        quick: { type: 'boolean', default: false },
+        json: { type: 'boolean', default: false },
+      },
+    });
+  } catch (error) {
+    console.error(`${error.message}; there are --only NAME, --quick and --json`);
+    return process.exit(2);
+  }
+}
+
 const wanted = (group) =>
   values.only === undefined ? !(values.quick && group.slow === true) : values.only.includes(group.name);
 const unknown = (values.only ?? []).filter((name) => !GROUPS.some((group) => group.name === name));

@@ -9,7 +9,7 @@ import type { ScheduleRow } from './row.ts';
  * S4  The decision is a function of the row, the schedule, the tasks that still run, and now.
  */
 
-/** Milliseconds by which an occurrence may be late and still be in time: a restart, a busy machine. */
+/** Milliseconds by which the newest occurrence may be late and still be in time: a restart, a busy machine. */
 export const IN_TIME_MS = 60_000;
 /** Most occurrences that wait, and that are caught up after a downtime. */
 export const MAX_WAITING = 1000;
@@ -56,20 +56,22 @@ interface Due {
 
 function dueOf(row: ScheduleRow, plan: Plan, now: number): Due | undefined {
   const { schedule, occurrences } = plan;
+  const window = windowOf(schedule);
   const all = schedule.catch_up === 'all' && schedule.overlap !== 'cancel_previous';
   const limit = all ? MAX_WAITING : 1;
   // Two more: the newest may still be held back by its jitter, and one before the limit shows that something is missed.
   const come = occurrences.latest(row.decidedUpTo, now, limit + 2).filter((time) => fire(plan, time) <= now);
   const upTo = come.at(-1);
   if (upTo === undefined) return undefined;
-  const times = come.slice(-limit).filter((time) => now - fire(plan, time) <= windowOf(schedule));
+  const times = come
+    .slice(-limit)
+    .filter((time) => now - fire(plan, time) <= (time === upTo ? Math.max(IN_TIME_MS, window) : window));
   return { times, missed: come.at(-times.length - 1), upTo };
 }
 
-function windowOf({ catch_up, catch_up_window_seconds }: Schedule): number {
-  if (catch_up === undefined || catch_up === 'none') return IN_TIME_MS;
-  const seconds = catch_up_window_seconds;
-  return seconds === undefined ? Number.POSITIVE_INFINITY : Math.max(IN_TIME_MS, seconds * 1000);
+function windowOf({ catch_up, catch_up_window_seconds: seconds }: Schedule): number {
+  if (catch_up === undefined || catch_up === 'none') return 0;
+  return seconds === undefined ? Number.POSITIVE_INFINITY : seconds * 1000;
 }
 
 function placed(
@@ -100,7 +102,8 @@ function placed(
         break;
       case 'skip': {
         // Whoever asks for all missed ones wants them one after another, not the first of them, and what comes meanwhile behind them.
-        const queues = now - fire(plan, time) > IN_TIME_MS || waiting.length > 0;
+        const late = due.times.length > 1 || now - fire(plan, time) > IN_TIME_MS;
+        const queues = late || waiting.length > 0;
         if (!busy) starting.push(time);
         else if (queues && plan.schedule.catch_up === 'all' && waiting.length < MAX_WAITING) waiting.push(time);
         else miss(time, 'an earlier occurrence was still running');

@@ -129,7 +129,10 @@ function readAnswer(
   const value = parsedJson(unfenced(text));
   const [violation] = compileSchema(schema)(value);
   if (violation === undefined) return { output: value, view };
-  const why = `the model's answer does not fit the schema: ${violation.path} ${violation.message}`;
+  const why =
+    value === null && unfenced(text).trim() !== 'null'
+      ? 'the model was asked for JSON and its answer is none'
+      : `the model's answer does not fit the schema: ${violation.path} ${violation.message}`;
   return { output: null, view: { ...view, answer: text }, failure: stepFailure('invalid_output', why).failure };
 }
 

@@ -247,6 +247,29 @@ describe('what comes while no server runs', () => {
     expect((await world.desk().list())[0]?.missed?.time).toBe(Date.parse('2026-01-01T03:00Z'));
   });
 
+  it.each(['skip', 'queue'] as const)(
+    'all, with overlap %s: every one also after a short downtime, one after another, and the window holds to the second',
+    async (overlap) => {
+      const often = { type: 'interval', seconds: 5, overlap, catch_up: 'all' } as const;
+      world.definitions.set('every', often);
+      world.definitions.set('window', { ...often, catch_up_window_seconds: 12 });
+      world.definitions.set('none', { ...often, catch_up: 'none' });
+      const first = await world.serve();
+      await world.until('2026-01-01T00:00:06Z');
+      await world.down(first, '2026-01-01T00:00:33Z');
+      await world.serve();
+      await world.until('2026-01-01T00:02:00Z');
+      const secondsOf = (workflow: string): readonly (string | undefined)[] =>
+        world.tasks.begun
+          .filter(({ request }) => request.workflow === workflow)
+          .map(({ request }) => request.scheduleTime?.slice(17, 19))
+          .slice(0, 7);
+      expect(secondsOf('every')).toEqual(['05', '10', '15', '20', '25', '30', '35']);
+      expect(secondsOf('window').slice(0, 4)).toEqual(['05', '25', '30', '35']);
+      expect(secondsOf('none').slice(0, 3)).toEqual(['05', '30', '35']);
+    },
+  );
+
   it('a short restart misses nothing, even without catch-up', async () => {
     world.definitions.set('report', hourly());
     const first = await world.serve();

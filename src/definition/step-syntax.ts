@@ -39,6 +39,14 @@ export interface CallFact {
   readonly argumentsKey: string;
 }
 
+/** Why a step can never do what it is for, though each of its keys is well formed. */
+export interface StepProblem {
+  readonly at: readonly (string | number)[];
+  readonly code: 'missing_key' | 'invalid_value' | 'invalid_type' | 'invalid_time' | 'invalid_schema';
+  readonly message: string;
+  readonly hint?: string;
+}
+
 /**
  * The syntax of one step kind, as `definition` sees it. `steps/` provides the table; `definition` receives it as an argument,
  * so that it knows how to read a kind and never what the kind does. `blocks`, `expressions`, `servers` and `targets` are also
@@ -58,6 +66,8 @@ export interface StepSyntax {
   readonly targets?: (step: Step) => readonly { readonly id: string; readonly at: readonly (string | number)[] }[];
   /** Words that the kind accepts as `on_error` beside a step id; they name no step. */
   readonly onErrorWords?: readonly string[];
+  /** What is certain to fail when it runs; absent = nothing that its text shows. */
+  readonly problems?: (step: Step) => readonly StepProblem[];
   /** Members of its result beside those that every step has; absent = not known. */
   readonly members?: readonly string[];
   /** Absent, or nothing: not known before it ran. */

@@ -3,7 +3,14 @@ import type { Clock } from '../core/clock.ts';
 import type { Failure } from '../core/failure.ts';
 import type { JsonObject, JsonValue } from '../core/json.ts';
 import type { Conditional, Step } from '../definition/model.ts';
-import type { Block, CallFact, ExpressionPosition, OutputFact, StepSyntax } from '../definition/step-syntax.ts';
+import type {
+  Block,
+  CallFact,
+  ExpressionPosition,
+  OutputFact,
+  StepProblem,
+  StepSyntax,
+} from '../definition/step-syntax.ts';
 import type { JournalEntry, StepResult } from './journal.ts';
 import type { Lanes } from './lanes.ts';
 import type { EngineLimits } from './limits.ts';
@@ -167,6 +174,7 @@ export interface KindSource<Shape extends z.ZodRawShape> {
   readonly servers?: (spec: z.output<z.ZodObject<Shape>>) => ReturnType<StepSyntax['servers']>;
   readonly targets?: (spec: z.output<z.ZodObject<Shape>>) => ReturnType<NonNullable<StepSyntax['targets']>>;
   readonly onErrorWords?: readonly string[];
+  readonly problems?: (spec: z.output<z.ZodObject<Shape>>) => readonly StepProblem[];
   readonly output?: (spec: z.output<z.ZodObject<Shape>>) => OutputFact | undefined;
   readonly call?: (spec: z.output<z.ZodObject<Shape>>) => CallFact | undefined;
   readonly derived?: StepKind['derived'];
@@ -225,6 +233,7 @@ export function defineStepKind<Shape extends z.ZodRawShape>(source: KindSource<S
     members: [...Object.keys(source.derived ?? {}), ...(source.members ?? [])],
     servers: reading(source.servers),
     targets: reading(source.targets),
+    ...(source.problems === undefined ? {} : { problems: reading(source.problems) }),
     ...(source.output === undefined ? {} : { output: readingOne(source.output) }),
     ...(source.call === undefined ? {} : { call: readingOne(source.call) }),
     ...(source.onErrorWords === undefined ? {} : { onErrorWords: source.onErrorWords }),

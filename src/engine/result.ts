@@ -96,34 +96,40 @@ function metaOf(run: Run, undone: readonly JsonObject[] | undefined): JsonObject
 function contentBlocks(value: JsonValue): readonly ContentBlock[] {
   const list: readonly JsonValue[] = Array.isArray(value) ? value.flat() : [value];
   return list.map((block, index) => {
-    if (!isJsonObject(block) || typeof block['type'] !== 'string') {
-      throw wrongContent('result.content must be a list of content blocks');
+    const type = isJsonObject(block) ? block['type'] : undefined;
+    if (!isJsonObject(block) || typeof type !== 'string') {
+      throw new StepFailure({ code: 'invalid_output', message: 'result.content must be a list of content blocks' });
     }
-    const { type } = block;
-    // A template alone keeps the type of what it names, and a text is what this member has to be.
-    if (type === 'text') return { ...block, type, text: textOf(block['text'] ?? null) };
-    const missing = (MEMBERS.get(type) ?? []).find((name) => typeof block[name] !== 'string');
-    if (missing !== undefined) throw wrongContent(`result.content[${index}].${missing} must be a text`);
-    if (type === 'resource') checkResource(block['resource'], index);
-    return { ...block, type };
+    // A template that is the whole text keeps the type of what it names; a block of text holds text.
+    const made = type === 'text' && 'text' in block ? { ...block, text: textOf(block['text'] ?? null) } : block;
+    const problem = blockProblem(type, made);
+    if (problem !== undefined) throw stepFailure('invalid_output', `result.content[${index}]: ${problem}`);
+    return { ...made, type };
   });
 }
 
-/** What clients insist on: one that is sent less drops the whole result. */
-const MEMBERS: ReadonlyMap<string, readonly string[]> = new Map([
+/** The members that are texts in each type of block. */
+const BLOCK_TEXTS: ReadonlyMap<string, readonly string[]> = new Map([
+  ['text', ['text']],
   ['image', ['data', 'mimeType']],
   ['audio', ['data', 'mimeType']],
   ['resource_link', ['uri', 'name']],
+  ['resource', []],
 ]);
 
-function checkResource(resource: JsonValue | undefined, index: number): void {
-  const { uri, text, blob } = isJsonObject(resource) ? resource : {};
-  if (typeof uri === 'string' && (typeof text === 'string' || typeof blob === 'string')) return;
-  throw wrongContent(`result.content[${index}].resource must have a uri, and a text or a blob`);
-}
-
-function wrongContent(message: string): StepFailure {
-  return new StepFailure({ code: 'invalid_output', message });
+/** Clients refuse the whole result for one block that MCP does not know. */
+function blockProblem(type: string, block: JsonObject): string | undefined {
+  const needed = BLOCK_TEXTS.get(type);
+  if (needed === undefined) return `the type '${type}' is none of ${[...BLOCK_TEXTS.keys()].join(', ')}`;
+  const missing = needed.find((member) => typeof block[member] !== 'string');
+  if (missing !== undefined) return `a block of type '${type}' needs '${missing}', a text`;
+  if (type !== 'resource') return undefined;
+  const { resource } = block;
+  const whole =
+    isJsonObject(resource) &&
+    typeof resource['uri'] === 'string' &&
+    (typeof resource['text'] === 'string' || typeof resource['blob'] === 'string');
+  return whole ? undefined : "a block of type 'resource' needs 'resource' with 'uri' and 'text' or 'blob'";
 }
 
 function truthy(value: JsonValue): boolean {

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { StepFailure, stepFailure, type Failure } from '../core/failure.ts';
 import { isJsonObject, type JsonValue } from '../core/json.ts';
-import { templateReferences } from '../definition/expression/references.ts';
+import { isFixed, templateReferences } from '../definition/expression/references.ts';
 import { fanOut } from '../engine/fan-out.ts';
 import type { StepResult } from '../engine/journal.ts';
 import { defineStepKind } from '../engine/kind.ts';
@@ -49,6 +49,11 @@ steps:
     },
   ],
   expressions: () => [{ at: ['items'], as: 'template' }],
+  problems: ({ items }) => {
+    const never = typeof items === 'string' ? isFixed(items) : typeof items === 'number' || typeof items === 'boolean';
+    const message = `expected a list, an object or a template, found ${typeof items === 'string' ? 'text' : typeof items}`;
+    return never ? [{ at: ['items'], code: 'invalid_type', message }] : [];
+  },
   derived: { items: itemsOf, failed: (result) => failedOf(result).length },
   members: ['item_errors'],
   bind: (spec, binder) => {

@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { stepFailure, StepFailure } from '../core/failure.ts';
 import { isJsonObject, type JsonObject, type JsonValue } from '../core/json.ts';
-import { compileSchema } from '../definition/schema-validator.ts';
+import { compileSchema, SchemaError } from '../definition/schema-validator.ts';
+import type { StepProblem } from '../definition/step-syntax.ts';
 import { defineStepKind, type StepContext, type StepOutput } from '../engine/kind.ts';
 import { parsedJson, textOf } from '../engine/step-view.ts';
 import { argumentsObject } from './tool.ts';
@@ -42,6 +43,19 @@ max_tokens: 200
     ...(spec.system === undefined ? [] : [{ at: ['system'], as: 'template' as const }]),
   ],
   ownTimeout: true,
+  problems: ({ prompt, messages, schema }): readonly StepProblem[] => [
+    ...(prompt === undefined && messages === undefined
+      ? [
+          {
+            at: [],
+            code: 'missing_key' as const,
+            message: 'there is no question',
+            hint: 'give it `prompt` or `messages`',
+          },
+        ]
+      : []),
+    ...schemaProblem(schema as JsonObject | undefined),
+  ],
   // A definition is JSON all through; zod only does not say so.
   output: (spec) => (spec.schema === undefined ? undefined : { is: 'schema', schema: spec.schema as JsonObject }),
   members: ['usage', 'model', 'stop_reason', 'tokens', 'answer'],
@@ -134,6 +148,17 @@ function readAnswer(
       ? 'the model was asked for JSON and its answer is none'
       : `the model's answer does not fit the schema: ${violation.path} ${violation.message}`;
   return { output: null, view: { ...view, answer: text }, failure: stepFailure('invalid_output', why).failure };
+}
+
+function schemaProblem(schema: JsonObject | undefined): readonly StepProblem[] {
+  if (schema === undefined) return [];
+  try {
+    compileSchema(schema);
+    return [];
+  } catch (error) {
+    if (!(error instanceof SchemaError)) throw error;
+    return [{ at: ['schema'], code: 'invalid_schema', message: error.message }];
+  }
 }
 
 function textIn(content: JsonValue): string {

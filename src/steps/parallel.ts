@@ -43,6 +43,10 @@ tasks:
       .describe('`fail_fast` (default) or `collect`; or, as on every step, the step to run when this one fails.'),
   }),
   onErrorWords: MODES,
+  problems: ({ tasks, branches }) =>
+    tasks === undefined && branches === undefined
+      ? [{ at: [], code: 'missing_key', message: 'there is nothing to run', hint: 'give it `tasks` or `branches`' }]
+      : [],
   blocks: (spec) => [
     ...(spec.tasks === undefined ? [] : [{ at: ['tasks'], steps: spec.tasks, runs: 'once' as const }]),
     ...Object.entries(spec.branches ?? {}).map(([name, steps]) => ({

@@ -31,6 +31,10 @@ arguments:
   servers: (spec) => [{ name: spec.server, at: ['server'] }],
   expressions: () => [{ at: ['arguments'], as: 'template' }],
   members: ['messages', 'description'],
+  problems: ({ prompt_name: name, action }) =>
+    name === undefined && action === undefined
+      ? [{ at: [], code: 'missing_key', message: "missing key 'prompt_name'" }]
+      : [],
   bind: (spec) => {
     const name = spec.prompt_name ?? spec.action ?? '';
     return {

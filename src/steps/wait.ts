@@ -1,7 +1,9 @@
 import { z } from 'zod';
 import { stepFailure } from '../core/failure.ts';
-import { isoTime } from '../core/clock.ts';
 import type { JsonValue } from '../core/json.ts';
+import { isFixed } from '../definition/expression/references.ts';
+import { DEFAULT_TIME_ZONE, parseInstant, ScheduleTextError } from '../definition/schedule-times.ts';
+import type { StepProblem } from '../definition/step-syntax.ts';
 import { defineStepKind, type Pause, type StepContext } from '../engine/kind.ts';
 import { WAIT_NOTE } from '../engine/paths.ts';
 
@@ -28,6 +30,17 @@ seconds: 30
     ...(spec.seconds === undefined ? [] : [{ at: ['seconds'], as: 'template' as const }]),
     ...(spec.until === undefined ? [] : [{ at: ['until'], as: 'template' as const }]),
   ],
+  problems: ({ seconds, until }): readonly StepProblem[] => {
+    if (until !== undefined) {
+      const wrong = isFixed(until) ? timeOf(until).problem : undefined;
+      return wrong === undefined ? [] : [{ at: ['until'], code: 'invalid_time', message: wrong }];
+    }
+    if (seconds === undefined) {
+      return [{ at: [], code: 'missing_key', message: 'the wait has no end', hint: 'give it `seconds` or `until`' }];
+    }
+    if (typeof seconds !== 'string' || !isFixed(seconds) || secondsOf(seconds) !== undefined) return [];
+    return [{ at: ['seconds'], code: 'invalid_value', message: `'${seconds}' is not a number of seconds` }];
+  },
   bind: (spec) => ({
     execute: async (context) => {
       await context.pause(WAIT_NOTE, await planOf(context, spec.seconds, spec.until));
@@ -39,15 +52,30 @@ seconds: 30
 async function planOf(context: StepContext, seconds: JsonValue | undefined, until: string | undefined): Promise<Pause> {
   if (until !== undefined) {
     const text = await context.renderText(until);
-    const time = Date.parse(text);
-    if (Number.isNaN(time))
-      throw stepFailure('invalid_arguments', `until: '${text}' is not a time such as ${isoTime(0)}`);
-    return { until: time };
+    const time = timeOf(text);
+    if (time.problem !== undefined) throw stepFailure('invalid_arguments', `until: ${time.problem}`);
+    return { until: time.at };
   }
   const value = await context.render(seconds ?? null);
-  const number = typeof value === 'string' && value.trim() !== '' ? Number(value) : value;
-  if (typeof number !== 'number' || !Number.isFinite(number) || number < 0) {
+  const number = secondsOf(value);
+  if (number === undefined) {
     throw stepFailure('invalid_arguments', `seconds: ${JSON.stringify(value)} is not a number of seconds`);
   }
   return { ms: number * 1000 };
+}
+
+/** A date alone is its beginning; without an offset it is UTC, as in a schedule, and not the zone of the machine. */
+function timeOf(text: string): { readonly at: number; readonly problem?: undefined } | { readonly problem: string } {
+  const day = /^\s*\d{4}-\d{2}-\d{2}\s*$/u.test(text);
+  try {
+    return { at: parseInstant(day ? `${text.trim()}T00:00:00Z` : text, DEFAULT_TIME_ZONE) };
+  } catch (error) {
+    if (!(error instanceof ScheduleTextError)) throw error;
+    return { problem: error.message };
+  }
+}
+
+function secondsOf(value: JsonValue): number | undefined {
+  const number = typeof value === 'string' && value.trim() !== '' ? Number(value) : value;
+  return typeof number === 'number' && Number.isFinite(number) && number >= 0 ? number : undefined;
 }

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { stepFailure } from '../core/failure.ts';
 import type { Outcome } from '../core/outcome.ts';
+import { isFixed } from '../definition/expression/references.ts';
 import { defineStepKind, type StepOutput } from '../engine/kind.ts';
 import { notePath } from '../engine/paths.ts';
 import { argumentsObject } from './tool.ts';
@@ -52,10 +53,6 @@ input: { name: "{{input.name}}" }
     },
   }),
 });
-
-function isFixed(name: string): boolean {
-  return !name.includes('{{') && !name.includes('{%');
-}
 
 function childOutput(workflow: string, taskId: string, outcome: Outcome): StepOutput {
   const view = { task_id: taskId };

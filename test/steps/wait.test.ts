@@ -64,6 +64,8 @@ describe('wait', () => {
       return end.outcome.kind === 'result' ? end.outcome.failure?.code : end.outcome;
     };
     expect(await bad({ until: 'tomorrow-ish' })).toBe('invalid_arguments');
+    // Other readers of times take it for a month.
+    expect(await bad({ until: '5' })).toBe('invalid_arguments');
     expect(await bad({ seconds: '{{input.nothing}}' })).toBe('invalid_arguments');
     expect(await bad({})).toBe('invalid_arguments');
   });

@@ -10,6 +10,11 @@ export interface TextFindings {
   readonly verbatim: readonly Verbatim[];
 }
 
+/** A text that is the same wherever it is rendered: no template, no expression. */
+export function isFixed(text: string): boolean {
+  return !text.includes('{{') && !text.includes('{%');
+}
+
 /** Every path that the templates of one text read, filter arguments included. `{% … %}` is opaque and gives none. */
 export function textFindings(text: string): TextFindings {
   if (jsonataSource(text) !== undefined) return { references: [], verbatim: [] };

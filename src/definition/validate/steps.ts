@@ -22,6 +22,7 @@ export function checkSteps(
       ...checkAssignments(place),
       ...checkForm(place),
       ...checkCache(place),
+      ...checkKind(place),
     ];
     if (servers !== undefined) findings.push(...checkServers(place, servers, unknownServer));
     return findings;
@@ -80,6 +81,12 @@ function checkAssignments({ step, at }: StepPlace): Finding[] {
     const hint = 'variables.output.x, variables.global.x or variables.saved.x';
     return [{ ...error('invalid_target', where, `cannot assign to '${target}'`, hint), atKey: true }];
   });
+}
+
+function checkKind({ step, at, syntax }: StepPlace): Finding[] {
+  return (syntax.problems?.(step) ?? []).map((found) =>
+    error(found.code, [...at, ...found.at], found.message, found.hint),
+  );
 }
 
 /** What a step that holds steps leaves behind is more than its own result, so it is not cached. */

@@ -13,6 +13,42 @@ function issues(lines: string, options: ParseOptions = {}): string[] {
 const tool = (id: string, more = ''): string =>
   `  - {id: ${id}, server: s, action: t${more === '' ? '' : `, ${more}`}}\n`;
 
+describe('steps that can only fail', () => {
+  it.each([
+    ['type: wait', 'missing_key /steps/0 the wait has no end (give it `seconds` or `until`)'],
+    ['type: wait, until: tomorrow', "invalid_time /steps/0/until 'tomorrow' is not a time"],
+    ['type: wait, until: "5"', "invalid_time /steps/0/until '5' is not a time"],
+    ['type: wait, seconds: soon', "invalid_value /steps/0/seconds 'soon' is not a number of seconds"],
+    ['type: parallel', 'missing_key /steps/0 there is nothing to run (give it `tasks` or `branches`)'],
+    ['type: llm', 'missing_key /steps/0 there is no question (give it `prompt` or `messages`)'],
+    ['type: llm, prompt: a, schema: {type: 5}', 'invalid_schema /steps/0/schema not a valid JSON Schema'],
+    ['type: prompt, server: s', "missing_key /steps/0 missing key 'prompt_name'"],
+    ['type: foreach, items: abc, steps: [{id: x, type: set}]', 'invalid_type /steps/0/items expected a list'],
+    ['type: foreach, items: 5, steps: [{id: x, type: set}]', 'invalid_type /steps/0/items expected a list'],
+    [
+      'type: elicit, message: a, schema: {properties: {o: {type: object}}}',
+      "invalid_schema /steps/0/schema/properties/o the field 'o' is an object; a form is flat",
+    ],
+  ])('are errors: %s', (step, found) => {
+    expect(issues(`steps:\n  - {id: a, ${step}}\n`)).toEqual([expect.stringContaining(`error ${found}`)]);
+  });
+
+  it.each([
+    'type: wait, seconds: "5"',
+    'type: wait, seconds: "{{task.id}}"',
+    'type: wait, until: "2030-01-01"',
+    'type: wait, until: "2030-01-01T10:00:00+02:00"',
+    'type: wait, until: "{% task.created_at %}"',
+    'type: foreach, items: "{{task.id}}", steps: [{id: x, type: set}]',
+    'type: foreach, items: {a: 1}, steps: [{id: x, type: set}]',
+    'type: elicit, message: sure',
+    'type: elicit, message: a, schema: {properties: {c: {type: array, items: {type: string, enum: [x]}}}}',
+    'type: prompt, server: s, action: p',
+  ])('are not those whose outcome is open: %s', (step) => {
+    expect(issues(`steps:\n  - {id: a, ${step}}\n`)).toEqual([]);
+  });
+});
+
 describe('references in templates and conditions', () => {
   it('an unknown step is an error with a suggestion', () => {
     expect(

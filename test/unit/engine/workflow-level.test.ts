@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { JsonObject } from '../../../src/core/json.ts';
 import { crashEverywhere } from '../../support/crash-everywhere.ts';
 import { definitionOf, EngineWorld, structured, text, toolError, type PlainStep } from '../../support/engine-world.ts';
 
@@ -211,6 +212,42 @@ describe('limits', () => {
     const big = await world.run(definitionOf([{ id: 'a', action: 'big', retry: { max_attempts: 3 } }]));
     expect(big.outcome).toMatchObject({ failure: { code: 'limit_exceeded', step: 'a' } });
     expect(world.called).toHaveLength(1);
+  });
+});
+
+describe('result.content', () => {
+  const resultOf = async (content: readonly JsonObject[]): Promise<unknown> => {
+    const steps = [{ id: 'a', type: 'set', values: { n: { deep: 1 }, none: null } }];
+    const end = await new EngineWorld().run(definitionOf(steps, { result: { content } }));
+    return end.outcome.kind === 'result' ? (end.outcome.failure?.message ?? end.outcome.result.content) : end.outcome;
+  };
+
+  it('a block of text holds text, whatever its template names', async () => {
+    const blocks = ['{{a.output.n}}', '{{a.output.none}}', 'n: {{a.output.n}}'].map((said) => ({
+      type: 'text',
+      text: said,
+    }));
+    expect(await resultOf(blocks)).toEqual([
+      { type: 'text', text: '{"deep":1}' },
+      { type: 'text', text: '' },
+      { type: 'text', text: 'n: {"deep":1}' },
+    ]);
+  });
+
+  it.each([
+    [
+      { type: 'txt', text: 'a' },
+      "result.content[0]: the type 'txt' is none of text, image, audio, resource_link, resource",
+    ],
+    [{ type: 'text' }, "result.content[0]: a block of type 'text' needs 'text', a text"],
+    [{ type: 'image', data: 'aGk=' }, "result.content[0]: a block of type 'image' needs 'mimeType', a text"],
+    [
+      { type: 'resource_link', uri: 'a://b' },
+      "result.content[0]: a block of type 'resource_link' needs 'name', a text",
+    ],
+    [{ type: 'resource', resource: { uri: 'a://b' } }, expect.stringContaining("needs 'resource' with 'uri'")],
+  ])('a block that is none of MCP fails the task: %j', async (block, message) => {
+    expect(await resultOf([block])).toEqual(message);
   });
 });
 

@@ -1,7 +1,7 @@
 import { ownProperty, type JsonObject, type JsonValue } from '../core/json.ts';
 import type { NameLookup } from '../definition/expression/contract.ts';
 import type { Finished, Results } from './results.ts';
-import { NOT_RUN, stepView, type Derived } from './step-view.ts';
+import { NOT_RUN, stepView, type ViewOf } from './step-view.ts';
 import type { Variables } from './variables.ts';
 
 const NOTHING: JsonObject = {};
@@ -11,7 +11,7 @@ export interface World {
   readonly variables: Variables;
   readonly results: Results;
   /** Every step of the definition by id. */
-  readonly steps: ReadonlyMap<string, { readonly kind: { readonly derived?: Derived } }>;
+  readonly steps: ReadonlyMap<string, { readonly kind: ViewOf }>;
   /** `task`, `workflow`, `schedule`: fixed for the run. */
   readonly fixed: JsonObject;
 }
@@ -85,7 +85,7 @@ export class Scope implements NameLookup {
     const known = steps.get(id);
     if (known === undefined) return undefined;
     const entry = this.#shown?.step === id ? this.#shown : this.#world.results.find(this.key, id);
-    return entry === undefined ? NOT_RUN : stepView(entry.result, known.kind.derived);
+    return entry === undefined ? NOT_RUN : stepView(entry.result, known.kind);
   }
 
   /** All steps as one object whose members are looked up when read: a graph of a thousand steps costs nothing until named. */

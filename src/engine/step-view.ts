@@ -30,13 +30,26 @@ const COMMON: Derived = {
   json: (result) => parsedJson(textOf(result.output)),
 };
 
-/** What a template sees of a finished step: `output`, `status`, … and the kind's own members, those that cost something computed on reading. */
-export function stepView(result: StepResult, derived: Derived | undefined): JsonObject {
+/** What a kind offers of its results beside what every kind does. */
+export interface ViewOf {
+  readonly derived?: Derived;
+  /** All members of its own. */
+  readonly members?: readonly string[];
+}
+
+/**
+ * What a template sees of a finished step: `output`, `status`, … and the kind's own members, those that cost something computed on reading.
+ * Of one that was skipped or failed before it had them they are null.
+ */
+export function stepView(result: StepResult, { derived, members = [] }: ViewOf): JsonObject {
   const known = views.get(result);
   if (known !== undefined) return known;
   const made = Object.defineProperties({ [RESULT]: result }, gettersOf(derived ?? NO_MEMBERS));
   for (const [name, value] of Object.entries(result.view ?? {})) {
     Object.defineProperty(made, name, { enumerable: true, configurable: true, value });
+  }
+  for (const name of result.status === 'completed' ? [] : members) {
+    if (!(name in made)) Object.defineProperty(made, name, { enumerable: true, configurable: true, value: null });
   }
   // Every named member is a JSON value, read through a getter or not.
   const view = made as unknown as JsonObject;

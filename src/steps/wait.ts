@@ -24,7 +24,9 @@ seconds: 30
     until: z
       .string()
       .optional()
-      .describe('ISO 8601 time, or a template that gives one. A time in the past does not wait.'),
+      .describe(
+        'ISO 8601 time (UTC without an offset), or a template that gives one. A time in the past does not wait.',
+      ),
   }),
   expressions: (spec) => [
     ...(spec.seconds === undefined ? [] : [{ at: ['seconds'], as: 'template' as const }]),

@@ -108,6 +108,29 @@ describe('names (rules 2–5)', () => {
     expect((await new EngineWorld().run(beyond)).outcome).toMatchObject({ failure: { code: 'template_error' } });
   });
 
+  it('what a kind offers of its results is null of a step that was skipped or has failed, also in a strict definition', async () => {
+    const world = new EngineWorld();
+    const body = [{ id: 'in', action: 'a' }];
+    const definition = definitionOf(
+      [
+        { id: 'l', type: 'loop', max_iterations: 1, when: 'false', steps: body },
+        { id: 'q', type: 'elicit', message: 'sure?', when: 'false' },
+        { id: 'g', type: 'foreach', items: '{{input.nolist}}', steps: [{ id: 'x', action: 'a' }], on_error: 'h' },
+        {
+          id: 's',
+          type: 'set',
+          values: { l: '{{l.iterations}}', q: '{{q.action}}', g: '{{g.failed}}', code: '{{g.error.code}}' },
+        },
+        { id: 'h', action: 'a' },
+      ],
+      { strict: true },
+    );
+    world.task = { ...world.task, input: { nolist: 5 } };
+    const end = await world.run(definition);
+    expect(end.warnings).toEqual([]);
+    expect(world.result('s')?.output).toEqual({ l: null, q: null, g: 0, code: 'invalid_arguments' });
+  });
+
   it('names the path or the expression that resolves to nothing', async () => {
     const world = new EngineWorld();
     const values = { a: '{{input.nope | upper}}', b: '{% input.nope %}' };

@@ -262,6 +262,10 @@ function checkStep(id: string, expression: ExpressionText, context: ReferenceCon
   const { at, place, lists = new Set<StepList>(), inside = false } = expression;
   const { outline } = context;
   if (!outline.ids.has(id)) return [unknownStep(id, outline.ids, at)];
+  if (at[0] === 'idempotency_key') {
+    const message = `'${shorten(id)}' has not run when the key is made, so there is none`;
+    return [warning('forward_reference', at, message, 'name arguments of the call: {{input.x}}')];
+  }
   const target = outline.byId.get(id);
   return target === undefined
     ? []

@@ -170,6 +170,13 @@ ${tool('far', 'arguments: {a: "{{item_index}} {{e.output}}"}, on_error: farther'
     ).toEqual([]);
   });
 
+  it('a step in idempotency_key is a warning: no step has run by then', () => {
+    expect(issues(`idempotency_key: 'k {{a.output}}'\nsteps:\n${tool('a')}`)).toEqual([
+      "warning forward_reference /idempotency_key 'a' has not run when the key is made, so there is none (name arguments of the call: {{input.x}})",
+    ]);
+    expect(issues(`variables: {input: {x: 1}}\nidempotency_key: 'k {{input.x}}'\nsteps:\n${tool('a')}`)).toEqual([]);
+  });
+
   it('a graph and parallel branches have the order of depends_on only', () => {
     const graph = `steps:\n${tool('a')}${tool('b', 'depends_on: [a]')}${tool('c', 'depends_on: [b], arguments: {x: "{{a.output}}"}')}${tool('d', 'arguments: {x: "{{a.output}}"}')}`;
     expect(issues(graph)).toEqual([

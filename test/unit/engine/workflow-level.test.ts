@@ -60,9 +60,15 @@ describe('the result of a workflow', () => {
       { type: 'text', text: '{{s.output.nothing}}' },
       { type: 'text', text: '' },
     ],
-    [{ type: 'image', data: '{{s.output.n}}', mimeType: 'image/png' }, 'result.content[0].data must be a text'],
-    [{ type: 'resource_link', uri: 'a:b' }, 'result.content[0].name must be a text'],
-    [{ type: 'resource', resource: { uri: 'a:b' } }, 'result.content[0].resource must have a uri'],
+    [
+      { type: 'image', data: '{{s.output.n}}', mimeType: 'image/png' },
+      "result.content[0]: a block of type 'image' needs 'data', a text",
+    ],
+    [{ type: 'resource_link', uri: 'a:b' }, "result.content[0]: a block of type 'resource_link' needs 'name', a text"],
+    [
+      { type: 'resource', resource: { uri: 'a:b' } },
+      "result.content[0]: a block of type 'resource' needs 'resource' with 'uri' and 'text' or 'blob'",
+    ],
   ])('has content that clients take: %j', async (block, expected) => {
     const world = new EngineWorld();
     const steps = [{ id: 's', type: 'set', values: { n: 5 } }];

@@ -118,7 +118,9 @@ export async function openEngine(config: Config, options: EngineOptions): Promis
     protocolDeps(
       config,
       { definitions, tasks, downstream, store, schedules, metricsText, logger },
-      await sharedSecret(store, 'request-state'),
+      await sharedSecret(store, 'request-state', (key, damage) => {
+        logger.error({ key, damage }, 'a stored value is damaged; it is made anew');
+      }),
     );
   return {
     definitions,

@@ -132,6 +132,6 @@ export class KeyvTaskStore implements TaskStore {
 }
 
 function stored(key: string, decoded: Decoded): Stored {
-  if ('damaged' in decoded) throw new DamagedValueError(key, `${key}: ${decoded.damaged}`);
+  if ('damaged' in decoded) throw new DamagedValueError(key, `${key}: ${decoded.damaged}`, decoded.mark);
   return { key, ...decoded };
 }

@@ -72,7 +72,7 @@ export class MemoryTaskStore implements TaskStore {
     const text = this.data.texts.get(key);
     if (text === undefined) return undefined;
     const decoded = decodeValue(text);
-    if ('damaged' in decoded) throw new DamagedValueError(key, `${key}: ${decoded.damaged}`);
+    if ('damaged' in decoded) throw new DamagedValueError(key, `${key}: ${decoded.damaged}`, decoded.mark);
     return { key, ...decoded };
   }
 

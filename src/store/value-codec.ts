@@ -14,8 +14,9 @@ export interface Encoded {
   readonly text: string;
 }
 
-/** What a stored text holds: a value with its mark, or why it cannot be trusted. */
-export type Decoded = { readonly mark: string; readonly value: JsonValue } | { readonly damaged: string };
+/** What a stored text holds: a value with its mark, or why it cannot be trusted. The mark of a damaged one is good for a guard alone. */
+export type Decoded =
+  { readonly mark: string; readonly value: JsonValue } | { readonly mark: string; readonly damaged: string };
 
 function markOf(json: string): string {
   return LAYOUT + hash('sha256', json, 'base64url').slice(0, DIGEST_LENGTH);
@@ -31,13 +32,13 @@ export function encodeValue(value: JsonValue): Encoded {
 /** Decodes a stored text and checks it against its checksum (D14). Never throws. */
 export function decodeValue(text: string): Decoded {
   const mark = text.slice(0, MARK_LENGTH);
-  if (!mark.startsWith(LAYOUT)) return { damaged: `unknown layout '${mark.slice(0, 1)}'` };
+  if (!mark.startsWith(LAYOUT)) return { mark, damaged: `unknown layout '${mark.slice(0, 1)}'` };
   const json = text.slice(MARK_LENGTH);
-  if (markOf(json) !== mark) return { damaged: 'the checksum does not match' };
+  if (markOf(json) !== mark) return { mark, damaged: 'the checksum does not match' };
   try {
     // The text is our own JSON, checksum verified: what JSON.parse gives is a JSON value.
     return { mark, value: JSON.parse(json) as JsonValue };
   } catch {
-    return { damaged: 'not JSON' };
+    return { mark, damaged: 'not JSON' };
   }
 }

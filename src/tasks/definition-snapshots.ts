@@ -3,10 +3,15 @@ import type { JsonValue } from '../core/json.ts';
 import type { Definition, LoadedDefinition } from '../definition/model.ts';
 import { keys } from './keys.ts';
 import { asJson } from './record.ts';
+import { DamagedValueError } from './task-store.ts';
 import type { TaskStore } from './task-store.ts';
 
 /** Parsed snapshots kept in memory; tasks of one digest share the value. */
 const MAX_CACHED = 500;
+
+/** What stands under a snapshot's key, with what a guard has to say about it. */
+type Found =
+  { readonly isSound: true; readonly mark: string } | { readonly isSound: false; readonly mark: string | null };
 
 /**
  * The definitions that tasks were created with: stored once per digest, shared in memory, removed when no task
@@ -18,8 +23,10 @@ export class DefinitionSnapshots {
   readonly #current: (name: string) => LoadedDefinition | undefined;
   readonly #cache = new Map<string, Definition>();
   readonly #stored = new Map<string, Promise<string>>();
+  readonly #reportDamage: (key: string, message: string) => void;
 
   constructor(deps: {
+    readonly reportDamage: (key: string, message: string) => void;
     readonly store: TaskStore;
     readonly parse: (value: JsonValue) => Definition;
     readonly current: (name: string) => LoadedDefinition | undefined;
@@ -27,6 +34,7 @@ export class DefinitionSnapshots {
     this.#store = deps.store;
     this.#parse = deps.parse;
     this.#current = deps.current;
+    this.#reportDamage = deps.reportDamage;
   }
 
   /** Resolves with the mark of the snapshot when it is durable: the guard of a creation. Rejects with `StoreError`; the next call tries again. */
@@ -64,14 +72,28 @@ export class DefinitionSnapshots {
   async #write(loaded: LoadedDefinition): Promise<string> {
     const key = keys.definition(loaded.digest);
     for (;;) {
-      const found = await this.#store.get(key);
-      if (found !== undefined && !snapshotIn(found.value).retired) return found.mark;
+      const found = await this.#found(key);
+      if (found.isSound) return found.mark;
       const result = await this.#store.commit({
-        guards: [{ key, mark: found?.mark ?? null }],
+        guards: [{ key, mark: found.mark }],
         puts: [{ key, value: asJson(loaded.definition) }],
         deletes: [],
       });
       if (result.ok) return result.marks[0] ?? '';
+    }
+  }
+
+  /** One that is damaged is written over with the same definition, which is known (D14). */
+  async #found(key: string): Promise<Found> {
+    try {
+      const stored = await this.#store.get(key);
+      if (stored === undefined) return { isSound: false, mark: null };
+      const { mark, value } = stored;
+      return snapshotIn(value).retired ? { isSound: false, mark } : { isSound: true, mark };
+    } catch (error) {
+      if (!(error instanceof DamagedValueError) || error.mark === undefined) throw error;
+      this.#reportDamage(error.key, error.message);
+      return { isSound: false, mark: error.mark };
     }
   }
 }

@@ -61,6 +61,7 @@ export const keys = {
   turn: (workflow: string, turn: number, id: string): string =>
     `turn:${encodeURIComponent(workflow)}:${fixed(turn, 12)}:${id}`,
   turns: (workflow: string): string => `turn:${encodeURIComponent(workflow)}:`,
+  allTurns: 'turn:',
   /** A result that is used again (`cache_seconds`), in one of so many places of its workflow and principal. */
   kept: (principal: Principal, workflow: string, place: number): string =>
     `kept:${hashOf(principal)}:${encodeURIComponent(workflow)}:${fixed(place, 4)}`,
@@ -97,6 +98,11 @@ export function isAskedFor(key: string): boolean {
 /** The last part of a key: a task id in every index. */
 export function lastPart(key: string): string {
   return key.slice(key.lastIndexOf(':') + 1);
+}
+
+/** The number in the key of a place in a line. */
+export function turnIn(key: string): number {
+  return Number(key.split(':')[2]);
 }
 
 /** The name in a `saved:` key. */

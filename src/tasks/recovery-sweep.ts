@@ -13,6 +13,7 @@ import type { RunnerRegistry, RunnerState } from './runner-registry.ts';
 import { DamagedValueError, StoreError } from './task-store.ts';
 import type { Stored } from './task-store.ts';
 import type { TaskRuns } from './task-runs.ts';
+import { leaveLines } from './turn-tickets.ts';
 import type { Change } from './task-writer.ts';
 import { transition } from './transition.ts';
 
@@ -28,6 +29,8 @@ export class RecoverySweep {
   readonly #runs: TaskRuns;
   #known: ReadonlySet<string> = new Set();
   #lastFull = Number.NEGATIVE_INFINITY;
+  /** Tasks with a damaged record that have been taken out of the line of their workflow. */
+  readonly #outOfLine = new Set<string>();
 
   constructor(context: TaskContext, registry: RunnerRegistry, runs: TaskRuns) {
     this.#context = context;
@@ -143,10 +146,20 @@ export class RecoverySweep {
       return true;
     } catch (error) {
       if (error instanceof StoreError) throw error;
-      if (error instanceof DamagedValueError) this.#context.reportDamage(error.key, error.message);
+      if (error instanceof DamagedValueError) await this.#damaged(id, error);
       else this.#context.logger.error({ taskId: id, error: messageOf(error) }, 'a task could not be recovered');
       return false;
     }
+  }
+
+  /** Nobody runs it, and nobody can. */
+  async #damaged(id: string, error: DamagedValueError): Promise<void> {
+    const { store, turns, reportDamage } = this.#context;
+    reportDamage(error.key, error.message);
+    if (error.key !== keys.task(id) || this.#outOfLine.has(id)) return;
+    await leaveLines(store, id);
+    this.#outOfLine.add(id);
+    turns.look();
   }
 
   async #decided(marked: MarkedRecord, states: ReadonlyMap<string, RunnerState>): Promise<void> {

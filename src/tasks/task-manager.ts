@@ -77,7 +77,12 @@ export class TaskManager implements TaskService {
       health,
       retention: new RetentionClock(clock),
       feed: new ChangeFeed(logger),
-      snapshots: new DefinitionSnapshots({ store, parse: parseSnapshot, current: (name) => definitions.get(name) }),
+      snapshots: new DefinitionSnapshots({
+        store,
+        parse: parseSnapshot,
+        current: (name) => definitions.get(name),
+        reportDamage: (key, message) => this.#reportDamage(key, message),
+      }),
       runnerId: deps.ids(),
       reportDamage: (key, message) => this.#reportDamage(key, message),
     };

@@ -35,13 +35,16 @@ export class StoreError extends Error {
   }
 }
 
-/** A stored value that does not match its checksum or is not JSON. It is left where it is and reported. */
+/** A stored value that does not match its checksum or is not JSON. It is reported, and left where it is unless it can be made again. */
 export class DamagedValueError extends Error {
   override readonly name = 'DamagedValueError';
   readonly key: string;
-  constructor(key: string, message: string) {
+  /** What a guard has to say to write over it, where the store knows. */
+  readonly mark: string | undefined;
+  constructor(key: string, message: string, mark?: string) {
     super(message);
     this.key = key;
+    this.mark = mark;
   }
 }
 

@@ -1,11 +1,12 @@
 import type { Definition } from '../definition/model.ts';
 import type { TaskContext } from './context.ts';
-import { keys, under } from './keys.ts';
+import { keys, lastPart, turnIn, under } from './keys.ts';
 import { loadRecord } from './record.ts';
 import type { TaskRecord } from './record.ts';
 import { refusing } from './refusal.ts';
 import { TaskError } from './task.ts';
-import type { Batch } from './task-store.ts';
+import { DamagedValueError } from './task-store.ts';
+import type { Batch, TaskStore } from './task-store.ts';
 
 /*
  * L1  The line of a workflow is its rows in order of their numbers. A number is drawn in the very commit that puts the row, guarded by the counter:
@@ -55,7 +56,7 @@ export class TurnTickets {
     if (concurrency === undefined || (await this.#isInside(workflow, parent?.taskId))) return undefined;
     const { limit } = concurrency;
     return refusing(async () => {
-      const counter = await store.get(keys.turnCount(workflow));
+      const counter = await this.#counter(workflow);
       if (concurrency.on_conflict === 'reject') {
         const { items, damaged } = await store.range({ ...under(keys.turns(workflow)), limit });
         if (items.length + damaged.length >= limit) {
@@ -63,16 +64,31 @@ export class TurnTickets {
           throw new TaskError('conflict', `'${workflow}' may run ${times} at a time and does so already`);
         }
       }
-      const number = (typeof counter?.value === 'number' ? counter.value : 0) + 1;
+      const number = counter.last + 1;
       return {
         number,
-        guards: [{ key: keys.turnCount(workflow), mark: counter?.mark ?? null }],
+        guards: [{ key: keys.turnCount(workflow), mark: counter.mark }],
         puts: [
           { key: keys.turnCount(workflow), value: number },
           { key: keys.turn(workflow, number, id), value: null },
         ],
       };
     });
+  }
+
+  /** The last number, with what a guard has to say about it. Where it is damaged, that of the last in line is as good: L1 asks for no more (D14). */
+  async #counter(workflow: string): Promise<{ readonly last: number; readonly mark: string | null }> {
+    const { store, reportDamage } = this.#context;
+    try {
+      const stored = await store.get(keys.turnCount(workflow));
+      return { last: typeof stored?.value === 'number' ? stored.value : 0, mark: stored?.mark ?? null };
+    } catch (error) {
+      if (!(error instanceof DamagedValueError) || error.mark === undefined) throw error;
+      reportDamage(error.key, error.message);
+      const { items, damaged } = await store.range({ ...under(keys.turns(workflow)), limit: 1, reverse: true });
+      const [row] = [...items.map(({ key }) => key), ...damaged].sort().reverse();
+      return { last: row === undefined ? 0 : turnIn(row), mark: error.mark };
+    }
   }
 
   async #isInside(workflow: string, parent: string | undefined): Promise<boolean> {
@@ -82,5 +98,19 @@ export class TurnTickets {
       id = found?.record.parent?.taskId;
     }
     return false;
+  }
+}
+
+const PAGE = 500;
+
+/** Takes a task out of every line: nobody runs it, and as its record is damaged nobody can ever end it, so its place would hold up the others for good (D14). */
+export async function leaveLines(store: TaskStore, id: string): Promise<void> {
+  for (let { from, to } = under(keys.allTurns); ;) {
+    const page = await store.range({ from, to, limit: PAGE });
+    const rows = [...page.items.map(({ key }) => key), ...page.damaged].sort();
+    const own = rows.filter((key) => lastPart(key) === id);
+    if (own.length > 0) await store.commit({ guards: [], puts: [], deletes: own });
+    if (rows.length < PAGE) return;
+    from = `${rows.at(-1) ?? to}\0`;
   }
 }

@@ -100,6 +100,57 @@ describe('after a restart', () => {
     expect(second.tasks.health().damaged).toEqual([keys.open(taskId)]);
   });
 
+  it('a snapshot or a counter that is damaged is made again, and keeps no new task away (D14)', async () => {
+    world.define('w', ({ step }) => step('a', () => 1), { concurrency: { limit: 1, on_conflict: 'queue' } });
+    const first = await world.started();
+    await ended(first.tasks, (await first.tasks.create({ workflow: 'w', arguments: {}, principal: me })).taskId);
+    first.kill();
+    const digest = world.definitions.get('w')?.digest ?? '';
+    for (const key of [keys.definition(digest), keys.turnCount('w')]) {
+      world.store.data.setText(key, `${world.store.data.texts.get(key) ?? ''}!`);
+    }
+    const { tasks } = await world.started();
+    for (let count = 0; count < 2; count += 1) {
+      const { taskId } = await tasks.create({ workflow: 'w', arguments: {}, principal: me });
+      expect(await ended(tasks, taskId)).toMatchObject({ status: 'completed' });
+    }
+    expect(tasks.health().damaged.toSorted()).toEqual([keys.definition(digest), keys.turnCount('w')].toSorted());
+  });
+
+  it('a task whose record is damaged holds up no other in the line of its workflow (D14)', async () => {
+    const limited = { concurrency: { limit: 1, on_conflict: 'queue' } } as const;
+    world.define(
+      'w',
+      ({ step, task, signal }) => step('a', () => (task.input['wait'] === true ? aborted(signal) : 1)),
+      limited,
+    );
+    const first = await world.started();
+    const create = async (wait: boolean): Promise<string> =>
+      (await first.tasks.create({ workflow: 'w', arguments: { wait }, principal: me })).taskId;
+    const [broken, behind] = [await create(true), await create(false)];
+    first.kill();
+    world.store.data.setText(keys.task(broken), 'no record');
+    const { tasks } = await world.started();
+    expect(await world.clock.during(ended(tasks, behind))).toMatchObject({ status: 'completed' });
+    expect([...world.store.data.texts.keys()].filter((key) => key.startsWith('turn:'))).toEqual([]);
+  });
+
+  it('a task is read although what tells of its clean-up is damaged (D14)', async () => {
+    world.define('w', async ({ step, signal }) => {
+      await step('a', () => 1);
+      return aborted(signal);
+    });
+    const { tasks } = await world.started();
+    const { taskId } = await tasks.create({ workflow: 'w', arguments: {}, principal: me });
+    await viewWhere(tasks, taskId, ({ rev }) => rev > 1);
+    await tasks.cancel(taskId, me);
+    world.store.data.setText(keys.cleaned(taskId), 'no report');
+    expect(await tasks.cleanUp(taskId, me)).toMatchObject({
+      status: 'done',
+      warnings: [expect.stringContaining('damaged')],
+    });
+  });
+
   it('a task whose journal is damaged fails and leaves no clean-up behind (D14)', async () => {
     world.define('w', async ({ step, signal }) => {
       await step('a', () => 1);

@@ -36,13 +36,13 @@ export class TaskReads {
   }
 
   list(query: ListQuery): Promise<{ readonly tasks: readonly TaskView[]; readonly nextCursor?: string }> {
-    return refusing(() => listTasks(this.#context, query));
+    return this.#refusing(() => listTasks(this.#context, query));
   }
 
   async outcome(taskId: string, principal: Principal): Promise<Outcome | undefined> {
     const { record } = await this.get(taskId, principal);
     if (record.state.kind === 'open') return undefined;
-    return refusing(async () => {
+    return this.#refusing(async () => {
       const stored = await this.#context.store.get(keys.outcome(taskId));
       if (stored === undefined) throw notFound();
       // Written by `ending` and unchanged since (checksum).
@@ -52,7 +52,7 @@ export class TaskReads {
 
   async journal(taskId: string, principal: Principal, afterSeq = 0): Promise<readonly StoredEntry[]> {
     await this.get(taskId, principal);
-    return refusing(async () => {
+    return this.#refusing(async () => {
       const { entries, damaged } = await loadEntries(this.#context.store, taskId, afterSeq);
       for (const key of damaged) this.#context.reportDamage(key, 'a journal entry is damaged');
       return entries;
@@ -63,18 +63,18 @@ export class TaskReads {
     const { record } = await this.get(taskId, principal);
     const journal = await this.journal(taskId, principal);
     if (record.state.kind === 'open') return stepTable(journal, false);
-    const cleaning = await refusing(() => this.#context.store.get(keys.clean(taskId)));
-    return stepTable(journal, true, cleaning !== undefined);
+    const cleanUp = await this.#refusing(() => cleanUpState(this.#context, taskId));
+    return stepTable(journal, true, cleanUp?.status === 'working');
   }
 
   async cleanUp(taskId: string, principal: Principal): Promise<CleanUpState | undefined> {
     await this.get(taskId, principal);
-    return refusing(() => cleanUpState(this.#context, taskId));
+    return this.#refusing(() => cleanUpState(this.#context, taskId));
   }
 
   async cleanedUp(taskId: string, principal: Principal, signal: AbortSignal): Promise<void> {
     await this.get(taskId, principal);
-    await refusing(() => cleanedUp(this.#context, taskId, signal));
+    await this.#refusing(() => cleanedUp(this.#context, taskId, signal));
   }
 
   async waitForChange(taskId: string, principal: Principal, afterRev: number, signal: AbortSignal): Promise<TaskView> {
@@ -93,14 +93,7 @@ export class TaskReads {
   /** `undefined`: no task of this principal. Rejects with `TaskError('store_unavailable')`. */
   async find(taskId: string, principal: Principal): Promise<MarkedRecord | undefined> {
     if (!isTaskId(taskId)) return undefined;
-    const marked = await refusing(async () => {
-      try {
-        return await loadRecord(this.#context.store, taskId);
-      } catch (error) {
-        if (error instanceof DamagedValueError) this.#context.reportDamage(error.key, error.message);
-        throw error;
-      }
-    });
+    const marked = await this.#refusing(() => loadRecord(this.#context.store, taskId));
     if (marked?.record.principal !== principal || isOver(marked.record, this.#context.retention.now()))
       return undefined;
     return marked;
@@ -111,5 +104,17 @@ export class TaskReads {
     const marked = await this.find(taskId, principal);
     if (marked === undefined) throw notFound();
     return marked;
+  }
+
+  /** What a read needs and finds damaged is reported, whoever asked (D14). */
+  #refusing<T>(act: () => Promise<T>): Promise<T> {
+    return refusing(async () => {
+      try {
+        return await act();
+      } catch (error) {
+        if (error instanceof DamagedValueError) this.#context.reportDamage(error.key, error.message);
+        throw error;
+      }
+    });
   }
 }

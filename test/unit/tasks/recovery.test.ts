@@ -149,6 +149,11 @@ describe('after a restart', () => {
       status: 'done',
       warnings: [expect.stringContaining('damaged')],
     });
+    world.store.data.setText(keys.clean(taskId), 'no row');
+    expect(await tasks.steps(taskId, me)).toHaveLength(1);
+    world.store.data.setText(keys.outcome(taskId), 'no outcome');
+    await expect(tasks.outcome(taskId, me)).rejects.toMatchObject({ code: 'store_unavailable' });
+    expect(tasks.health().damaged).toContain(keys.outcome(taskId));
   });
 
   it('a task whose journal is damaged fails and leaves no clean-up behind (D14)', async () => {

@@ -45,14 +45,18 @@ export function addTasksGet(tasks: Command, context: CliContext): void {
       }
       const facts = await taskFacts(engine.tasks, view, principal);
       if (!human) printJson(terminal, taskReport(facts.view, facts.outcome, facts.steps, facts.cleanUp));
-      else terminal.out.write(explain(facts, await engine.tasks.journal(taskId, principal), clock.now(), terminal));
+      else {
+        const isRun = facts.view.endedAt !== undefined || (await engine.tasks.isRun(taskId, principal));
+        const journal = await engine.tasks.journal(taskId, principal);
+        terminal.out.write(explain({ ...facts, isRun }, journal, clock.now(), terminal));
+      }
     });
   });
 }
 
-/** What happened, for a person. */
+/** What happened, for a person. `isRun`: a living process has the task, or it has ended. */
 export function explain(
-  { view, outcome, steps, cleanUp }: TaskFacts,
+  { view, outcome, steps, cleanUp, isRun }: TaskFacts & { readonly isRun: boolean },
   journal: readonly StoredEntry[],
   now: number,
   { out, colour }: Pick<Terminal, 'out' | 'colour'>,
@@ -76,6 +80,8 @@ export function explain(
   ];
   if (outcome?.kind === 'result' && outcome.failure === undefined) lines.push('', valueText(outcome.output));
   else if (view.status === 'failed') lines.push('', resumeLine(view, steps));
+  else if (!isRun)
+    lines.push('', `nobody runs it now: the next server goes on with it, or mcp-workflow tasks resume ${view.taskId}`);
   return `${table([...headRows(view, now), ...resumedRows(journal)])}\n${lines.join('\n')}\n`;
 }
 

@@ -153,6 +153,13 @@ export class TaskManager implements TaskService {
     };
   }
 
+  async isRun(taskId: string, principal: string): Promise<boolean> {
+    const { record } = await this.#reads.get(taskId, principal);
+    const runner = runnerOf(record);
+    if (record.state.kind === 'ended' || runner === null) return false;
+    return (await refusing(() => this.#registry.states())).get(runner) === 'alive';
+  }
+
   async create(request: CreateTask): Promise<TaskView> {
     return this.#begin(await this.#admission.admit(request));
   }

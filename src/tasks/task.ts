@@ -150,6 +150,8 @@ export interface TaskService {
   steps(taskId: string, principal: Principal): Promise<readonly StepRow[]>;
   /** What was or is cleaned up after a task that was ended from outside; `undefined`: nothing was to be. */
   cleanUp(taskId: string, principal: Principal): Promise<CleanUpState | undefined>;
+  /** Whether a living process has the task and it has not ended. Rejects with `TaskError`: `not_found`, `store_unavailable`. */
+  isRun(taskId: string, principal: Principal): Promise<boolean>;
   /** Resolves when nothing is left to clean up after a task that has ended, nor after its children. Rejects on abort. */
   cleanedUp(taskId: string, principal: Principal, signal: AbortSignal): Promise<void>;
   /** Resolves with the view as soon as its `rev` is above `afterRev` or it is terminal. Rejects on abort. Also sees changes made by another process. */

@@ -252,6 +252,10 @@ export class FakeTaskService implements TaskService {
   /** What every task that was cancelled has to clean up, and when that is done. */
   cleaning: { readonly state: CleanUpState; readonly done: Promise<unknown> } | undefined;
 
+  isRun(taskId: string): Promise<boolean> {
+    return Promise.resolve(this.#entries.get(taskId)?.view.endedAt === undefined);
+  }
+
   cleanUp(taskId: string): Promise<CleanUpState | undefined> {
     const cancelled = this.#entries.get(taskId)?.view.status === 'cancelled';
     return Promise.resolve(cancelled ? this.cleaning?.state : undefined);

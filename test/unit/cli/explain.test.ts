@@ -30,12 +30,12 @@ function journalOf(...entries: readonly JournalEntry[]): readonly StoredEntry[] 
   return entries.map((entry, index) => ({ ...entry, seq: index + 1, at: 1000 * (index + 1) }));
 }
 
-function told(entries: readonly JournalEntry[], more: Partial<TaskView> = {}, isTerminal = true): string {
+function told(entries: readonly JournalEntry[], more: Partial<TaskView> = {}, isTerminal = true, isRun = true): string {
   const journal = journalOf(...entries);
   const steps = stepTable(journal, true);
   const terminal = new FakeTerminal(isTerminal);
   return explain(
-    { view: { ...view, ...more }, outcome: undefined, steps, cleanUp: undefined },
+    { view: { ...view, ...more }, outcome: undefined, steps, cleanUp: undefined, isRun },
     journal,
     60_000,
     terminal,
@@ -94,6 +94,12 @@ describe('tasks get', () => {
     expect(text).toContain('      its task: mcp-workflow tasks get child-1');
     expect(text).not.toContain('tasks resume');
     expect(text).toContain('it cannot be resumed');
+  });
+
+  it('says of an open task that no living process has it', () => {
+    const open = { status: 'working', statusMessage: 'step 1 of 2: a' } as const;
+    expect(told([], open, true, false)).toContain('nobody runs it now: the next server goes on with it');
+    expect(told([], open)).not.toContain('nobody runs');
   });
 
   it('names the step that asks, not the note under which it does', () => {

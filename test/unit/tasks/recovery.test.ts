@@ -30,7 +30,10 @@ describe('after a restart', () => {
     const first = await world.started();
     const { taskId } = await first.tasks.create({ workflow: 'w', arguments: {}, principal: me });
     await viewWhere(first.tasks, taskId, ({ rev }) => rev >= 2);
+    const command = await world.started({ claims: 'none' });
+    expect(await command.tasks.isRun(taskId, me)).toBe(true);
     first.kill();
+    expect(await command.tasks.isRun(taskId, me)).toBe(false);
     open.pass(1);
     const second = await world.started();
     expect(second.tasks.health()).toMatchObject({ recovered: true });

@@ -1,10 +1,11 @@
-import { StepFailure, stepFailure } from '../core/failure.ts';
+import { stepFailure } from '../core/failure.ts';
 import type { JsonObject, JsonValue } from '../core/json.ts';
 import { isoTime } from '../core/clock.ts';
 import type { OnMissing } from '../definition/expression/contract.ts';
 import { evaluateConditionValue } from '../definition/expression/condition.ts';
 import { renderValue } from '../definition/expression/template.ts';
 import type { BoundWorkflow } from './bind.ts';
+import { EntryBuffer } from './entry-buffer.ts';
 import { jsonBytes } from './json-bytes.ts';
 import type { JournalEntry, StepResult, StoredEntry, Usage } from './journal.ts';
 import type { BoundNode } from './kind.ts';
@@ -31,10 +32,6 @@ interface Write {
   readonly value: JsonValue;
 }
 
-/** So many checkpoints of computation may wait to become durable, for so many milliseconds while the run computes on. */
-const MOST_DEFERRED = 64;
-const LONGEST_DEFERRED_MS = 5;
-
 /**
  * The state of one run, all of it a function of the journal (E3): results, variables and usage change with an entry, in the same way
  * whether it was just given to the journal or read back after a restart. A checkpoint that only says what was computed may become durable a little
@@ -53,13 +50,7 @@ export class Run {
   readonly progress: ProgressTracker;
   readonly scope: Scope;
   readonly warnings: string[] = [];
-  /** Notes that wait for the next append. */
-  #pending: JournalEntry[] = [];
-  /** Checkpoints that wait for the next append. */
-  #deferred = 0;
-  #deferredSince = 0;
-  /** The append under way that takes what had waited along. */
-  #carrier: Promise<unknown> | undefined;
+  readonly #entries: EntryBuffer;
   #finished = 0;
   #usage = { tool_calls: 0, tokens: 0, bytes: 0 };
   /** Calls by step path whose intent is in the journal and whose result is not, because a crash cut them off. */
@@ -73,6 +64,7 @@ export class Run {
     this.lanes = new Lanes(limits.lanes);
     this.signal = signal;
     this.variables = new Variables(bound.definition, task);
+    this.#entries = new EntryBuffer(ports.journal, ports.clock);
     this.progress = new ProgressTracker(bound, ports.progress);
     this.scope = new Scope({
       variables: this.variables,
@@ -95,37 +87,22 @@ export class Run {
 
   /** Keeps an entry until the next append, with which it becomes durable in one commit and before it in order. */
   note(entry: JournalEntry): void {
-    this.#pending.push(entry);
+    this.#entries.note(entry);
   }
 
   /** Appends entries and everything that waited before them in one commit. */
-  async append(...entries: readonly JournalEntry[]): Promise<readonly StoredEntry[]> {
-    const noted = this.#pending;
-    const deferred = this.#deferred;
-    this.#pending = [];
-    this.#deferred = 0;
-    const appended = this.ports.journal.append(...noted, ...entries);
-    if (deferred > 0 || noted.length > 0) this.#carrier = appended;
-    try {
-      return await appended;
-    } catch (error) {
-      // What was too much was refused alone: what waited waits on.
-      if (error instanceof StepFailure) this.#deferred += deferred;
-      throw error;
-    } finally {
-      if (this.#carrier === appended) this.#carrier = undefined;
-    }
+  append(...entries: readonly JournalEntry[]): Promise<readonly StoredEntry[]> {
+    return this.#entries.append(...entries);
   }
 
   /** Whether checkpoints wait that the journal does not have yet. */
   get deferred(): boolean {
-    return this.#deferred > 0;
+    return this.#entries.holdsCheckpoints;
   }
 
   /** Resolves when everything is durable that waited, or was on its way: before anything has an effect outside the run (E3). */
-  async flush(): Promise<void> {
-    if (this.#deferred > 0 || this.#pending.length > 0) await this.append();
-    else await this.#carrier;
+  flush(): Promise<void> {
+    return this.#entries.flush();
   }
 
   /**
@@ -154,12 +131,12 @@ export class Run {
     };
     const isLast = node === this.bound.last && path === node.id && result.status === 'completed';
     const late = isLast || this.#onlyComputed(node, result);
-    const entries = (late ? this.#defer(checkpoint) : undefined) ?? (await this.append(checkpoint));
+    const entries = (late ? this.#entries.defer(checkpoint) : undefined) ?? (await this.append(checkpoint));
     const entry = entries.at(-1);
     if (entry?.type !== 'finished') throw new Error('the journal gave back another entry than was appended');
     this.#take(entry, node);
     this.progress.ended(node, result.status, entry.at);
-    if (!isLast && this.#waitedLongEnough()) await this.flush();
+    if (!isLast && this.#entries.isDue) await this.flush();
     return entry.result;
   }
 
@@ -214,27 +191,6 @@ export class Run {
   #onlyComputed(node: BoundNode, { status }: StepResult): boolean {
     const effectFree = status === 'skipped' || (status === 'completed' && node.kind.effectFree === true);
     return effectFree && !this.bound.compensations.has(node.id);
-  }
-
-  #defer(entry: JournalEntry): readonly StoredEntry[] | undefined {
-    const entries = this.ports.journal.defer?.(...this.#pending, entry);
-    if (entries === undefined) return undefined;
-    this.#pending = [];
-    if (this.#deferred === 0) {
-      this.#deferredSince = this.ports.clock.monotonic();
-      // A run that waits for something else has nothing to wait for with these. Why they cannot be written, whoever comes next is told too.
-      setImmediate(() => {
-        if (this.#deferred > 0) this.flush().catch(() => undefined);
-      });
-    }
-    this.#deferred += 1;
-    return entries;
-  }
-
-  /** Others want their turn of the event loop too. */
-  #waitedLongEnough(): boolean {
-    if (this.#deferred === 0) return false;
-    return this.#deferred >= MOST_DEFERRED || this.ports.clock.monotonic() - this.#deferredSince >= LONGEST_DEFERRED_MS;
   }
 
   #onMissing(path: string): OnMissing {

@@ -61,17 +61,6 @@ on_decline: continue
       return id === undefined || id === 'fail' || id === 'continue' ? [] : [{ id, at: [key] }];
     }),
   members: ['action'],
-  problems: ({ schema }) => {
-    const fields = isJsonObject(schema) ? schema['properties'] : undefined;
-    return Object.entries(isJsonObject(fields) ? fields : {})
-      .filter(([, field]) => isJsonObject(field) && (field['type'] === 'object' || field['properties'] !== undefined))
-      .map(([name]) => ({
-        at: ['schema', 'properties', name],
-        code: 'invalid_schema',
-        message: `the field '${name}' is an object; a form is flat`,
-        hint: 'texts, numbers, yes or no, and choices',
-      }));
-  },
   bind: (spec) => {
     const branches = { decline: spec.on_decline, cancel: spec.on_cancel, timeout: spec.on_timeout };
     return {

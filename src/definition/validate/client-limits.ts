@@ -73,7 +73,8 @@ export function checkFormFields(schema: unknown, at: DocumentPath): Finding[] {
     const where = [...at, 'properties', name];
     if (!isJsonObject(field)) return isTemplate(field) ? [] : [error('invalid_schema', where, FIELDS)];
     const { type, format } = field;
-    if (type !== undefined && !FIELD_TYPES.has(type) && !isTemplate(type) && !(type === 'array' && isChoices(field))) {
+    const known = type === undefined || FIELD_TYPES.has(type) || isTemplate(type);
+    if (field['properties'] !== undefined || !(known || (type === 'array' && isChoices(field)))) {
       return [error('invalid_schema', where, `the field '${name}' cannot be shown: ${FIELDS}`)];
     }
     return format === undefined || FORMATS.has(format) || isTemplate(format)

@@ -25,10 +25,6 @@ describe('steps that can only fail', () => {
     ['type: prompt, server: s', "missing_key /steps/0 missing key 'prompt_name'"],
     ['type: foreach, items: abc, steps: [{id: x, type: set}]', 'invalid_type /steps/0/items expected a list'],
     ['type: foreach, items: 5, steps: [{id: x, type: set}]', 'invalid_type /steps/0/items expected a list'],
-    [
-      'type: elicit, message: a, schema: {properties: {o: {type: object}}}',
-      "invalid_schema /steps/0/schema/properties/o the field 'o' is an object; a form is flat",
-    ],
   ])('are errors: %s', (step, found) => {
     expect(issues(`steps:\n  - {id: a, ${step}}\n`)).toEqual([expect.stringContaining(`error ${found}`)]);
   });
@@ -435,6 +431,7 @@ describe('keys of the workflow', () => {
 
   it.each([
     ['o: {type: object, properties: {x: {type: string}}}', ['error invalid_schema /steps/0/schema/properties/o']],
+    ['o: {properties: {x: {type: string}}}', ['error invalid_schema /steps/0/schema/properties/o']],
     ['l: {type: array, items: {type: object}}', ['error invalid_schema /steps/0/schema/properties/l']],
     ['n: {type: "null"}', ['error invalid_schema /steps/0/schema/properties/n']],
     ['f: {type: string, format: ipv4}', ['warning form_format /steps/0/schema/properties/f/format']],

@@ -1,6 +1,5 @@
 import type { Clock } from '../core/clock.ts';
 import type { JsonObject, JsonValue } from '../core/json.ts';
-import type { Logger } from '../core/logger.ts';
 import type { Outcome, ToolResult } from '../core/outcome.ts';
 import type { Definition } from '../definition/model.ts';
 import type { InputRequest, Journal } from './journal.ts';
@@ -148,7 +147,6 @@ export interface RunPorts {
   readonly children: Children;
   readonly progress: ProgressSink;
   readonly journal: Journal;
-  readonly logger: Logger;
   /** Absent = `cache_seconds` has no effect. */
   readonly cache?: ResultCache;
 }

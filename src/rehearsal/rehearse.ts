@@ -1,6 +1,5 @@
 import { stepFailure, type Failure } from '../core/failure.ts';
 import type { JsonObject, JsonValue } from '../core/json.ts';
-import { silentLogger } from '../core/logger.ts';
 import type { Outcome } from '../core/outcome.ts';
 import type { Definition } from '../definition/model.ts';
 import { compileSchema } from '../definition/schema-validator.ts';
@@ -62,7 +61,6 @@ export async function rehearse(options: RehearsalOptions): Promise<Rehearsal> {
     children: NOBODY.children,
     progress: { update: () => undefined, emit: () => undefined },
     journal,
-    logger: silentLogger,
   };
   const task = {
     taskId: 'rehearsal',

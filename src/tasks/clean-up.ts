@@ -190,7 +190,7 @@ export class CleanUps {
   }
 
   #ports(record: TaskRecord, state: JournalState, journal: CleanUpJournal, signal: AbortSignal): RunPorts {
-    const { clock, random, downstream, feed, limits, logger } = this.#context;
+    const { clock, random, downstream, feed, limits } = this.#context;
     const refuse = (code: string, message: string): Promise<never> =>
       signal.aborted ? Promise.reject(signal.reason) : Promise.reject(new StepFailure({ code, message }));
     return {
@@ -210,7 +210,6 @@ export class CleanUps {
         update: () => undefined,
         emit: (event) => feed.publish({ type: 'message', taskId: record.id, principal: record.principal, ...event }),
       },
-      logger: logger.child({ taskId: record.id }),
     };
   }
 }

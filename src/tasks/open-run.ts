@@ -229,7 +229,7 @@ export class OpenRun {
   }
 
   #ports(children: Children): RunPorts {
-    const { store, clock, random, downstream, logger } = this.#context;
+    const { clock, random, downstream } = this.#context;
     return {
       clock,
       random,
@@ -238,8 +238,7 @@ export class OpenRun {
       children,
       progress: this.#progress,
       journal: this.#journal,
-      logger: logger.child({ taskId: this.id }),
-      cache: new KeptResults({ store, clock, logger }, this.principal, this.writer.record.workflow),
+      cache: new KeptResults(this.#context, this.principal, this.writer.record.workflow),
     };
   }
 

@@ -89,8 +89,9 @@ export class TaskManager implements TaskService {
     this.#context = { ...shared, turns: new Turns(shared, (id, principal) => this.#changes.giveWay(id, principal)) };
     this.#tickets = new TurnTickets(this.#context);
     this.#reads = new TaskReads(this.#context);
+    const operations = this.#childOperations();
     this.#runs = new TaskRuns(this.#context, {
-      childrenOf: (run) => new ChildTasks(run, this.#childOperations()),
+      childrenOf: (run) => new ChildTasks(run, operations),
       orphaned: (parent) => this.#changes.cancelChildren(parent, 'its parent has ended'),
     });
     this.#changes = new OutsideChanges(this.#context, this.#reads, this.#runs);

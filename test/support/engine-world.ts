@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { StepFailure } from '../../src/core/failure.ts';
 import type { JsonObject, JsonValue } from '../../src/core/json.ts';
-import { silentLogger } from '../../src/core/logger.ts';
 import type { Outcome, ToolResult } from '../../src/core/outcome.ts';
 import type { Definition, Step } from '../../src/definition/model.ts';
 import type { InputRequest, StoredEntry } from '../../src/engine/journal.ts';
@@ -262,7 +261,6 @@ export class EngineWorld {
         },
       },
       journal: this.journal,
-      logger: silentLogger,
     };
   }
 

@@ -20,15 +20,17 @@ export class EntryBuffer {
   #deferredSince = 0;
   /** The append under way that takes what had waited along. */
   #carrier: Promise<unknown> | undefined;
+  /** Why an append failed for good: what it had taken along is nowhere, so nothing may follow from it. */
+  #lost: { readonly error: unknown } | undefined;
 
   constructor(journal: Journal, clock: Clock) {
     this.#journal = journal;
     this.#clock = clock;
   }
 
-  /** Whether checkpoints wait that the journal does not show yet. */
+  /** Whether checkpoints wait, or are on their way, that the journal does not show yet. */
   get holdsCheckpoints(): boolean {
-    return this.#deferred > 0;
+    return this.#deferred > 0 || this.#carrier !== undefined;
   }
 
   /** Whether so much waits, or so long, that the run should flush: others want their turn of the event loop too. */
@@ -44,6 +46,7 @@ export class EntryBuffer {
 
   /** Gives a checkpoint, numbered as it will be. `undefined` = the journal takes none now: append it. */
   defer(entry: JournalEntry): readonly StoredEntry[] | undefined {
+    if (this.#lost !== undefined) return undefined;
     const entries = this.#journal.defer?.(...this.#notes, entry);
     if (entries === undefined) return undefined;
     this.#notes = [];
@@ -58,8 +61,9 @@ export class EntryBuffer {
     return entries;
   }
 
-  /** Appends entries and everything that waited before them in one commit. Rejects as the journal does. */
+  /** Appends entries and everything that waited before them in one commit. Rejects as the journal does, and for good once that was no refusal. */
   async append(...entries: readonly JournalEntry[]): Promise<readonly StoredEntry[]> {
+    if (this.#lost !== undefined) throw this.#lost.error;
     const notes = this.#notes;
     const deferred = this.#deferred;
     this.#notes = [];
@@ -69,8 +73,13 @@ export class EntryBuffer {
     try {
       return await appended;
     } catch (error) {
-      // What was too much was refused alone: what waited waits on.
-      if (error instanceof StepFailure) this.#deferred += deferred;
+      if (error instanceof StepFailure) {
+        // What was too much was refused alone: what waited waits on.
+        this.#deferred += deferred;
+        this.#notes = [...notes, ...this.#notes];
+      } else {
+        this.#lost = { error };
+      }
       throw error;
     } finally {
       if (this.#carrier === appended) this.#carrier = undefined;
@@ -79,7 +88,17 @@ export class EntryBuffer {
 
   /** Resolves when everything is durable that waited, or was on its way. */
   async flush(): Promise<void> {
-    if (this.#deferred > 0 || this.#notes.length > 0) await this.append();
-    else await this.#carrier;
+    while (this.#deferred === 0 && this.#notes.length === 0) {
+      if (this.#lost !== undefined) throw this.#lost.error;
+      if (this.#carrier === undefined) return;
+      try {
+        await this.#carrier;
+        return;
+      } catch (error) {
+        // Somebody else's entry was too much. What it was to take along waits again.
+        if (!(error instanceof StepFailure)) throw error;
+      }
+    }
+    await this.append();
   }
 }

@@ -82,7 +82,11 @@ export class Interpreter implements Lists {
       return handled.ran || handled.failure !== undefined ? handled : { ...own, failure };
     }
     if (result.status === 'skipped') return own;
-    if (node.bound.endsTask === true) throw new EndOfTask(result.output);
+    if (node.bound.endsTask === true) {
+      // What stops beside it (a call, a question) follows from it outside (E3); with the last of a list nothing is beside.
+      if (node !== this.#run.bound.last) await this.#run.flush();
+      throw new EndOfTask(result.output);
+    }
     const next = this.#run.bound.byId.get(node.bound.route?.(result) ?? '');
     if (next === undefined || chain.has(next.id)) return own;
     const led = await this.#routed(next, place, this.#segment(next, segment), new Set([...chain, node.id]));

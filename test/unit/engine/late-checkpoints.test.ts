@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { RunPorts } from '../../../src/engine/ports.ts';
 import { stepKinds } from '../../../src/steps/index.ts';
-import { definitionOf, EngineWorld, text, type PlainStep } from '../../support/engine-world.ts';
+import { definitionOf, EngineWorld, hanging, text, type PlainStep } from '../../support/engine-world.ts';
 
 const set = (id: string, from = '1'): PlainStep => ({ id, type: 'set', values: { from } });
 const call = (id: string): PlainStep => ({ id, action: id });
@@ -129,6 +129,23 @@ describe('checkpoints of computation', () => {
     const world = new WatchedWorld();
     await world.run(definitionOf([{ ...set('a', '{{nothing.here}}'), on_error: 'x' }, call('x')], { strict: true }));
     expect(world.seen[0]).toEqual({ contact: 'callTool', durable: ['a'] });
+  });
+
+  it('of a `succeed` are durable before what runs beside it is stopped (E3)', async () => {
+    const world = new EngineWorld();
+    let durable: readonly string[] = [];
+    world.downstream.tools['slow'] = (_args, { signal }) => {
+      signal.addEventListener('abort', () => {
+        durable = world.journal.entries().flatMap((entry) => (entry.type === 'finished' ? [entry.path] : []));
+      });
+      return hanging(signal);
+    };
+    const two = [set('a'), { id: 'enough', type: 'succeed', output: { by: 'two' } }];
+    const end = await world.run(
+      definitionOf([{ id: 'p', type: 'parallel', branches: { one: [call('slow')], two } }, set('z')]),
+    );
+    expect(end.outcome).toMatchObject({ output: { by: 'two' } });
+    expect(durable).toEqual(['p/a', 'p/enough']);
   });
 
   it('keep the order of writes to one variable that the journal has', async () => {

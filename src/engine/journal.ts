@@ -76,7 +76,7 @@ export type JournalEntry =
   | { readonly type: 'emitted'; readonly path: string; readonly message: string; readonly level: string }
   | { readonly type: 'settled'; readonly status: string; readonly failure?: Failure };
 
-/** An entry as stored: numbered from 1 without gaps, with the wall-clock time of its commit order. */
+/** An entry as stored: numbered from 1 without gaps, with the wall-clock time of its commit, or of its making where that was deferred. */
 export type StoredEntry = JournalEntry & { readonly seq: number; readonly at: number };
 
 /**

@@ -2,7 +2,7 @@ import { Interruption, messageOf, StepFailure } from '../core/failure.ts';
 import type { JsonObject } from '../core/json.ts';
 import { isJsonObject } from '../core/json.ts';
 import type { Definition } from '../definition/model.ts';
-import type { JournalEntry, StoredEntry } from '../engine/journal.ts';
+import type { StoredEntry } from '../engine/journal.ts';
 import type { Children, RunEnd, RunPorts, RunTask } from '../engine/ports.ts';
 import type { Given } from './admission.ts';
 import type { TaskContext } from './context.ts';
@@ -18,7 +18,7 @@ import { loadEntries, RunJournal } from './run-journal.ts';
 import { DamagedValueError } from './task-store.ts';
 import type { Batch } from './task-store.ts';
 import { assertOwned, TaskWriter } from './task-writer.ts';
-import type { Applied } from './task-writer.ts';
+import type { Applied, DatedEntry } from './task-writer.ts';
 import { transition } from './transition.ts';
 
 /** Made once: taking down a stack costs more than most steps, and says nothing here. */
@@ -242,7 +242,7 @@ export class OpenRun {
     };
   }
 
-  async #append(entries: readonly JournalEntry[]): Promise<readonly StoredEntry[]> {
+  async #append(entries: readonly DatedEntry[]): Promise<readonly StoredEntry[]> {
     const written = await this.writer.change({
       patient: true,
       apply: (record, now) => this.#appended(record, entries, now),
@@ -250,7 +250,7 @@ export class OpenRun {
     return written.entries;
   }
 
-  #appended(record: TaskRecord, entries: readonly JournalEntry[], now: number): Applied {
+  #appended(record: TaskRecord, entries: readonly DatedEntry[], now: number): Applied {
     assertOwned(record, this.#context.runnerId, this.epoch);
     const finished = entries.filter((entry) => entry.type === 'finished');
     const inputs = record.state.kind === 'open' ? record.state.inputs : [];

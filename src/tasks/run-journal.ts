@@ -6,9 +6,10 @@ import { asJson, entryOf } from './record.ts';
 import { keys } from './keys.ts';
 import type { TaskLimits } from './limits.ts';
 import type { TaskStore } from './task-store.ts';
+import type { DatedEntry } from './task-writer.ts';
 
 /** Makes entries durable, in order; resolves with them numbered, once `JournalState` has them. */
-export type Append = (entries: readonly JournalEntry[]) => Promise<readonly StoredEntry[]>;
+export type Append = (entries: readonly DatedEntry[]) => Promise<readonly StoredEntry[]>;
 
 /** The engine's journal: reads from memory, appends through the task's writer. */
 export class RunJournal implements Journal {
@@ -16,7 +17,7 @@ export class RunJournal implements Journal {
   readonly #append: Append;
   readonly #limits: TaskLimits;
   readonly #now: (() => number) | undefined;
-  #deferred: JournalEntry[] = [];
+  #deferred: DatedEntry[] = [];
   /** Appends that are not durable yet. */
   #underWay = 0;
 
@@ -78,12 +79,14 @@ export class RunJournal implements Journal {
     const now = this.#now?.();
     if (now === undefined || this.#underWay > 0 || this.#tooMuch(entries) !== undefined) return undefined;
     const first = this.#state.lastSeq + this.#deferred.length + 1;
-    this.#deferred.push(...entries);
-    return entries.map((entry, index) => ({ seq: first + index, at: now, ...entry }));
+    // It has ended now, and not when it is written: what comes next begins before that.
+    const dated = entries.map((entry) => ({ ...entry, at: now }));
+    this.#deferred.push(...dated);
+    return dated.map((entry, index) => ({ seq: first + index, ...entry }));
   }
 
   /** The deferred entries, to be written by the caller. */
-  takeDeferred(): readonly JournalEntry[] {
+  takeDeferred(): readonly DatedEntry[] {
     const deferred = this.#deferred;
     this.#deferred = [];
     return deferred;

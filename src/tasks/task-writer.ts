@@ -16,10 +16,13 @@ import { transition } from './transition.ts';
  * D13 A write that failed is never acknowledged. It may have been made all the same: that is looked up before it is tried again.
  */
 
+/** An entry that is to be written; with the time at which it was made, where it had to wait for that. */
+export type DatedEntry = JournalEntry & { readonly at?: number };
+
 /** What a change does to the record. Entries are numbered by the writer. */
 export interface Applied {
   readonly record: TaskRecord;
-  readonly entries?: readonly JournalEntry[];
+  readonly entries?: readonly DatedEntry[];
   /** Must hold beside the record; a conflict rejects the changes that go out together, with `GuardConflict`. */
   readonly guards?: Batch['guards'];
   readonly puts?: Batch['puts'];
@@ -108,7 +111,8 @@ export class TaskWriter {
 
   /** Reads the record again; when another process has changed it, `onForeign` is told. Rejects with `StoreError` or, when the task is gone, `Interruption('fenced')`. */
   async refresh(): Promise<void> {
-    await this.idle();
+    // Nothing may come between the last look and what follows: two who write at once would be two writers (T1).
+    while (this.#draining !== undefined) await this.#draining.catch(() => undefined);
     const reading = this.#reload();
     this.#draining = reading
       .catch(() => undefined)

@@ -1,0 +1,119 @@
+import { describe, expect, it } from 'vitest';
+import { silentLogger } from '../../../src/core/logger.ts';
+import { MemoryTaskStore } from '../../../src/store/memory-task-store.ts';
+import { JournalState } from '../../../src/tasks/journal-state.ts';
+import { keys } from '../../../src/tasks/keys.ts';
+import { DEFAULT_LIMITS } from '../../../src/tasks/limits.ts';
+import { recordValue } from '../../../src/tasks/record.ts';
+import type { TaskRecord } from '../../../src/tasks/record.ts';
+import { loadEntries, RunJournal } from '../../../src/tasks/run-journal.ts';
+import { StoreHealth } from '../../../src/tasks/store-health.ts';
+import { TaskWriter } from '../../../src/tasks/task-writer.ts';
+import { gate } from '../../support/gate.ts';
+import { ManualClock } from '../../support/manual-clock.ts';
+
+const open: TaskRecord = {
+  version: 1,
+  id: 't',
+  workflow: 'w',
+  digest: 'd',
+  principal: 'p',
+  createdAt: 0,
+  updatedAt: 0,
+  expiresAt: null,
+  pollInterval: 1000,
+  depth: 0,
+  rev: 1,
+  epoch: 1,
+  seq: 0,
+  inputCount: 0,
+  message: '',
+  percent: 0,
+  phases: [],
+  warnings: [],
+  state: { kind: 'open', runner: 'r', inputs: [], crashes: { count: 0, seq: 0 } },
+};
+
+async function made(): Promise<{
+  readonly store: MemoryTaskStore;
+  readonly clock: ManualClock;
+  readonly writer: TaskWriter;
+  readonly foreign: readonly unknown[];
+}> {
+  const clock = new ManualClock({ now: 1000 });
+  const store = new MemoryTaskStore();
+  const { marks } = await store
+    .commit({ guards: [], puts: [{ key: keys.task('t'), value: recordValue(open) }], deletes: [] })
+    .then((result) => (result.ok ? result : { marks: [] }));
+  const foreign: unknown[] = [];
+  const writer = new TaskWriter(
+    { record: open, mark: marks[0] ?? '' },
+    {
+      store,
+      clock,
+      health: new StoreHealth({ store, clock, logger: silentLogger }),
+      onCommitted: () => undefined,
+      onForeign: (record) => Promise.resolve(void foreign.push(record)),
+    },
+  );
+  return { store, clock, writer, foreign };
+}
+
+describe('the writer of a task', () => {
+  it('takes no change of its own for that of another process when it looks again twice at once (T1)', async () => {
+    const { store, writer, foreign } = await made();
+    const slow = gate();
+    const get = store.get.bind(store);
+    let reads = 0;
+    store.get = async (key) => {
+      reads += 1;
+      const late = reads === 2;
+      const found = await get(key);
+      if (late) await slow.passed;
+      return found;
+    };
+    const note = writer.change({ patient: true, apply: (record) => ({ record: { ...record, message: 'one' } }) });
+    const looks = [writer.refresh(), writer.refresh()];
+    await note;
+    await slow.turn();
+    const change = writer.change({ patient: true, apply: (record) => ({ record: { ...record, message: 'two' } }) });
+    await slow.turn();
+    slow.pass(1);
+    await Promise.all([...looks, change]);
+    expect(foreign).toEqual([]);
+    expect(writer.record.message).toBe('two');
+  });
+});
+
+describe('a checkpoint that is written late', () => {
+  it('has ended when the step did: the next begins before it is written', async () => {
+    const { store, clock, writer } = await made();
+    const state = new JournalState();
+    const journal = new RunJournal(
+      state,
+      async (entries) =>
+        (await writer.change({ patient: true, apply: (record) => ({ record, entries }) })).entries.map((entry) => {
+          state.add(entry);
+          return entry;
+        }),
+      DEFAULT_LIMITS,
+      () => clock.now(),
+    );
+    const given = journal.defer({
+      type: 'finished',
+      path: 'a',
+      step: 'a',
+      kind: 'set',
+      startedAt: 999,
+      result: { status: 'completed', output: 1, attempts: 1 },
+    });
+    await clock.advance(7);
+    await journal.append({ type: 'started', path: 'b', step: 'b', attempt: 1 });
+    const { entries } = await loadEntries(store, 't');
+    expect(entries.map(({ seq, at }) => ({ seq, at }))).toEqual([
+      { seq: 1, at: 1000 },
+      { seq: 2, at: 1007 },
+    ]);
+    expect(entries[0]).toEqual(given?.[0]);
+  });
+});

@@ -45,6 +45,7 @@ export class RecoverySweep {
     const dead = [...states.values()].includes('dead');
     const due = this.#context.clock.monotonic() - this.#lastFull >= FULL_SWEEP_MS;
     if (left || dead || due) await this.sweep(states);
+    else this.#known = aliveIn(states);
   }
 
   /** Takes every open task and every clean-up that nobody alive has. Resolves when all are taken; they run in the background. */
@@ -66,7 +67,7 @@ export class RecoverySweep {
       for (const [id, state] of states) if (state === 'dead') await this.#registry.forget(id);
     }
     await this.#silence(states);
-    this.#known = new Set([...states].filter(([, state]) => state === 'alive').map(([id]) => id));
+    this.#known = aliveIn(states);
     this.#lastFull = this.#context.clock.monotonic();
   }
 
@@ -229,6 +230,10 @@ export class RecoverySweep {
         current.epoch === epoch && current.state.kind === 'open' ? apply(current, now) : { record: current },
     });
   }
+}
+
+function aliveIn(states: ReadonlyMap<string, RunnerState>): ReadonlySet<string> {
+  return new Set([...states].filter(([, state]) => state === 'alive').map(([id]) => id));
 }
 
 /** An index row; `runner` is `undefined` where the row is damaged. */

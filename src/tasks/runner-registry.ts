@@ -1,5 +1,5 @@
 import type { Clock } from '../core/clock.ts';
-import { keys, lastPart, under } from './keys.ts';
+import { ANY_RUNNER, keys, lastPart, under } from './keys.ts';
 import { identityOf } from './process-probe.ts';
 import type { ProcessProbe } from './process-probe.ts';
 import { objectOf } from './record.ts';
@@ -65,9 +65,10 @@ export class RunnerRegistry {
     }
   }
 
-  /** Removes our row: what we still run is free for others from now on. */
-  async release(): Promise<void> {
-    await this.#store.commit({ guards: [], puts: [], deletes: [keys.runner(this.#id)] });
+  /** Removes our row: what we still run is free for others from now on. Rings for these tasks, in the same commit. */
+  async release(left: readonly string[]): Promise<void> {
+    const bells = left.map((id) => ({ key: keys.bell(ANY_RUNNER, id), value: { left: this.#id } }));
+    await this.#store.commit({ guards: [], puts: bells, deletes: [keys.runner(this.#id)] });
   }
 
   /** The runners that have a row, with their state now. Whoever is not in the map is `graceful`. */

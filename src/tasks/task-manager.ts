@@ -133,11 +133,13 @@ export class TaskManager implements TaskService {
     this.#stop.abort();
     this.#context.health.stop();
     await Promise.all(this.#loops);
+    // A process with its own tasks alone may come and go between two looks of a server, which would not miss it. A server that leaves is missed, and may leave very many.
+    const left = this.#context.claims === 'own' ? this.#runs.ids() : [];
     const free = await this.#runs.close();
     // While something of ours may still do something, our row says so; the others take over once the process is gone.
     if (this.#context.claims === 'none' || !free) return;
     try {
-      await this.#registry.release();
+      await this.#registry.release(left);
     } catch (error) {
       // The row stays; the others see that the process is gone.
       if (!(error instanceof StoreError)) throw error;

@@ -42,6 +42,11 @@ export class TaskRuns {
     return this.#runs.size;
   }
 
+  /** The tasks that run here now. */
+  ids(): readonly string[] {
+    return [...this.#runs.keys()];
+  }
+
   openOf(principal: string): number {
     return this.#openOf.get(principal) ?? 0;
   }

@@ -1,5 +1,5 @@
 import type { Clock } from '../core/clock.ts';
-import type { ProgressSink, RunProgress } from '../engine/ports.ts';
+import type { Phase, ProgressSink, RunProgress } from '../engine/ports.ts';
 import type { ChangeFeed } from './change-feed.ts';
 import type { TaskRecord } from './record.ts';
 import { assertOwned } from './task-writer.ts';
@@ -28,21 +28,42 @@ export interface ProgressDeps {
  */
 export class RunProgressSink implements ProgressSink {
   readonly #deps: ProgressDeps;
+  /** When the phases began that an earlier process of this task saw begin: for a run that goes on they begin anew, for the task they do not. */
+  readonly #began: ReadonlyMap<string, number>;
+  #told: readonly Phase[] = [];
+  #phases: readonly Phase[] = [];
   #pending: RunProgress | undefined;
   #writing = false;
   #lastWrite = Number.NEGATIVE_INFINITY;
 
   constructor(deps: ProgressDeps) {
     this.#deps = deps;
+    this.#began = new Map(
+      deps.writer.record.phases.flatMap(({ name, status, startedAt }) =>
+        // One that failed before the task was resumed begins anew, as its steps do.
+        startedAt === undefined || status === 'failed' ? [] : [[name, startedAt]],
+      ),
+    );
     deps.writer.rider = (record, now) => this.#ride(record, now);
   }
 
   update(progress: RunProgress): void {
-    this.#pending = progress;
+    this.#pending = this.#began.size === 0 ? progress : { ...progress, phases: this.#sinceTheFirst(progress.phases) };
     if (this.#writing) return;
     this.#writing = true;
     // Rejects only when the run is over; then the outcome says more.
     this.#writeSoon().catch(() => undefined);
+  }
+
+  /** The same list for the same list: whether a commit had it is seen by that. */
+  #sinceTheFirst(phases: readonly Phase[]): readonly Phase[] {
+    if (phases === this.#told) return this.#phases;
+    this.#told = phases;
+    this.#phases = phases.map((phase) => {
+      const began = this.#began.get(phase.name) ?? Number.POSITIVE_INFINITY;
+      return phase.startedAt === undefined || phase.startedAt <= began ? phase : { ...phase, startedAt: began };
+    });
+    return this.#phases;
   }
 
   emit(event: Parameters<ProgressSink['emit']>[0]): void {

@@ -43,8 +43,9 @@ class Table {
       case 'finished':
         return this.#finished(entry);
       case 'timer':
+        return this.#waits(entry.path, entry.at, entry.path === notePath(stepPath(entry.path), WAIT_NOTE));
       case 'input_requested':
-        return this.#waits(entry.path, entry.at);
+        return this.#waits(entry.path, entry.at, true);
       case 'settled':
         this.#settledAt = entry.at;
         return;
@@ -93,14 +94,13 @@ class Table {
   }
 
   /**
-   * A step that waits shows so: a `wait` step by its own timer, which is the first thing it notes. Any other note beside a checkpoint shows on
-   * the step's row, if it has one.
+   * A step that waits shows so: one that asks, itself or for its child, and a `wait` step by its own timer, which is the first thing it notes.
+   * Any other note beside a checkpoint shows on the step's row, if it has one.
    */
-  #waits(noted: string, at: number): void {
+  #waits(noted: string, at: number, begins: boolean): void {
     const path = stepPath(noted);
     const row = this.rows.get(path);
-    const isItsOwn = noted === path || noted === notePath(path, WAIT_NOTE);
-    if (row?.endedAt !== undefined || (row === undefined && !isItsOwn)) return;
+    if (row?.endedAt !== undefined || (row === undefined && !begins && noted !== path)) return;
     this.#put({ attempts: 1, startedAt: at, ...row, path, status: 'waiting' });
   }
 

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { POLL_MS } from '../../../src/tasks/foreign-watch.ts';
 import { keys } from '../../../src/tasks/keys.ts';
 import { StoreError } from '../../../src/tasks/task-store.ts';
 import type { TaskStore } from '../../../src/tasks/task-store.ts';
@@ -40,6 +41,24 @@ describe('after a restart', () => {
     expect(await ended(second.tasks, taskId)).toMatchObject({ status: 'completed' });
     expect(ran).toEqual(['a', 'b', 'b', 'c']);
     expect((await second.tasks.journal(taskId, me)).map(({ seq }) => seq)).toEqual([1, 2, 3, 4]);
+  });
+
+  it('a phase began when its first process saw it begin, and not after the restart (D9)', async () => {
+    const open = gate();
+    world.define('w', async ({ ports, step }) => {
+      const startedAt = world.clock.now();
+      ports.progress.update({ message: 'a', percent: 0, phases: [{ name: 'one', status: 'working', startedAt }] });
+      await step('a', () => 1);
+      return step('b', () => open.passed);
+    });
+    const first = await world.started();
+    const { taskId, createdAt } = await first.tasks.create({ workflow: 'w', arguments: {}, principal: me });
+    await viewWhere(first.tasks, taskId, ({ phases }) => phases.length > 0);
+    first.kill();
+    await world.clock.advance(3_600_000);
+    open.pass(1);
+    const second = await world.started();
+    expect((await ended(second.tasks, taskId)).phases).toMatchObject([{ name: 'one', startedAt: createdAt }]);
   });
 
   it('a task whose definition has changed keeps its own snapshot', async () => {
@@ -299,6 +318,29 @@ describe('after a restart', () => {
 });
 
 describe('two processes on one store (D6)', () => {
+  it('a task that a short command leaves behind goes on at once on the server beside it, however short the command was (D2)', async () => {
+    world.define('w', ({ signal }) => aborted(signal));
+    const server = await world.started();
+    await world.clock.advance(5000);
+    const command = await world.started({ claims: 'own' });
+    const { taskId } = await command.tasks.create({ workflow: 'w', arguments: {}, principal: me });
+    await command.tasks.close();
+    expect(await server.tasks.isRun(taskId, me)).toBe(false);
+    await world.clock.advance(POLL_MS);
+    expect(await server.tasks.isRun(taskId, me)).toBe(true);
+  });
+
+  it('a server that came and left between two sweeps is missed within seconds (D2)', async () => {
+    world.define('w', ({ signal }) => aborted(signal));
+    const server = await world.started();
+    const brief = await world.started();
+    const { taskId } = await brief.tasks.create({ workflow: 'w', arguments: {}, principal: me });
+    await world.clock.advance(5000);
+    await brief.tasks.close();
+    await world.clock.advance(5000);
+    expect(await server.tasks.isRun(taskId, me)).toBe(true);
+  });
+
   it('leave each other’s tasks alone while both live, and answer for all', async () => {
     world.define('w', ({ signal }) => aborted(signal));
     const a = await world.started();

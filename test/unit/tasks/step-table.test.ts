@@ -115,4 +115,13 @@ describe('the step table', () => {
     const journal = journalOf(retried('ask', 1), { type: 'input_requested', path: 'ask#2', key: 'in-2', request });
     expect(stepTable(journal, false)).toMatchObject([{ path: 'ask', status: 'waiting' }]);
   });
+
+  it('shows the step whose child asks somebody, from the question on', () => {
+    const request = { method: 'elicitation/create', params: {} };
+    const journal = journalOf({ type: 'input_requested', path: 'kid!ask', key: 'in-1', request });
+    const row = { path: 'kid', attempts: 1, startedAt: 10 };
+    expect(stepTable(journal, false)).toEqual([{ ...row, status: 'waiting' }]);
+    const after: JournalEntry = { ...failed('kid'), kind: 'workflow', startedAt: 500 };
+    expect(stepTable([...journal, { ...after, seq: 2, at: 600 }], false)).toMatchObject([{ ...row, endedAt: 600 }]);
+  });
 });

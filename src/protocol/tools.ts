@@ -22,19 +22,13 @@ export interface ListOptions {
 }
 
 /**
- * Every tool the server publishes, in an order that depends on names alone: workflows (or the compact pair), the list of
- * schedules where there are any, then the five task tools. A workflow that takes one of our own names is left out; `validate` reports it.
+ * Every tool the server publishes, in an order that depends on names alone: workflows, the list of schedules where there are any, then the
+ * five task tools; in compact mode, which is for hosts with a tool limit, its pair and the five only. A workflow that takes one of our own names is left out; `validate` reports it.
  */
 export function listTools(deps: CatalogDeps, options: ListOptions = {}): readonly ToolDescriptor[] {
-  const own = [
-    ...(deps.settings.compact ? COMPACT_TOOLS : []),
-    ...(isScheduled(deps) ? SCHEDULE_TOOLS : []),
-    ...TASK_TOOLS,
-  ];
-  const workflows = deps.settings.compact
-    ? []
-    : exposed(deps).map((loaded) => describeWorkflow(loaded.definition, deps, options));
-  return [...workflows, ...own];
+  if (deps.settings.compact) return [...COMPACT_TOOLS, ...TASK_TOOLS];
+  const workflows = exposed(deps).map((loaded) => describeWorkflow(loaded.definition, deps, options));
+  return [...workflows, ...(isScheduled(deps) ? SCHEDULE_TOOLS : []), ...TASK_TOOLS];
 }
 
 /** The workflows that are published, by name. */

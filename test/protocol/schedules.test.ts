@@ -54,6 +54,22 @@ describe('schedules in the protocol', () => {
     ).not.toContain('workflow://schedules');
   });
 
+  it('in compact mode there are the pair and the five tools only, and the list is the resource (issue 4.8)', async () => {
+    const base = world();
+    const deps = { ...base, settings: { ...base.settings, compact: true } };
+    expect(listTools(deps).map((tool) => tool.name)).toEqual([
+      'workflow_run',
+      'workflow_search',
+      'tasks_cancel',
+      'tasks_get',
+      'tasks_list',
+      'tasks_result',
+      'tasks_update',
+    ]);
+    const { resources } = await listResources(undefined, caller(), deps);
+    expect(resources.map((resource) => resource['uri'])).toContain('workflow://schedules');
+  });
+
   it('a workflow cannot take the name of the tool', () => {
     const deps = world();
     deps.publish('schedules_list', () => Promise.resolve({ content: [] }));

@@ -111,7 +111,7 @@ async function seed(data, count) {
     *list() {
       for (let time = 0; time < count; time += 1) {
         const at = position(time);
-        yield [keys.list(LOCAL_PRINCIPAL, created[at], ids[at]), null];
+        yield [keys.list({ principal: LOCAL_PRINCIPAL, createdAt: created[at], id: ids[at] }), null];
       }
     },
     *outcomes() {

@@ -62,6 +62,8 @@ export class Admission {
   readonly #others: OthersOpen;
   readonly #descendants: Descendants;
   readonly #tickets: TurnTickets;
+  /** The millisecond of the last task, and how many were made in it before. */
+  #made = { at: Number.NEGATIVE_INFINITY, count: 0 };
   /** Makes an unacknowledged creation undone once the store answers again. */
   readonly #withdraw: (id: string) => Promise<void>;
 
@@ -226,6 +228,7 @@ export class Admission {
       digest: made.digest,
       principal: request.principal,
       createdAt: now,
+      ...this.#nth(now),
       updatedAt: now,
       expiresAt: ttl === null ? null : now + ttl,
       pollInterval: limits.pollInterval,
@@ -249,6 +252,13 @@ export class Admission {
     };
   }
 
+  /** Listings show tasks in the order in which they were made, and a millisecond has room for several. */
+  #nth(now: number): { readonly nth?: number } {
+    this.#made = now === this.#made.at ? { at: now, count: this.#made.count + 1 } : { at: now, count: 0 };
+    const { count } = this.#made;
+    return count === 0 ? {} : { nth: count };
+  }
+
   #batch(
     request: CreateTask,
     record: TaskRecord,
@@ -265,7 +275,7 @@ export class Admission {
       { key: keys.task(id), value: recordValue(record) },
       { key: keys.args(id), value: { arguments: request.arguments, saved } },
       openRow(record, runner),
-      { key: keys.list(record.principal, record.createdAt, id), value: null },
+      { key: keys.list(record), value: null },
     ];
     if (record.expiresAt !== null) puts.push({ key: keys.end(record.expiresAt, id), value: null });
     if (record.parent !== undefined) puts.push({ key: keys.child(record.parent.taskId, id), value: null });

@@ -1,6 +1,14 @@
 import { hash } from 'node:crypto';
 import type { Principal } from './task.ts';
 
+/** What the place of a task in a listing depends on; all of it is fixed when it is made. */
+interface Listed {
+  readonly principal: Principal;
+  readonly createdAt: number;
+  readonly nth?: number;
+  readonly id: string;
+}
+
 /**
  * Where things lie in the store. Keys are ASCII and ordered, so that listing, recovery and sweeping read ranges and cost what
  * they return. Parts are task ids, hashes, numbers of fixed width, or percent-encoded names, none of which holds a `:`.
@@ -25,9 +33,12 @@ export const keys = {
   allClean: 'clean:',
   /** What was cleaned up, once it is done; a report beside the record, whose bytes stay as they are. */
   cleaned: (id: string): string => `cleaned:${id}`,
-  /** One row per task in the principal's listing, newest first. */
-  list: (principal: Principal, createdAt: number, id: string): string =>
-    `list:${hashOf(principal)}:${inverted(createdAt)}:${id}`,
+  /** One row per task in the principal's listing, newest first; also of those that one process has made in the same millisecond. */
+  list: ({ principal, createdAt, nth = 0, id }: Listed): string => {
+    const at = `list:${hashOf(principal)}:${inverted(createdAt)}`;
+    // A `!` comes before all that an id can begin with.
+    return nth === 0 ? `${at}:${id}` : `${at}:!${fixed(Math.max(0, 999 - nth), 3)}:${id}`;
+  },
   listing: (principal: Principal): string => `list:${hashOf(principal)}:`,
   /** When a task's ttl is over, in order of time. */
   end: (expiresAt: number, id: string): string => `end:${fixed(expiresAt, 15)}:${id}`,

@@ -60,7 +60,7 @@ function encodeCursor(key: string, prefix: string): string {
 
 function decodeCursor(cursor: string, prefix: string): string {
   const text = Buffer.from(cursor, 'base64url').toString('utf8');
-  const match = /^([A-Za-z0-9_-]{8}):(\d{15}:[A-Za-z0-9_-]{1,100})$/.exec(text);
+  const match = /^([A-Za-z0-9_-]{8}):(\d{15}:(?:!\d{3}:)?[A-Za-z0-9_-]{1,100})$/.exec(text);
   if (match?.[1] !== ownerOf(prefix) || match[2] === undefined)
     throw new TaskError('invalid_cursor', 'the cursor is not valid');
   return match[2];

@@ -39,6 +39,8 @@ export interface TaskRecord {
   readonly digest: string;
   readonly principal: Principal;
   readonly createdAt: number;
+  /** How many its process had made before it in that millisecond; absent = none. */
+  readonly nth?: number;
   readonly updatedAt: number;
   /** `null` = kept for ever. */
   readonly expiresAt: number | null;
@@ -95,6 +97,7 @@ export function changed(record: TaskRecord, changes: Partial<TaskRecord>): TaskR
     phases: changes.phases ?? record.phases,
     warnings: changes.warnings ?? record.warnings,
     state: changes.state ?? record.state,
+    ...(record.nth !== undefined && { nth: record.nth }),
     ...(record.parent !== undefined && { parent: record.parent }),
     ...(record.root !== undefined && { root: record.root }),
     ...(record.scheduleTime !== undefined && { scheduleTime: record.scheduleTime }),

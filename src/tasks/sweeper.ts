@@ -107,7 +107,7 @@ export class Sweeper {
       keys.outcome(id),
       keys.cleaned(id),
       ...placeOf(record),
-      keys.list(record.principal, record.createdAt, id),
+      keys.list(record),
       row,
       ...(record.parent === undefined ? [] : [keys.child(record.parent.taskId, id)]),
       ...(record.root === undefined ? [] : [keys.descendant(record.root, id)]),

@@ -460,13 +460,8 @@ describe('list', () => {
       seen.push(...page.tasks.map(({ taskId }) => taskId));
       cursor = page.nextCursor;
     } while (cursor !== undefined);
-    expect(seen.toSorted()).toEqual(ids.toSorted());
-    const times = new Map(
-      (await tasks.list({ principal: me, limit: 200 })).tasks.map((view) => [view.taskId, view.createdAt]),
-    );
-    expect(seen.map((id) => times.get(id) ?? 0)).toEqual(
-      seen.map((id) => times.get(id) ?? 0).toSorted((a, b) => b - a),
-    );
+    // Several were made in one millisecond.
+    expect(seen).toEqual(ids);
     expect((await tasks.list({ principal: me, workflow: 'v' })).tasks).toHaveLength(5);
     expect((await tasks.list({ principal: me, status: 'completed' })).tasks).toHaveLength(20);
     expect((await tasks.list({ principal: 'eve' })).tasks).toHaveLength(1);

@@ -10,6 +10,7 @@ const full: Required<TaskRecord> = {
   digest: 'd',
   principal: 'p',
   createdAt: 1,
+  nth: 14,
   updatedAt: 2,
   expiresAt: 3,
   pollInterval: 4,

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { KeyvTaskStore } from './keyv-task-store.ts';
 
 /**
- * The store in a folder, for somebody who only looks: nothing, and nothing is made, where the folder or the file in it does not exist.
+ * The store in a folder, for somebody who only looks: nothing, and nothing is made, where the folder does not exist, or neither the file nor its log is in it.
  * @throws StoreError when something else is there
  */
 export async function openIfThere(folder: string, name: string): Promise<KeyvTaskStore | undefined> {
@@ -14,7 +14,8 @@ export async function openIfThere(folder: string, name: string): Promise<KeyvTas
 
 async function isFree(folder: string, file: string): Promise<boolean> {
   try {
-    return (await stat(folder)).isDirectory() && !existsSync(file);
+    // A log without its database is no empty folder: opening says so (D14).
+    return (await stat(folder)).isDirectory() && !existsSync(file) && !existsSync(`${file}-wal`);
   } catch (error) {
     return error instanceof Error && 'code' in error && error.code === 'ENOENT';
   }

@@ -186,6 +186,15 @@ describe('tasks on a data folder', () => {
     },
   );
 
+  test('tasks list where the database is gone and its log is left: exit 2, as it is no empty folder (D14)', async () => {
+    await mkdir(join(folder.path, 'data'));
+    await writeFile(join(folder.path, 'data', 'tasks.sqlite-wal'), 'the log of a process that was killed');
+    const { code, stdout, stderr } = await run('tasks', 'list');
+    expect([code, stdout]).toEqual([2, '']);
+    expect(stderr).toContain('put the database back');
+    expect(await readdir(join(folder.path, 'data'))).toEqual(['tasks.sqlite-wal']);
+  });
+
   test('tasks are looked at and cancelled from anywhere, without a folder of definitions', async () => {
     const { taskId } = JSON.parse((await run('run', 'nap', '--detach')).stdout) as { taskId: string };
     await mkdir(join(folder.path, 'else'));

@@ -1,6 +1,7 @@
 import type { Command, Option } from 'commander';
 import { isJsonObject } from '../core/json.ts';
 import type { JsonObject, JsonValue } from '../core/json.ts';
+import { stepPath } from '../tasks/journal-state.ts';
 import type { PendingInput, TaskView } from '../tasks/task.ts';
 import { readArguments, readJsonFlag } from './arguments.ts';
 import { collect, LOOKING_AT_TASKS, withEngine } from './context.ts';
@@ -71,7 +72,7 @@ function choose(view: TaskView, key: string | undefined): PendingInput {
   if (key === undefined && second === undefined) return first;
   const found = view.inputs.find((input) => input.key === key);
   if (found !== undefined) return found;
-  const known = view.inputs.map((input) => `${input.key} (step ${input.path})`).join(', ');
+  const known = view.inputs.map((input) => `${input.key} (step ${stepPath(input.path)})`).join(', ');
   throw usageError(
     key === undefined
       ? `there are several questions; choose with --key: ${known}`

@@ -43,7 +43,7 @@ class Table {
       case 'finished':
         return this.#finished(entry);
       case 'timer':
-        return this.#waits(entry.path, entry.at, entry.path === notePath(stepPath(entry.path), WAIT_NOTE));
+        return this.#waits(entry.path, entry.at, isOfWait(entry.path));
       case 'input_requested':
         return this.#waits(entry.path, entry.at, true);
       case 'settled':
@@ -94,13 +94,13 @@ class Table {
   }
 
   /**
-   * A step that waits shows so: one that asks, itself or for its child, and a `wait` step by its own timer, which is the first thing it notes.
-   * Any other note beside a checkpoint shows on the step's row, if it has one.
+   * A step that waits shows so: for an answer to a question, its own or one of its child's, and a `wait` step by its own timer, which is the
+   * first thing it notes. Any other timer beside a checkpoint shows on the step's row, if it has one.
    */
-  #waits(noted: string, at: number, begins: boolean): void {
+  #waits(noted: string, at: number, makesRow: boolean): void {
     const path = stepPath(noted);
     const row = this.rows.get(path);
-    if (row?.endedAt !== undefined || (row === undefined && !begins && noted !== path)) return;
+    if (row?.endedAt !== undefined || (row === undefined && !makesRow)) return;
     this.#put({ attempts: 1, startedAt: at, ...row, path, status: 'waiting' });
   }
 
@@ -114,6 +114,12 @@ class Table {
       this.#put({ ...row, status: 'failed', endedAt: at, error: row.error ?? cutOff(why, row) });
     }
   }
+}
+
+/** Whether a timer is that of a `wait` step itself. */
+function isOfWait(noted: string): boolean {
+  const path = stepPath(noted);
+  return noted === path || noted === notePath(path, WAIT_NOTE);
 }
 
 /** A row that works has its intent in the journal: the call had begun. */

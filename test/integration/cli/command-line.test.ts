@@ -21,6 +21,7 @@ steps:
     schema: { type: object, properties: { ok: { type: boolean } }, required: [ok] }
 output: { ok: '{{question.output.ok}}' }
 `,
+  ask_below: 'steps:\n  - { id: sub, type: workflow, workflow: ask }\n',
   nap: 'steps:\n  - { id: sleep, type: wait, seconds: 600 }\n',
   // Long enough for two commands on a busy machine while it lasts.
   doze: 'steps:\n  - { id: sleep, type: wait, seconds: 15 }\n',
@@ -149,6 +150,14 @@ describe('after run, without a server', () => {
     const resumed = await run('tasks', 'resume', taskId, '--json');
     expect(resumed.code).toBe(0);
     expect(report(resumed)).toMatchObject({ taskId, status: 'completed', output: { ok: true } });
+  });
+
+  test('respond --key with a key that is none names the step that asks as tasks get does: exit 2', async () => {
+    const { taskId } = report(await run('run', 'ask_below'));
+    const { code, stdout, stderr } = await run('tasks', 'respond', taskId, '--key', 'in-9', '--set', 'ok=true');
+    expect([code, stdout]).toEqual([2, '']);
+    expect(stderr).toContain("no question 'in-9'; there are: in-1 (step sub)\n");
+    expect((await run('tasks', 'get', taskId)).stdout).toContain('in-1, asked by step sub: Go on?');
   });
 
   test('resume --from a step that has not run: exit 2, with those that have', async () => {

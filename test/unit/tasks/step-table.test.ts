@@ -110,6 +110,12 @@ describe('the step table', () => {
     ]);
   });
 
+  it('shows a step that waits because its child asks something', () => {
+    const request = { method: 'elicitation/create', params: {} };
+    const journal = journalOf({ type: 'input_requested', path: 'both/sub!name', key: 'in-1', request });
+    expect(stepTable(journal, false)).toEqual([{ path: 'both/sub', status: 'waiting', attempts: 1, startedAt: 10 }]);
+  });
+
   it('shows a question of a later attempt on the row of its step', () => {
     const request = { method: 'elicitation/create', params: {} };
     const journal = journalOf(retried('ask', 1), { type: 'input_requested', path: 'ask#2', key: 'in-2', request });

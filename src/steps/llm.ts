@@ -5,7 +5,7 @@ import { compileSchema, SchemaError } from '../definition/schema-validator.ts';
 import type { StepProblem } from '../definition/step-syntax.ts';
 import { defineStepKind, type StepContext, type StepOutput } from '../engine/kind.ts';
 import { parsedJson, textOf } from '../engine/step-view.ts';
-import { argumentsObject } from './tool.ts';
+import { argumentsObject, textBlocks } from './tool.ts';
 
 const DEFAULT_MAX_TOKENS = 4096;
 
@@ -129,7 +129,7 @@ function readAnswer(
       message: textOf(error['message'] ?? 'the model call failed'),
     });
   }
-  const text = textIn(message['content'] ?? null);
+  const text = textBlocks(message['content'] ?? null);
   const usage = usageOf(message);
   const tokens = tokensIn(usage) ?? estimatedTokens(asked, text);
   context.charge('tokens', tokens);
@@ -161,13 +161,6 @@ function schemaProblem(schema: JsonObject | undefined): readonly StepProblem[] {
   }
 }
 
-function textIn(content: JsonValue): string {
-  const blocks: readonly JsonValue[] = Array.isArray(content) ? content : [content];
-  return blocks
-    .flatMap((block) => (isJsonObject(block) && typeof block['text'] === 'string' ? [block['text']] : []))
-    .join('\n');
-}
-
 /** Models like to put JSON into a fenced block. */
 function unfenced(text: string): string {
   const trimmed = text.trim();
@@ -197,7 +190,7 @@ const CHARACTERS_A_TOKEN = 4;
 function estimatedTokens(asked: JsonObject, answer: string): number {
   const { messages } = asked;
   const list: readonly JsonValue[] = Array.isArray(messages) ? messages : [];
-  const texts = list.map((message) => textIn(isJsonObject(message) ? (message['content'] ?? null) : null));
+  const texts = list.map((message) => textBlocks(isJsonObject(message) ? (message['content'] ?? null) : null));
   const length = [...texts, textOf(asked['systemPrompt'] ?? ''), answer].reduce((sum, text) => sum + text.length, 0);
   return Math.ceil(length / CHARACTERS_A_TOKEN);
 }

@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import { isJsonObject, type JsonObject, type JsonValue } from '../core/json.ts';
+import type { JsonObject } from '../core/json.ts';
 import { defineStepKind } from '../engine/kind.ts';
 import { textOf } from '../engine/step-view.ts';
-import { argumentsObject, callContext } from './tool.ts';
+import { argumentsObject, callContext, textBlocks } from './tool.ts';
 
 /** Gets a prompt of a downstream server (rule 9). Getting it twice is harmless. */
 export const promptKind = defineStepKind({
@@ -48,7 +48,7 @@ arguments:
         );
         return {
           output: messages
-            .map(messageText)
+            .map((message) => textBlocks(message['content'] ?? null))
             .filter((text) => text !== '')
             .join('\n'),
           view: { messages: [...messages], ...(description === undefined ? {} : { description }) },
@@ -62,12 +62,4 @@ arguments:
 function promptArguments(args: JsonObject): JsonObject {
   const entries = Object.entries(args).filter(([, value]) => value !== null);
   return Object.fromEntries(entries.map(([name, value]) => [name, textOf(value)]));
-}
-
-function messageText(message: JsonObject): string {
-  const content: JsonValue = message['content'] ?? null;
-  const blocks: readonly JsonValue[] = Array.isArray(content) ? content : [content];
-  return blocks
-    .flatMap((block) => (isJsonObject(block) && typeof block['text'] === 'string' ? [block['text']] : []))
-    .join('\n');
 }

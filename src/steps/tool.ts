@@ -112,9 +112,9 @@ function contentOf(result: StepResult): JsonValue {
   return result.view?.['content'] ?? (result.status === 'completed' ? contentFrom(result.output) : []);
 }
 
-function textBlocks(content: JsonValue): string {
-  if (!Array.isArray(content)) return '';
-  const blocks: readonly JsonValue[] = content;
+/** The texts of a content block or of a list of them, a line each. */
+export function textBlocks(content: JsonValue): string {
+  const blocks: readonly JsonValue[] = Array.isArray(content) ? content : [content];
   return blocks
     .flatMap((block) => (isJsonObject(block) && typeof block['text'] === 'string' ? [block['text']] : []))
     .join('\n');

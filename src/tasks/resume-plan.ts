@@ -1,6 +1,7 @@
 import type { Definition } from '../definition/model.ts';
 import type { StoredEntry } from '../engine/journal.ts';
 import type { StepKindTable } from '../engine/kind.ts';
+import { stepIdIn } from '../engine/paths.ts';
 import { handlerSteps } from '../engine/targets.ts';
 import { JournalState } from './journal-state.ts';
 
@@ -68,7 +69,7 @@ function afterFailure(
   const dropped = new Set(finished.filter(({ path }) => path === start.path || isInside(start.path, path)));
   for (const entry of finished) {
     if (entry.seq <= start.seq) continue;
-    const ids = entry.path.split('/').map(idOf);
+    const ids = entry.path.split('/').map(stepIdIn);
     const handler = entry.path.includes('@') || !top.has(ids[0] ?? '') || ids.some((id) => handlers.has(id));
     if (handler || entry.result.status !== 'completed') dropped.add(entry);
   }
@@ -83,11 +84,6 @@ function afterFailure(
 /** Children of a block's later attempts stand under `block#n`. */
 function isInside(path: string, block: string): boolean {
   return path.length > block.length && path.startsWith(block) && '/[#'.includes(path.charAt(block.length));
-}
-
-/** The id of the step that a segment of a path belongs to. */
-function idOf(segment: string): string {
-  return /^[^[@!#]*/.exec(segment)?.[0] ?? segment;
 }
 
 function warningsOf(dropped: readonly Finished[], definition: Definition): readonly string[] {

@@ -1,5 +1,4 @@
 import type { Clock } from '../core/clock.ts';
-import { StepFailure } from '../core/failure.ts';
 import type { Journal, JournalEntry, StoredEntry } from './journal.ts';
 
 /** So many checkpoints of computation may wait to become durable, for so many milliseconds while the run computes on. */
@@ -61,25 +60,23 @@ export class EntryBuffer {
     return entries;
   }
 
-  /** Appends entries and everything that waited before them in one commit. Rejects as the journal does, and for good once that was no refusal. */
+  /**
+   * Appends entries and everything that waited before them in one commit. Rejects as the journal does. What it refuses (too large, too many) is
+   * refused alone: what waits waits on. After any other rejection nothing can be given any more.
+   */
   async append(...entries: readonly JournalEntry[]): Promise<readonly StoredEntry[]> {
     if (this.#lost !== undefined) throw this.#lost.error;
-    const notes = this.#notes;
-    const deferred = this.#deferred;
+    // Asked before anything is taken: in between, others would not find what is theirs.
+    const refusal = this.#journal.refusal?.(...this.#notes, ...entries);
+    if (refusal !== undefined) throw refusal;
+    const appended = this.#journal.append(...this.#notes, ...entries);
+    if (this.#deferred > 0 || this.#notes.length > 0) this.#carrier = appended;
     this.#notes = [];
     this.#deferred = 0;
-    const appended = this.#journal.append(...notes, ...entries);
-    if (deferred > 0 || notes.length > 0) this.#carrier = appended;
     try {
       return await appended;
     } catch (error) {
-      if (error instanceof StepFailure) {
-        // What was too much was refused alone: what waited waits on.
-        this.#deferred += deferred;
-        this.#notes = [...notes, ...this.#notes];
-      } else {
-        this.#lost = { error };
-      }
+      this.#lost = { error };
       throw error;
     } finally {
       if (this.#carrier === appended) this.#carrier = undefined;
@@ -88,17 +85,8 @@ export class EntryBuffer {
 
   /** Resolves when everything is durable that waited, or was on its way. */
   async flush(): Promise<void> {
-    while (this.#deferred === 0 && this.#notes.length === 0) {
-      if (this.#lost !== undefined) throw this.#lost.error;
-      if (this.#carrier === undefined) return;
-      try {
-        await this.#carrier;
-        return;
-      } catch (error) {
-        // Somebody else's entry was too much. What it was to take along waits again.
-        if (!(error instanceof StepFailure)) throw error;
-      }
-    }
-    await this.append();
+    if (this.#lost !== undefined) throw this.#lost.error;
+    if (this.#deferred > 0 || this.#notes.length > 0) await this.append();
+    else await this.#carrier;
   }
 }

@@ -1,4 +1,4 @@
-import type { Failure } from '../core/failure.ts';
+import type { Failure, StepFailure } from '../core/failure.ts';
 import type { JsonObject, JsonValue } from '../core/json.ts';
 
 /** How a step path ended. `skipped`: its `when` was false, its dependency failed, or the task was cancelled before it. */
@@ -98,9 +98,11 @@ export interface Journal {
   /**
    * Appends entries in one atomic commit and resolves when they are durable, with their sequence numbers. Rejects with
    * `Interruption('fenced')` when another process runs the task now, and with the store's error when the write failed; in both
-   * cases nothing was written.
+   * cases nothing was written. What `refusal` says it throws.
    */
   append(...entries: readonly JournalEntry[]): Promise<readonly StoredEntry[]>;
+  /** Why these entries cannot be appended now: one is too large, or there are too many. Absent = every entry can. */
+  refusal?(...entries: readonly JournalEntry[]): StepFailure | undefined;
   /**
    * Takes entries that become durable with the next append (also one of nothing) or with the task's outcome, whichever comes first,
    * and gives them numbered in their order. Nothing outside the run may follow from them before that; a crash until then takes them away.

@@ -59,8 +59,8 @@ export class RunJournal implements Journal {
    * too large (D16); nothing was written then.
    */
   async append(...entries: readonly JournalEntry[]): Promise<readonly StoredEntry[]> {
-    const problem = this.#tooMuch(entries);
-    if (problem !== undefined) throw new StepFailure({ code: 'limit_exceeded', message: problem });
+    const refusal = this.refusal(...entries);
+    if (refusal !== undefined) throw refusal;
     const all = [...this.takeDeferred(), ...entries];
     if (all.length === 0) return [];
     this.#underWay += 1;
@@ -69,6 +69,11 @@ export class RunJournal implements Journal {
     } finally {
       this.#underWay -= 1;
     }
+  }
+
+  refusal(...entries: readonly JournalEntry[]): StepFailure | undefined {
+    const problem = this.#tooMuch(entries);
+    return problem === undefined ? undefined : new StepFailure({ code: 'limit_exceeded', message: problem });
   }
 
   /**

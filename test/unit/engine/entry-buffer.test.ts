@@ -22,10 +22,12 @@ class ScriptedJournal extends MemoryJournal {
   broken: Error | undefined;
   #last: Promise<unknown> = Promise.resolve();
 
+  refusal(...entries: readonly JournalEntry[]): StepFailure | undefined {
+    const isLarge = entries.some((entry) => 'path' in entry && entry.path === 'large');
+    return isLarge ? new StepFailure({ code: 'limit_exceeded', message: 'too large' }) : undefined;
+  }
+
   override append(...entries: readonly JournalEntry[]): Promise<readonly StoredEntry[]> {
-    if (entries.some((entry) => 'path' in entry && entry.path === 'large')) {
-      return Promise.reject(new StepFailure({ code: 'limit_exceeded', message: 'too large' }));
-    }
     const isSlow = entries.some((entry) => 'path' in entry && entry.path === 'slow');
     const appended = this.#last.then(async () => {
       if (isSlow) await this.slow.passed;

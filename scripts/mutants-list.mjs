@@ -298,8 +298,8 @@ export const MUTANTS = [
     file: `${tasks}/transition.ts`,
     from: 'return changed(record, { rev, updatedAt, seq: record.seq + event.count });',
     to: 'return changed(record, { rev, updatedAt, seq: record.seq + Math.min(event.count, 1) });',
-    test: 'test/recovery/crash-every-write.test.ts',
-    name: "'chosen' ends as if nothing had happened",
+    test: 'test/unit/tasks/task-writer.test.ts',
+    name: 'is numbered from 1 without gaps, and no entry takes the place of another, also behind a commit of several (D10)',
   },
   {
     id: 'false-ack',

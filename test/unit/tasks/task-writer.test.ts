@@ -85,6 +85,33 @@ describe('the writer of a task', () => {
   });
 });
 
+describe('the journal of a task', () => {
+  it('is numbered from 1 without gaps, and no entry takes the place of another, also behind a commit of several (D10)', async () => {
+    const { store, writer } = await made();
+    const append = (...paths: readonly string[]): Promise<unknown> =>
+      writer.change({
+        patient: true,
+        apply: (record) => ({
+          record,
+          entries: paths.map((path) => ({ type: 'decision', path, value: true })),
+        }),
+      });
+    await append('a', 'b');
+    await Promise.all([append('c', 'd'), append('e')]);
+    await append('f');
+    const { entries } = await loadEntries(store, 't');
+    expect(entries.map((entry) => ('path' in entry ? `${entry.seq} ${entry.path}` : ''))).toEqual([
+      '1 a',
+      '2 b',
+      '3 c',
+      '4 d',
+      '5 e',
+      '6 f',
+    ]);
+    expect(writer.record.seq).toBe(6);
+  });
+});
+
 describe('a checkpoint that is written late', () => {
   it('has ended when the step did: the next begins before it is written', async () => {
     const { store, clock, writer } = await made();

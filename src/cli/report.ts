@@ -2,6 +2,7 @@ import { isoTime } from '../core/clock.ts';
 import type { Failure } from '../core/failure.ts';
 import type { JsonObject, JsonValue } from '../core/json.ts';
 import type { Outcome, TaskStatus } from '../core/outcome.ts';
+import { lastSegment, stepIdIn } from '../engine/paths.ts';
 import type { CleanUpState, StepRow, TaskView } from '../tasks/task.ts';
 import { EXIT } from './exit.ts';
 import type { ExitCode } from './exit.ts';
@@ -121,7 +122,7 @@ export function taskReport(
 
 /** The id of the step that a path leads to. */
 export function stepId(path: string): string {
-  return path.slice(path.lastIndexOf('/') + 1).replace(/[#@[].*$/u, '');
+  return stepIdIn(lastSegment(path));
 }
 
 /** The exit code of a task's state, as `run` and `--watch` give it. */

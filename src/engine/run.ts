@@ -11,7 +11,7 @@ import type { JournalEntry, StepResult, StoredEntry, Usage } from './journal.ts'
 import type { BoundNode } from './kind.ts';
 import { Lanes } from './lanes.ts';
 import type { EngineLimits } from './limits.ts';
-import { notePath } from './paths.ts';
+import { lastSegment, notePath, stepIdIn } from './paths.ts';
 import type { RunPorts, RunTask } from './ports.ts';
 import { ProgressTracker } from './progress.ts';
 import { Results, type Finished } from './results.ts';
@@ -199,8 +199,7 @@ export class Run {
       if (this.bound.definition.strict) {
         throw stepFailure('template_error', `'${what}' resolves to nothing`);
       }
-      const id = path.replace(/^.*\//u, '').replace(/[#@![].*$/u, '');
-      this.warn(path, `step '${id}': '${what}' resolves to nothing`);
+      this.warn(path, `step '${stepIdIn(lastSegment(path))}': '${what}' resolves to nothing`);
     };
   }
 

@@ -4,12 +4,19 @@ import { screenMessage } from './message-screen.ts';
 
 /** A message longer than this closes the pipe: the client is broken or hostile. */
 const MAX_MESSAGE_BYTES = 10 * 1024 * 1024;
+/** With so much waiting for a host that does not read, news is dropped. */
+const MAX_WAITING_BYTES = 4 * 1024 * 1024;
+/** With so much, nothing more is read from it either: what it asks is what it is owed. */
+const MAX_OWED_BYTES = 2 * MAX_WAITING_BYTES;
 const NEWLINE = 10;
+const SUBSCRIPTION_ID = 'io.modelcontextprotocol/subscriptionId';
 
 /**
  * One JSON-RPC message a line, in UTF-8, over two streams. Lines that are no message are answered with the error that
  * JSON-RPC has for them, so that a client that waits for an answer gets one, and harm nothing else. Closes itself as soon as the
  * input ends or the output breaks; it ends neither stream.
+ *
+ * P1 bounded: a host that does not read gets no news any more and then no hearing, until it reads; nothing else waits for it, and answers are never dropped.
  */
 export class PipeTransport implements Transport {
   onclose?: () => void;
@@ -23,6 +30,9 @@ export class PipeTransport implements Transport {
   #size = 0;
   #lines: string[] = [];
   #flushed: Promise<void> | undefined;
+  #drained: Promise<void> | undefined;
+  /** That was said, since the output was drained last. */
+  #deaf = false;
   #closed = false;
 
   /**
@@ -46,9 +56,14 @@ export class PipeTransport implements Transport {
     return Promise.resolve();
   }
 
-  /** Resolves when the stream takes more. Rejects when the pipe is closed or breaks. */
+  /** Resolves when the stream takes more. Rejects when the pipe is closed or breaks, and for news that the host is too slow for. */
   send(message: JSONRPCMessage): Promise<void> {
     if (this.#closed) return Promise.reject(new Error('the pipe is closed'));
+    if (this.#output.writableLength > MAX_WAITING_BYTES && isNews(message)) {
+      if (!this.#deaf) this.onerror?.(new Error('the host does not read: it gets no news until it does'));
+      this.#deaf = true;
+      return Promise.reject(new Error('the host does not read'));
+    }
     this.#lines.push(`${JSON.stringify(message)}\n`);
     // Answers that are ready in the same turn are one write: a system call costs more than most requests.
     this.#flushed ??= new Promise((resolve, reject) => {
@@ -62,7 +77,17 @@ export class PipeTransport implements Transport {
     this.#lines = [];
     this.#flushed = undefined;
     if (text === '' || this.#write(text)) return;
-    await new Promise<void>((resolve, reject) => {
+    if (this.#output.writableLength > MAX_OWED_BYTES) this.#input.pause();
+    this.#drained ??= this.#untilDrained().finally(() => {
+      this.#drained = undefined;
+      this.#deaf = false;
+      if (!this.#closed) this.#input.resume();
+    });
+    await this.#drained;
+  }
+
+  #untilDrained(): Promise<void> {
+    return new Promise<void>((resolve, reject) => {
       const settle = (error?: Error): void => {
         this.#output.off('drain', settle);
         this.#output.off('close', settle);
@@ -128,4 +153,10 @@ export class PipeTransport implements Transport {
       this.onerror?.(error instanceof Error ? error : new Error(String(error)));
     });
   }
+}
+
+/** What a client hears unasked and may miss: it sees the same when it asks. The sender of a subscription waits instead; a withdrawal is no news. */
+function isNews(message: JSONRPCMessage): boolean {
+  if (!('method' in message) || 'id' in message || message.method === 'notifications/cancelled') return false;
+  return message.params?.['_meta']?.[SUBSCRIPTION_ID] === undefined;
 }

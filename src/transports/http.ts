@@ -1,6 +1,6 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer, IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { JsonValue } from '../core/json.ts';
+import { isJsonObject, type JsonValue } from '../core/json.ts';
 import { answeredId } from '../protocol/answered-id.ts';
 import { KnownTasks, type Caller } from '../protocol/caller.ts';
 import type { ProtocolDeps } from '../protocol/deps.ts';
@@ -9,6 +9,7 @@ import { createGenerations, type GenerationTable } from '../protocol/generations
 import type { Principal } from '../tasks/task.ts';
 import type { TaskStore } from '../tasks/task-store.ts';
 import { BearerTokens } from './bearer.ts';
+import { BoundedResponse } from './bounded-response.ts';
 import {
   checkContentType,
   checkHost,
@@ -108,7 +109,7 @@ class Front {
   readonly #hurry = new AbortController();
   readonly #generations: GenerationTable;
   readonly #sessions: HttpSessions;
-  readonly #server: Server;
+  readonly #server: Server<typeof IncomingMessage, typeof BoundedResponse>;
   #answering = 0;
   #onIdle: () => void = () => undefined;
 
@@ -144,6 +145,8 @@ class Front {
         requestTimeout,
         connectionsCheckingInterval: Math.min(5_000, headersTimeout),
         maxHeaderSize: 16_384,
+        IncomingMessage,
+        ServerResponse: BoundedResponse,
       },
       (request, response) => void this.#serve(request, response),
     );
@@ -194,7 +197,7 @@ class Front {
     return { principal, identified, listsAll: identified || this.#onlyThisMachine, known: new KnownTasks() };
   }
 
-  async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  async #serve(request: IncomingMessage, response: BoundedResponse): Promise<void> {
     try {
       const refused = await this.#route(request, response);
       if (refused !== undefined) refuse(response, refused);
@@ -207,7 +210,7 @@ class Front {
     }
   }
 
-  async #route(request: IncomingMessage, response: ServerResponse): Promise<Refusal | undefined> {
+  async #route(request: IncomingMessage, response: BoundedResponse): Promise<Refusal | undefined> {
     const refused = checkHost(request, this.#rules);
     if (refused !== undefined) return refused;
     const path = (request.url ?? '/').split('?', 1)[0] ?? '/';
@@ -223,8 +226,9 @@ class Front {
     return route === undefined ? refusal(404, 'Not found') : this.#json(route, request, response, who.principal);
   }
 
-  async #mcp(request: IncomingMessage, response: ServerResponse, principal: Principal): Promise<Refusal | undefined> {
+  async #mcp(request: IncomingMessage, response: BoundedResponse, principal: Principal): Promise<Refusal | undefined> {
     if (request.method === 'GET' || request.method === 'DELETE') {
+      response.bound(principal, this.#deps.logger);
       return this.#sessions.handle(request, response, undefined, principal);
     }
     if (request.method !== 'POST') return refusal(405, 'Method not allowed', { allow: 'GET, POST, DELETE' });
@@ -235,6 +239,9 @@ class Front {
       return { status: 400, code: RPC.invalidRequest, message: 'Invalid request: batches are not supported' };
     }
     const { session, stateless } = this.#generations;
+    // A subscription waits for its reader, and sends it less.
+    const waits = isJsonObject(read.body) && read.body['method'] === 'subscriptions/listen';
+    if (!waits) response.bound(principal, this.#deps.logger);
     if (stateless !== undefined && (await stateless.owns(request, read.body))) {
       await stateless.handle(request, response, read.body, this.#caller(principal));
       return undefined;

@@ -25,6 +25,8 @@ interface Stream {
   /** Its request is here, or was. */
   readonly here: boolean;
   answered: boolean;
+  /** Its request was cancelled: nothing comes any more. */
+  withdrawn: boolean;
   /** In order. */
   events: KeptEvent[];
 }
@@ -36,6 +38,8 @@ export interface Rest {
   readonly open: boolean;
   /** It has ended with the answer to its request. */
   readonly answered: boolean;
+  /** Its request was cancelled. */
+  readonly withdrawn: boolean;
   /** How many events are kept behind that one. */
   readonly left: number;
 }
@@ -146,11 +150,13 @@ export class SessionEvents implements EventStore {
     if (place.epoch !== this.#epoch) await this.load();
     const { streamId } = place;
     const stream = this.#streams.get(streamId);
-    if (stream === undefined) return { streamId, open: false, answered: false, left: 0 };
+    if (stream === undefined) return { streamId, open: false, answered: false, withdrawn: false, left: 0 };
+    const { answered, withdrawn } = stream;
     return {
       streamId,
-      open: stream.here && !stream.answered,
-      answered: stream.answered,
+      open: stream.here && !answered && !withdrawn,
+      answered,
+      withdrawn,
       left: behind(stream, place).length,
     };
   }
@@ -198,6 +204,14 @@ export class SessionEvents implements EventStore {
     if (this.#streams.get(stream.id) === stream) this.#sent.add(stream);
   }
 
+  /** The request of this stream was cancelled. Its events are of use to nobody; that it was stays known for a while. */
+  withdrawn(streamId: string): void {
+    const stream = this.#streams.get(streamId);
+    if (stream === undefined) return;
+    stream.withdrawn = true;
+    for (const event of stream.events.splice(0)) this.#forgotten(event);
+  }
+
   #keep(stream: Stream, message: JSONRPCMessage, place: EventPlace): void {
     const saved = !this.#closed && this.#saved !== undefined && this.#isForOthers(stream, message);
     const event = { ...place, streamId: stream.id, message, chars: JSON.stringify(message).length, saved };
@@ -229,7 +243,7 @@ export class SessionEvents implements EventStore {
   }
 
   #open(id: string, sdkId: string, here: boolean): Stream {
-    const stream = { id, sdkId, here, answered: false, events: this.#streams.get(id)?.events ?? [] };
+    const stream = { id, sdkId, here, answered: false, withdrawn: false, events: this.#streams.get(id)?.events ?? [] };
     this.#streams.set(id, stream);
     if (id !== sdkId) this.#adopted.set(sdkId, stream);
     // A request that was withdrawn is never answered.

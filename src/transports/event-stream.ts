@@ -2,8 +2,17 @@ import { RPC } from '../protocol/errors.ts';
 
 /** The answer to a `Last-Event-ID` that leads nowhere. */
 export function unknownEvent(): Response {
-  const message =
-    'This Last-Event-ID is not known (any more). Send the request again, or open a new stream by a GET without Last-Event-ID';
+  return refusal(
+    'This Last-Event-ID is not known (any more). Send the request again, or open a new stream by a GET without Last-Event-ID',
+  );
+}
+
+/** The answer to a `Last-Event-ID` of a stream whose request the client has cancelled. */
+export function withdrawnRequest(): Response {
+  return refusal('The request of this stream was cancelled: it is not answered, and there is nothing to resume');
+}
+
+function refusal(message: string): Response {
   const body = JSON.stringify({ jsonrpc: '2.0', error: { code: RPC.invalidRequest, message } });
   return new Response(body, { status: 400, headers: { 'content-type': 'application/json' } });
 }

@@ -6,12 +6,14 @@ import {
 } from '@modelcontextprotocol/sdk/server/webStandardStreamableHttp.js';
 import type { JSONRPCMessage, RequestId } from '@modelcontextprotocol/sdk/types.js';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { JsonObject } from '../core/json.ts';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { isJsonObject, type JsonObject } from '../core/json.ts';
 import { answeredId, withAnsweredId } from '../protocol/answered-id.ts';
+import { RPC } from '../protocol/errors.ts';
 import type { Principal } from '../tasks/task.ts';
 import { OWN_STREAM } from './event-id.ts';
 import type { SessionEvents } from './event-store.ts';
-import { endsAfter, primed, unknownEvent } from './event-stream.ts';
+import { endsAfter, primed, unknownEvent, withdrawnRequest } from './event-stream.ts';
 import type { QuestionIds } from './question-ids.ts';
 import type { SessionRecord } from './session-record.ts';
 
@@ -28,6 +30,7 @@ class SessionTransport extends WebStandardStreamableHTTPServerTransport {
   /** The request whose stream gets the message that is being sent in this turn. */
   sendingFor: RequestId | undefined;
   readonly #questions: QuestionIds;
+  #withdrawing = false;
 
   constructor(options: WebStandardStreamableHTTPServerTransportOptions, questions: QuestionIds) {
     super(options);
@@ -41,6 +44,22 @@ class SessionTransport extends WebStandardStreamableHTTPServerTransport {
     } finally {
       this.sendingFor = undefined;
     }
+  }
+
+  /** Ends the stream of a request that is never answered. The SDK keeps what it has of a request until there is an answer; this one goes nowhere. */
+  async withdraw(id: RequestId): Promise<void> {
+    this.closeSSEStream(id);
+    this.#withdrawing = true;
+    const answer = { jsonrpc: '2.0' as const, id, error: { code: RPC.invalidRequest, message: 'cancelled' } };
+    // It has been answered before, or its client could not have resumed it.
+    const gone = super.send(answer).catch(() => undefined);
+    this.#withdrawing = false;
+    await gone;
+  }
+
+  /** What is being sent in this turn goes nowhere. */
+  get withdrawing(): boolean {
+    return this.#withdrawing;
   }
 }
 
@@ -111,7 +130,7 @@ export class HttpSession {
     // As the SDK's own wrapper does it, which hands its refusals on as they are.
     const listener = getRequestListener(
       async (message) =>
-        withAnsweredId(await (message.method === 'GET' ? this.#listen(message) : this.#handle(message, body)), body),
+        withAnsweredId(await (message.method === 'GET' ? this.#listen(message) : this.#take(message, body)), body),
       { overrideGlobalObjects: false },
     );
     await listener(request, response);
@@ -130,6 +149,29 @@ export class HttpSession {
       const done = { jsonrpc: '2.0', method: 'notifications/initialized' };
       if (index === 0) await this.#handle(this.#post(done), done);
     }
+  }
+
+  async #take(request: Request, body: unknown): Promise<Response> {
+    const cancelled = cancelledId(body);
+    const left = cancelled === undefined ? undefined : this.record.leftFor(cancelled);
+    // What has become of it is cancelled with it.
+    if (left !== undefined) await this.#begunAgain(left);
+    const response = await this.#handle(request, body);
+    if (cancelled !== undefined && response.status === 202) await this.#withdraw(cancelled);
+    return response;
+  }
+
+  /** The client has cancelled this request: it is never answered, and nothing of it is kept. Nothing happens to one that was answered before. */
+  async #withdraw(requestId: RequestId): Promise<void> {
+    // The SDK takes it in behind this turn; an answer that is given until then has been given.
+    await nextTurn();
+    for (const [streamId, each] of this.#requests) {
+      if (each !== requestId) continue;
+      this.#requests.delete(streamId);
+      this.events.withdrawn(streamId);
+      this.record.withdrawn(streamId, requestId);
+    }
+    await this.#transport.withdraw(requestId);
   }
 
   #handle(request: Request, body: unknown): Promise<Response> {
@@ -160,6 +202,7 @@ export class HttpSession {
       return this.#listenAnew(new Request(message.url, { headers, signal: message.signal }));
     }
     if (rest === undefined) return unknownEvent();
+    if (rest.withdrawn) return withdrawnRequest();
     if (rest.open) {
       this.#letGo(rest.streamId);
       return this.#handle(message, undefined);
@@ -215,6 +258,7 @@ export class HttpSession {
   }
 
   #event(sdkStreamId: string, message: JSONRPCMessage): Promise<string> {
+    if (this.#transport.withdrawing) return Promise.resolve('');
     const streamId = this.events.streamOf(sdkStreamId);
     const requestId = this.#passing ?? this.#transport.sendingFor;
     if (requestId !== undefined) this.#requests.set(streamId, requestId);
@@ -230,4 +274,13 @@ export class HttpSession {
     else if (this.#transport.sendingFor !== undefined) this.record.opened(streamId, this.#transport.sendingFor);
     return this.events.storeEvent(sdkStreamId, message);
   }
+}
+
+/** The request that a message cancels, as far as the SDK takes it for one: it ignores an id of 0. */
+function cancelledId(body: unknown): RequestId | undefined {
+  if (!isJsonObject(body) || body['method'] !== 'notifications/cancelled' || !isJsonObject(body['params'])) {
+    return undefined;
+  }
+  const { requestId } = body['params'];
+  return (typeof requestId === 'string' || typeof requestId === 'number') && requestId ? requestId : undefined;
 }

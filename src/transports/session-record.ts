@@ -116,6 +116,18 @@ export class SessionRecord implements ResumableCalls {
     this.#soon.get(streamId)?.abort();
   }
 
+  /** The stream of a request that waited in the process before and was not taken up yet. */
+  leftFor(requestId: RequestId): string | undefined {
+    for (const [streamId, { request }] of this.#left) if (request['id'] === requestId) return streamId;
+    return undefined;
+  }
+
+  /** The client has cancelled the request whose stream this is: no process is to begin it again. */
+  withdrawn(streamId: string, requestId: RequestId): void {
+    this.answered(streamId, requestId);
+    if (this.#waiting.delete(streamId)) this.save();
+  }
+
   began(requestId: RequestId, taskId: string): void {
     this.#learnt(requestId, { taskId });
   }

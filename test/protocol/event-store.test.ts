@@ -114,7 +114,13 @@ describe('events of a session', () => {
       await events.storeEvent(`poll-${n}`, answer(n));
       events.sent(n);
     }
-    expect(await events.rest(waiting)).toEqual({ streamId: 'wait', open: true, answered: false, left: 0 });
+    expect(await events.rest(waiting)).toEqual({
+      streamId: 'wait',
+      open: true,
+      answered: false,
+      withdrawn: false,
+      left: 0,
+    });
   });
 
   test('requests that are withdrawn and never answered do not pile up (V2)', async () => {
@@ -129,7 +135,13 @@ describe('events of a session', () => {
     for (const id of ['', 'garbage', 'a_1', 'a_b_c_', '_GET_stream_7', 'a b_1_1', `${'x'.repeat(65)}_1_1`, 'a_1_-1']) {
       expect(await events.rest(id)).toBeUndefined();
     }
-    expect(await events.rest('nobody_1_1')).toEqual({ streamId: 'nobody', open: false, answered: false, left: 0 });
+    expect(await events.rest('nobody_1_1')).toEqual({
+      streamId: 'nobody',
+      open: false,
+      answered: false,
+      withdrawn: false,
+      left: 0,
+    });
   });
 });
 
@@ -158,7 +170,13 @@ describe('events in the store', () => {
     await first.events.storeEvent('a', news(1));
     await clock.advance(200);
     const { events } = await next();
-    expect(await events.rest(start)).toEqual({ streamId: 'a', open: false, answered: false, left: 1 });
+    expect(await events.rest(start)).toEqual({
+      streamId: 'a',
+      open: false,
+      answered: false,
+      withdrawn: false,
+      left: 1,
+    });
     await events.adopt('a', () => events.storeEvent('sdk', PRIMING));
     await events.storeEvent('sdk', news(2));
     const last = await events.storeEvent('sdk', answer(7));
@@ -166,8 +184,20 @@ describe('events in the store', () => {
     expect(await replay(events, start)).toEqual([news(1), news(2), answer(7)]);
     await clock.advance(200);
     const third = await next();
-    expect(await third.events.rest(start)).toEqual({ streamId: 'a', open: false, answered: true, left: 3 });
-    expect(await third.events.rest(last)).toEqual({ streamId: 'a', open: false, answered: true, left: 0 });
+    expect(await third.events.rest(start)).toEqual({
+      streamId: 'a',
+      open: false,
+      answered: true,
+      withdrawn: false,
+      left: 3,
+    });
+    expect(await third.events.rest(last)).toEqual({
+      streamId: 'a',
+      open: false,
+      answered: true,
+      withdrawn: false,
+      left: 0,
+    });
   });
 
   test('an answer that was sent before its time is never written (V3)', async () => {

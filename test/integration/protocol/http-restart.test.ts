@@ -174,4 +174,27 @@ describe('a call that waits when its process dies', () => {
       expect(runs).toBe(1);
     },
   );
+
+  test('is cancelled there by a client that cancels it without having taken up its stream', async () => {
+    const { start, deps, store } = processes();
+    deps.publish('endless', () => new Promise(() => undefined));
+    const first = await start();
+    const session = await open(first);
+    const call = { id: 7, method: 'tools/call', params: { name: 'endless', arguments: {} } };
+    const reader = (await post(first, call, session)).body?.getReader();
+    const head = new TextDecoder().decode((await reader?.read())?.value);
+    await waitUntil('the waiting request is in the store', async () => {
+      const { items } = await store.range({ from: 'http-session:', to: 'http-session;', limit: 1 });
+      return JSON.stringify(items).includes('endless');
+    });
+    const second = await start();
+    await (await post(second, { method: 'notifications/cancelled', params: { requestId: 7 } }, session)).text();
+    const status = async (): Promise<unknown> => (await deps.tasks.list({ principal: 'ada' })).tasks[0]?.status;
+    await waitUntil('the task is cancelled', async () => (await status()) === 'cancelled');
+    const headers = { accept: 'text/event-stream', authorization: 'Bearer secret-of-ada', 'mcp-session-id': session };
+    const lastEventId = /^id: (.+)$/mu.exec(head)?.[1] ?? '';
+    const resumed = await fetch(`${second.url}/mcp`, { headers: { ...headers, 'last-event-id': lastEventId } });
+    expect([resumed.status, await resumed.text()]).toEqual([400, expect.stringContaining('was cancelled')]);
+    await reader?.cancel();
+  });
 });

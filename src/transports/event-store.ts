@@ -1,6 +1,6 @@
 import type { EventStore } from '@modelcontextprotocol/sdk/server/streamableHttp.js';
 import type { JSONRPCMessage } from '@modelcontextprotocol/sdk/types.js';
-import { isJsonObject } from '../core/json.ts';
+import { isJsonObject, type JsonObject } from '../core/json.ts';
 import type { ProgressTick } from '../protocol/progress.ts';
 import { comparePlaces, eventId, OWN_STREAM, parseEventId, type EventPlace } from './event-id.ts';
 import type { SavedEvents, SessionEvent } from './saved-events.ts';
@@ -177,6 +177,12 @@ export class SessionEvents implements EventStore {
     };
   }
 
+  /** The state of a task that the session's own stream told last, as far as its events are kept. */
+  lastStatus(taskId: string): JsonObject | undefined {
+    const last = this.#own().events.findLast(({ message }) => statusOf(message)?.['taskId'] === taskId);
+    return last === undefined ? undefined : statusOf(last.message);
+  }
+
   /** Takes up what other processes have stored of this session. Rejects with `StoreError`. */
   async load(): Promise<void> {
     const events = await this.#saved?.load(this.#sessionId);
@@ -306,4 +312,11 @@ function behind(stream: Stream, place: EventPlace): readonly SessionEvent[] {
 /** The request that a message answers. */
 function answeredBy(message: JSONRPCMessage): RequestId | undefined {
   return 'method' in message || !('id' in message) ? undefined : message.id;
+}
+
+/** The state that a message tells. */
+function statusOf(message: JSONRPCMessage): JsonObject | undefined {
+  if (!('method' in message) || message.method !== 'notifications/tasks/status') return undefined;
+  const params: unknown = message.params;
+  return isJsonObject(params) ? params : undefined;
 }

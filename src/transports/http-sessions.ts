@@ -104,7 +104,7 @@ export class HttpSessions {
     if (this.#full()) return refusal(503, 'Too many sessions; try again later', { 'retry-after': '10' });
     const id = this.#ports.ids();
     const initialize = isJsonObject(body['params']) ? body['params'] : {};
-    const session = { principal, initialize, epoch: 0, listens: false, settings: [], waiting: {} };
+    const session = { principal, initialize, epoch: 0, listens: false, settings: [], waiting: {}, tasks: [] };
     const entry = await this.#connect(id, session);
     await entry.session.answer(request, response, body);
     // A malformed handshake opens nothing.
@@ -147,8 +147,13 @@ export class HttpSessions {
     const { clock, saved, savedEvents } = this.#ports;
     // Larger than that of every process before, also where its own could not be saved.
     const epoch = Math.max(from.epoch + 1, clock.now());
-    const record = new SessionRecord({ ...from, epoch }, clock, (state) => saved?.save(id, state));
     const events = new SessionEvents(id, epoch, from.listens, savedEvents);
+    const record = new SessionRecord(
+      { ...from, epoch },
+      clock,
+      (state) => saved?.save(id, state),
+      (taskId) => events.lastStatus(taskId),
+    );
     const session = new HttpSession({
       id,
       principal: from.principal,

@@ -22,6 +22,8 @@ export type SavedSession = {
   readonly settings: readonly JsonObject[];
   /** By the stream that their answer was to go out on. */
   readonly waiting: { readonly [streamId: string]: WaitingRequest };
+  /** The tasks that its client is told of. */
+  readonly tasks: readonly string[];
 };
 
 const KEY = 'http-session:';
@@ -69,8 +71,9 @@ export class SavedSessions {
     const value = items[0]?.value;
     if (!isJsonObject(value) || !(Number(value['until']) > this.#clock.now())) return undefined;
     const session = value['session'] as unknown as SavedSession; // written below
-    // Of a release that had no events in the store.
-    return { ...session, epoch: session.epoch ?? 1, listens: session.listens ?? true };
+    // Of a release that had no events in the store, or no tasks here.
+    const { epoch = 1, listens = true, tasks = [] } = session as Partial<SavedSession>;
+    return { ...session, epoch, listens, tasks };
   }
 
   save(id: string, session: SavedSession): void {

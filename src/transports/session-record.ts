@@ -1,6 +1,6 @@
 import type { Clock } from '../core/clock.ts';
 import { isJsonObject, type JsonObject } from '../core/json.ts';
-import type { ResumableCalls, ResumedCall } from '../protocol/connection.ts';
+import type { ResumableCalls, ResumedCall, WatchedTask } from '../protocol/connection.ts';
 import type { ProgressTick } from '../protocol/progress.ts';
 import type { SavedSession, WaitingRequest } from './saved-sessions.ts';
 
@@ -10,6 +10,7 @@ const SAVED_AFTER_MS = 250;
 const MAX_WAITING = 16;
 const MAX_OPEN = 256;
 const MAX_SETTINGS = 200;
+const MAX_TASKS = 200;
 const MAX_REQUEST_CHARS = 64 * 1024;
 
 type RequestId = string | number;
@@ -42,17 +43,33 @@ export class SessionRecord implements ResumableCalls {
   /** Of the process before. */
   readonly #left: Map<string, WaitingRequest>;
   readonly #resuming = new Map<RequestId, ResumedCall>();
+  /** The tasks that the client is told of, and those of them that are saved. */
+  readonly #tasks: Set<string>;
+  #savedTasks = '';
+  readonly #tasksBefore: string[];
+  readonly #told: (taskId: string) => JsonObject | undefined;
+  /** Stops what would save them. */
+  #tasksSoon: AbortController | undefined;
   /** The request that is being handed to the SDK in this turn. */
   #passing: RequestId | undefined;
   #savedAt: number;
 
-  constructor(saved: SavedSession, clock: Clock, save: (session: SavedSession) => void) {
+  /** @param told the state of a task that the client was told last, if that is known. */
+  constructor(
+    saved: SavedSession,
+    clock: Clock,
+    save: (session: SavedSession) => void,
+    told: (taskId: string) => JsonObject | undefined = () => undefined,
+  ) {
+    this.#told = told;
     this.#principal = saved.principal;
     this.#initialize = saved.initialize;
     this.#epoch = saved.epoch;
     this.#listens = saved.listens;
     for (const setting of saved.settings) this.#settings.set(settingOf(setting) ?? '', setting);
     this.#left = new Map(Object.entries(saved.waiting));
+    this.#tasksBefore = [...saved.tasks];
+    this.#tasks = new Set(saved.tasks);
     this.#clock = clock;
     this.#save = save;
     this.#savedAt = clock.monotonic();
@@ -66,6 +83,8 @@ export class SessionRecord implements ResumableCalls {
   /** Saves the state as it is. */
   save(): void {
     this.#savedAt = this.#clock.monotonic();
+    const tasks = [...this.#tasks];
+    this.#savedTasks = tasks.join();
     this.#save({
       principal: this.#principal,
       initialize: this.#initialize,
@@ -73,6 +92,7 @@ export class SessionRecord implements ResumableCalls {
       listens: this.#listens,
       settings: [...this.#settings.values()],
       waiting: Object.fromEntries([...this.#left, ...this.#waiting]),
+      tasks,
     });
   }
 
@@ -138,6 +158,22 @@ export class SessionRecord implements ResumableCalls {
     return call;
   }
 
+  watches(taskId: string): void {
+    this.#tasks.delete(taskId);
+    this.#tasks.add(taskId);
+    const [oldest] = this.#tasks;
+    if (this.#tasks.size > MAX_TASKS && oldest !== undefined) this.#tasks.delete(oldest);
+    this.#saveTasksSoon();
+  }
+
+  unwatches(taskId: string): void {
+    if (this.#tasks.delete(taskId)) this.#saveTasksSoon();
+  }
+
+  watched(): readonly WatchedTask[] {
+    return this.#tasksBefore.splice(0).map((taskId) => ({ taskId, told: this.#told(taskId) }));
+  }
+
   /** The request that waited on this stream in the process before, to be passed on again, with the last progress that the stream has. R2. */
   takeUp(streamId: string, progress?: ProgressTick): JsonObject | undefined {
     const waiting = this.#left.get(streamId);
@@ -157,6 +193,7 @@ export class SessionRecord implements ResumableCalls {
   /** The session has ended in this process. */
   close(): void {
     for (const soon of this.#soon.values()) soon.abort();
+    this.#tasksSoon?.abort();
   }
 
   #note(body: JsonObject): void {
@@ -180,6 +217,21 @@ export class SessionRecord implements ResumableCalls {
     }
     this.#calls.delete(requestId);
     this.#saveSoon(streamId, { request, taskId: taskId ?? null });
+  }
+
+  /** Most tasks end before it is time. */
+  #saveTasksSoon(): void {
+    if (this.#tasksSoon !== undefined) return;
+    const stop = new AbortController();
+    this.#tasksSoon = stop;
+    this.#clock.sleep(SAVED_AFTER_MS, stop.signal).then(
+      () => {
+        this.#tasksSoon = undefined;
+        if ([...this.#tasks].join() !== this.#savedTasks) this.save();
+      },
+      // The session has ended.
+      () => undefined,
+    );
   }
 
   #saveSoon(streamId: string, waiting: WaitingRequest): void {

@@ -13,6 +13,7 @@ const SESSION: SavedSession = {
   listens: false,
   settings: [],
   waiting: {},
+  tasks: [],
 };
 const LIFE = 60_000;
 

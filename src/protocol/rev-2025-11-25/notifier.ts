@@ -1,7 +1,8 @@
 import type { Server } from '@modelcontextprotocol/sdk/server/index.js';
 import type { JsonObject } from '../../core/json.ts';
 import { messageOf } from '../../core/failure.ts';
-import type { TaskEvent, TaskView } from '../../tasks/task.ts';
+import type { Principal, TaskEvent, TaskView } from '../../tasks/task.ts';
+import type { ResumableCalls } from '../connection.ts';
 import { watchDefinition } from '../definition-watch.ts';
 import type { ProtocolDeps } from '../deps.ts';
 import { RPC, WireError } from '../errors.ts';
@@ -30,6 +31,7 @@ type MessageEvent = Extract<TaskEvent, { type: 'message' }>;
 export class Notifier {
   readonly #server: Server;
   readonly #deps: ProtocolDeps;
+  readonly #kept: ResumableCalls | undefined;
   /** Unsubscribe functions by task id and by subscribed URI. */
   readonly #watched = new Map<string, () => void>();
   readonly #resources = new Map<string, () => void>();
@@ -37,9 +39,11 @@ export class Notifier {
   #level = LEVELS.indexOf('info');
   #closed = false;
 
-  constructor(server: Server, deps: ProtocolDeps) {
+  /** @param kept where the tasks that the connection is told of are kept for the next process. */
+  constructor(server: Server, deps: ProtocolDeps, kept?: ResumableCalls) {
     this.#server = server;
     this.#deps = deps;
+    this.#kept = kept;
     this.#stopDefinitions = deps.definitions.onChange(() => this.#definitionsChanged());
   }
 
@@ -107,6 +111,7 @@ export class Notifier {
       if (answered) handle(event);
       else held.push(event);
     }, view.taskId);
+    this.#kept?.watches(view.taskId);
     this.#remember(this.#watched, view.taskId, () => {
       unsubscribe();
       stopped.abort();
@@ -119,6 +124,23 @@ export class Notifier {
       for (const event of held) handle(event);
       void this.#catchUp(view, handle);
     });
+  }
+
+  /**
+   * Goes on with the tasks that the connection was told of in the process before, as far as they are `principal`'s. What they are now comes first, unless that was told: what happened
+   * meanwhile was told to nobody. Never rejects.
+   */
+  async watchAgain(principal: Principal): Promise<void> {
+    for (const { taskId, told } of this.#kept?.watched() ?? []) {
+      try {
+        const view = await this.#deps.tasks.get(taskId, principal);
+        if (view !== undefined && !isSame(view, told)) this.#tell(view);
+        if (view === undefined || isTerminal(view)) this.#kept?.unwatches(taskId);
+        else this.watch(view);
+      } catch (error) {
+        this.#deps.logger.debug({ cause: messageOf(error) }, 'the state of a watched task could not be read');
+      }
+    }
   }
 
   /** What happened between the read of `view` and the subscription. */
@@ -190,6 +212,10 @@ export class Notifier {
     if (view.status === state.status && view.statusMessage === state.message) return;
     state.status = view.status;
     state.message = view.statusMessage;
+    this.#tell(view);
+  }
+
+  #tell(view: TaskView): void {
     const task = codec2025.task(view, undefined);
     this.send('notifications/tasks/status', { ...task, _meta: { [META.progress]: progressObject(view) } });
   }
@@ -207,6 +233,7 @@ export class Notifier {
   #unwatch(taskId: string): void {
     this.#watched.get(taskId)?.();
     this.#watched.delete(taskId);
+    this.#kept?.unwatches(taskId);
   }
 
   /** The task named longest ago gives way. */
@@ -219,4 +246,10 @@ export class Notifier {
       return;
     }
   }
+}
+
+/** Whether a client that was told this knows the state of the task. */
+function isSame(view: TaskView, told: JsonObject | undefined): boolean {
+  const now = codec2025.task(view, undefined);
+  return told !== undefined && told['status'] === now['status'] && told['statusMessage'] === now['statusMessage'];
 }

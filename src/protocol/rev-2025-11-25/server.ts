@@ -37,7 +37,7 @@ export function create2025Server(deps: ProtocolDeps, context: ConnectionContext)
     instructions: INSTRUCTIONS,
   });
   checkHandshake(server);
-  const notifier = new Notifier(server, deps);
+  const notifier = new Notifier(server, deps, context.calls);
   const session: Session = { ...context, server, deps, notifier, questions: new SharedQuestions() };
   const polled = new PolledQuestions();
   const table: HandlerTable = { ...toolHandlers, ...taskHandlers(polled), ...contentHandlers };
@@ -55,6 +55,7 @@ export function create2025Server(deps: ProtocolDeps, context: ConnectionContext)
     }
   };
   server.onerror = (error) => deps.logger.debug({ err: error }, 'protocol error on a connection');
+  server.oninitialized = () => void notifier.watchAgain(context.caller.principal);
   server.onclose = () => {
     polled.close();
     notifier.close();

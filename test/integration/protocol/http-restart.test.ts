@@ -97,6 +97,42 @@ describe('a session in the next process', () => {
     expect(JSON.stringify(heard)).not.toContain(gone);
   });
 
+  test('hears on its own stream of the tasks it knew, without naming them again: what they are now, and what becomes of them', async () => {
+    const { start, deps, store } = processes();
+    const finish = new Map<string, () => void>();
+    for (const name of ['soon', 'later']) {
+      deps.publish(name, async () => {
+        await new Promise<void>((resolve) => finish.set(name, resolve));
+        return { content: [] };
+      });
+    }
+    const first = await start();
+    const session = await open(first);
+    const ids = new Map<string, string>();
+    for (const name of ['soon', 'later']) {
+      const params = { name, arguments: {}, task: {} };
+      const text = await (await post(first, { id: name, method: 'tools/call', params }, session)).text();
+      ids.set(name, /"taskId":"([^"]+)"/u.exec(text)?.[1] ?? '');
+    }
+    await waitUntil('the session is in the store with both', async () => {
+      const { items } = await store.range({ from: 'http-session:', to: 'http-session;', limit: 1 });
+      return [...ids.values()].every((id) => JSON.stringify(items).includes(id));
+    });
+    // The process is gone without a word: its front is simply not asked any more.
+    finish.get('soon')?.();
+    const second = await start();
+    const heard = await listen(second, session, '_GET_stream_0_0');
+    const statuses = (name: string): unknown[] =>
+      heard.flatMap(({ params }) =>
+        isJsonObject(params) && params['taskId'] === ids.get(name) ? params['status'] : [],
+      );
+    await waitUntil('it hears of both', () => statuses('soon').length > 0 && statuses('later').length > 0);
+    expect([statuses('soon'), statuses('later')]).toEqual([['completed'], ['working']]);
+    finish.get('later')?.();
+    await waitUntil('it hears of the end', () => statuses('later').length > 1);
+    expect(statuses('later')).toEqual(['working', 'completed']);
+  });
+
   test('answers many requests that come at once, and is taken over once', async () => {
     const { start } = processes();
     const session = await open(await start());

@@ -2,7 +2,7 @@ import { KeyvSqlite } from '@keyv/sqlite';
 import type sqlite3 from 'sqlite3';
 import { StoreError } from '../tasks/task-store.ts';
 import { DatabaseFile } from './database-file.ts';
-import { storeErrorOf } from './failures.ts';
+import { openingErrorOf, storeErrorOf } from './failures.ts';
 import type { Guard, GroupWriter, Row } from './group-commit.ts';
 import { ChangeSentinel } from './change-sentinel.ts';
 import { GroupRead } from './group-read.ts';
@@ -57,6 +57,14 @@ export class SqliteTable extends KeyvSqlite implements GroupWriter {
    * a newer release, no WAL, a SQLite that is too old, not a file at all.
    */
   static async open(path: string): Promise<SqliteTable> {
+    try {
+      return await SqliteTable.#open(path);
+    } catch (error) {
+      throw await openingErrorOf(error, path);
+    }
+  }
+
+  static async #open(path: string): Promise<SqliteTable> {
     const file = await DatabaseFile.open(path);
     const table = new SqliteTable(file, await openConnection(path, BUSY_TIMEOUT_MS));
     try {

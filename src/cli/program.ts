@@ -68,11 +68,11 @@ export function explainError(error: unknown): { readonly text: string; readonly 
   if (error instanceof UnknownScheduleError) return { text: error.message, exitCode: EXIT.usage };
   if (error instanceof TaskError) return { text: error.message, exitCode: TASK_ERROR_EXITS[error.code] };
   if (error instanceof StoreError) {
-    // Full or busy passes by itself; anything else while opening is the folder that was chosen.
-    const passing = error.kind !== 'io';
+    // Full or busy passes; anything else while opening is the folder that was chosen.
+    const hint = { full: ' (make room there and start again)', busy: '', io: ' (--data names another)' }[error.kind];
     return {
-      text: `the data folder cannot be used: ${error.message}${passing ? '' : ' (--data names another)'}`,
-      exitCode: passing ? EXIT.failed : EXIT.usage,
+      text: `the data folder cannot be used: ${error.message}${hint}`,
+      exitCode: error.kind === 'io' ? EXIT.usage : EXIT.failed,
     };
   }
   return { text: `failed: ${messageOf(error)}`, exitCode: EXIT.failed };

@@ -31,7 +31,7 @@ export interface Terminal {
   readInput(): Promise<string>;
   /** Ends the process at once: the second Ctrl-C. */
   abandon(): void;
-  /** Calls back on SIGINT and SIGTERM until the returned function is called; the default action is off meanwhile. */
+  /** Calls back on SIGINT and SIGTERM, and with SIGTERM when the terminal is closed (SIGHUP), until the returned function is called; the default action is off meanwhile. */
   onInterrupt(listener: (signal: 'SIGINT' | 'SIGTERM') => void): () => void;
 }
 
@@ -56,9 +56,17 @@ export function processTerminal(wanted: { readonly colour: boolean; readonly red
     onInterrupt: (listener) => {
       process.on('SIGINT', listener);
       process.on('SIGTERM', listener);
+      let hungUp = false;
+      // The shell and the kernel may both send it: that is nobody who is impatient.
+      const onHangUp = (): void => {
+        if (!hungUp) listener('SIGTERM');
+        hungUp = true;
+      };
+      process.on('SIGHUP', onHangUp);
       return () => {
         process.off('SIGINT', listener);
         process.off('SIGTERM', listener);
+        process.off('SIGHUP', onHangUp);
       };
     },
   };

@@ -202,21 +202,28 @@ describe('beside a server', () => {
     expect((await fetch(`http://127.0.0.1:${port}/healthz`)).status).toBe(200);
   });
 
-  test('a server stops on SIGTERM with exit 0', async () => {
-    const { server } = await serve();
-    server.child.kill('SIGTERM');
-    expect((await server.finished).code).toBe(0);
-  });
+  test.each([['SIGTERM'], ['SIGHUP'], ['SIGHUP', 'SIGHUP']] as const)(
+    'a server stops on %s with exit 0, also when the terminal is closed by shell and kernel',
+    async (...signals) => {
+      const { server } = await serve();
+      for (const signal of signals) server.child.kill(signal);
+      const { code, stderr } = await server.finished;
+      expect([code, stderr]).toEqual([0, expect.stringContaining('stopped; open tasks go on')]);
+    },
+  );
 
-  test.each(['SIGKILL', 'SIGTERM'] as const)('a run that ends by %s is finished by the next server', async (signal) => {
-    const running = start('run', 'short_nap');
-    const taskId = await firstTask();
-    running.child.kill(signal);
-    expect((await running.finished).code).toBe(signal === 'SIGKILL' ? null : 130);
-    expect(await statusOf(taskId)).toBe('working');
-    await serve();
-    await waitUntil('the task completes', async () => (await statusOf(taskId)) === 'completed');
-  });
+  test.each(['SIGKILL', 'SIGTERM', 'SIGHUP'] as const)(
+    'a run that ends by %s is finished by the next server',
+    async (signal) => {
+      const running = start('run', 'short_nap');
+      const taskId = await firstTask();
+      running.child.kill(signal);
+      expect((await running.finished).code).toBe(signal === 'SIGKILL' ? null : 130);
+      expect(await statusOf(taskId)).toBe('working');
+      await serve();
+      await waitUntil('the task completes', async () => (await statusOf(taskId)) === 'completed');
+    },
+  );
 
   test('cancel reaches a task that another process runs', async () => {
     const running = start('run', 'nap');

@@ -88,6 +88,11 @@ export class ProgressTracker {
     this.#end(node, status, at);
   }
 
+  /** A step that had begun in an earlier process is come to again: its phase is under way, also while it waits or asks what to do. Says nothing. */
+  goesOn(node: BoundNode, at: number): void {
+    this.#begin(node, at);
+  }
+
   /** An attempt begins. */
   attempt(node: BoundNode, path: string, attempt: number, at: number): void {
     this.#begin(node, at);

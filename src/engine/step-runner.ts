@@ -124,6 +124,7 @@ export class StepRunner {
     const last = this.#run.ports.journal.lastAttempt(path);
     let attempt = last?.attempt ?? 1;
     let cut: Started | undefined;
+    if (last !== undefined) this.#run.progress.goesOn(node, this.#run.ports.clock.now());
     if (last?.type === 'attempt_failed') {
       await this.#waitToRetry(execution, attempt, last.retryAt ?? last.at, last.at, last.failure);
       attempt += 1;

@@ -527,6 +527,18 @@ describe('progress', () => {
     expect(last?.phases.every((phase) => phase.endedAt !== undefined)).toBe(true);
   });
 
+  it('is under way in the phase of a step that a crash cut off, also while it asks what to do', async () => {
+    const world = new EngineWorld();
+    world.canAsk = true;
+    world.downstream.repeatable['pay'] = 'unknown';
+    world.entries = [{ seq: 1, at: 1, type: 'started', path: 'pay', step: 'pay', attempt: 1 }];
+    const run = world.run(definitionOf([{ id: 'pay', action: 'pay' }]));
+    const question = await world.nextQuestion();
+    expect(world.progress.at(-1)?.phases).toMatchObject([{ name: 'pay', status: 'working' }]);
+    question.answer({ action: 'accept', content: { action: 'skip' } });
+    await run;
+  });
+
   it('has the phases that the steps name, in order of appearance', async () => {
     const world = new EngineWorld();
     world.downstream.tools['bad'] = () => toolError('no');

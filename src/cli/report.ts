@@ -60,6 +60,8 @@ export interface TaskReport extends RunReport {
   readonly lastUpdatedAt: string;
   readonly endedAt: string | null;
   readonly ttl: number | null;
+  /** When a task that only waits goes on by itself. */
+  readonly wakeAt?: string;
   readonly inputs?: readonly { readonly key: string; readonly path: string; readonly request: JsonValue }[];
 }
 
@@ -108,6 +110,7 @@ export function taskReport(
     lastUpdatedAt: isoTime(view.lastUpdatedAt),
     endedAt: time(view.endedAt),
     ttl: view.ttl,
+    ...(view.wakeAt === undefined ? {} : { wakeAt: isoTime(view.wakeAt) }),
     ...(view.inputs.length === 0
       ? {}
       : {

@@ -102,3 +102,10 @@ test.each([
 ] as const)('a task that is %s ends run with %i', (status, code) => {
   expect(exitCodeOf(status)).toBe(code);
 });
+
+test('tasks get --json says when a task that only waits goes on by itself (D2)', () => {
+  expect(taskReport(taskView(), undefined, [])).not.toHaveProperty('wakeAt');
+  expect(taskReport(taskView({ wakeAt: createdAt }), undefined, [])).toMatchObject({
+    wakeAt: '2026-07-28T10:00:00.000Z',
+  });
+});

@@ -18,19 +18,19 @@ export function storeErrorOf(error: unknown): StoreError {
  * is asked. `bytesLeft` gives the bytes that a folder's disk has left.
  */
 export async function openingErrorOf(
-  error: unknown,
+  thrown: unknown,
   path: string,
   bytesLeft: (folder: string) => Promise<number> = freeBytes,
 ): Promise<unknown> {
-  if (!(error instanceof StoreError)) return error;
+  if (!(thrown instanceof StoreError)) return thrown;
   const folder = dirname(path);
-  if (error.kind !== 'full') {
-    if (!/^(?:SQLITE_IOERR|SQLITE_CANTOPEN|ENOSPC)/u.test(codeOf(error.cause))) return error;
+  if (thrown.kind !== 'full') {
+    if (!/^(?:SQLITE_IOERR|SQLITE_CANTOPEN|ENOSPC)/u.test(codeOf(thrown.cause))) return thrown;
     // A folder that cannot be asked has another trouble.
     const left = await bytesLeft(folder).catch(() => NEEDED_BYTES);
-    if (left >= NEEDED_BYTES) return error;
+    if (left >= NEEDED_BYTES) return thrown;
   }
-  return new StoreError('full', `the disk of ${folder} is full (${error.message})`, { cause: error.cause });
+  return new StoreError('full', `the disk of ${folder} is full (${thrown.message})`, { cause: thrown.cause });
 }
 
 async function freeBytes(folder: string): Promise<number> {

@@ -33,8 +33,8 @@ interface Place {
 const MAX_DEPTH = 3;
 const MAX_WIDTH = 3;
 const FOR_EVER = 1_000_000;
-/** More attempts than the server can be gone at a time. */
-const PATIENT = { max_attempts: 12, delay_seconds: 0.1 };
+/** More attempts than the server can be gone for: each task that makes it die takes an attempt from all that call it then, and a new start takes its time. */
+const PATIENT = { max_attempts: 200, delay_seconds: 0.1 };
 
 /** Grows steps whose outcomes do not depend on timing: what runs beside something else never fails its block. */
 class Grower {

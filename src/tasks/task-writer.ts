@@ -184,11 +184,16 @@ export class TaskWriter {
     const deletes: string[] = [];
     const guards: Batch['guards'][number][] = [];
     const parts: { pending: Pending; written: Written }[] = [];
+    // A journal is in the order of its times: what waited is not older than what was written meanwhile.
+    let latest = this.#base.record.updatedAt;
     for (const pending of changes) {
       try {
         const applied = pending.change.apply(record, now);
         const { seq } = applied.record;
-        const entries = (applied.entries ?? []).map((entry, index) => ({ seq: seq + 1 + index, at: now, ...entry }));
+        const entries = (applied.entries ?? []).map((entry, index) => {
+          latest = Math.max(latest, Math.min(entry.at ?? now, now));
+          return { ...entry, seq: seq + 1 + index, at: latest };
+        });
         record = entries.length === 0 ? applied.record : counted(applied.record, entries.length, now);
         for (const entry of entries) puts.push({ key: keys.entry(record.id, entry.seq), value: asJson(entry) });
         if (applied.guards !== undefined) guards.push(...applied.guards);

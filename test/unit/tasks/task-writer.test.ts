@@ -8,7 +8,7 @@ import { recordValue } from '../../../src/tasks/record.ts';
 import type { TaskRecord } from '../../../src/tasks/record.ts';
 import { loadEntries, RunJournal } from '../../../src/tasks/run-journal.ts';
 import { StoreHealth } from '../../../src/tasks/store-health.ts';
-import { TaskWriter } from '../../../src/tasks/task-writer.ts';
+import { TaskWriter, type DatedEntry } from '../../../src/tasks/task-writer.ts';
 import { gate } from '../../support/gate.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
 
@@ -86,6 +86,28 @@ describe('the writer of a task', () => {
 });
 
 describe('the journal of a task', () => {
+  it('is in the order of its times, also where an entry waited while others were written (D10)', async () => {
+    const { store, clock, writer } = await made();
+    const emitted = (message: string, at?: number): object => ({
+      type: 'emitted',
+      path: '',
+      message,
+      level: 'info',
+      ...(at === undefined ? {} : { at }),
+    });
+    const write = (...entries: readonly object[]): Promise<unknown> =>
+      writer.change({ patient: true, apply: (record) => ({ record, entries: entries as readonly DatedEntry[] }) });
+    const waited = clock.now();
+    await clock.advance(10);
+    await write(emitted('answered'));
+    await Promise.all([write(emitted('waited', waited)), write(emitted('now'), emitted('waited too', waited + 12))]);
+    await clock.advance(20);
+    await write(emitted('a step ended', clock.now() - 5), emitted('and the next'));
+    const { entries } = await loadEntries(store, 't');
+    const times = entries.map(({ at }) => at - waited);
+    expect(times).toEqual([10, 10, 10, 10, 25, 30]);
+  });
+
   it('is numbered from 1 without gaps, and no entry takes the place of another, also behind a commit of several (D10)', async () => {
     const { store, writer } = await made();
     const append = (...paths: readonly string[]): Promise<unknown> =>

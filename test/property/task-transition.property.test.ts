@@ -4,30 +4,11 @@ import type { OpenState, TaskRecord } from '../../src/tasks/record.ts';
 import { viewOf } from '../../src/tasks/record.ts';
 import { nextInputKey, transition, TransitionBug } from '../../src/tasks/transition.ts';
 import type { TaskEventIn } from '../../src/tasks/transition.ts';
+import { OPEN_RECORD } from '../support/open-record.ts';
 
 const request = { method: 'elicitation/create', params: {} };
 
-const fresh: TaskRecord = {
-  version: 1,
-  id: 't',
-  workflow: 'w',
-  digest: 'd',
-  principal: 'local',
-  createdAt: 1000,
-  updatedAt: 1000,
-  expiresAt: 100_000,
-  pollInterval: 1000,
-  depth: 0,
-  rev: 1,
-  epoch: 1,
-  seq: 0,
-  inputCount: 0,
-  message: 'created',
-  percent: 0,
-  phases: [],
-  warnings: [],
-  state: { kind: 'open', runner: 'r', inputs: [], crashes: { count: 0, seq: 0 } },
-};
+const fresh: TaskRecord = { ...OPEN_RECORD, createdAt: 1000, updatedAt: 1000, expiresAt: 100_000 };
 
 /** An event that fits the record wherever its details depend on it. */
 function eventFor(record: TaskRecord, kind: number, n: number): TaskEventIn {

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import type { Phase } from '../../../src/engine/ports.ts';
-import { RECORD_VERSION } from '../../../src/tasks/record.ts';
 import type { TaskRecord } from '../../../src/tasks/record.ts';
 import { transition } from '../../../src/tasks/transition.ts';
+import { OPEN_RECORD } from '../../support/open-record.ts';
 
 const phases: readonly Phase[] = [
   { name: 'one', status: 'completed', startedAt: 1, endedAt: 2 },
@@ -10,27 +10,7 @@ const phases: readonly Phase[] = [
   { name: 'three', status: 'pending' },
 ];
 
-const open: TaskRecord = {
-  version: RECORD_VERSION,
-  id: 't',
-  workflow: 'w',
-  digest: 'd',
-  principal: 'local',
-  createdAt: 0,
-  updatedAt: 0,
-  expiresAt: null,
-  pollInterval: 1000,
-  depth: 0,
-  rev: 1,
-  epoch: 1,
-  seq: 0,
-  inputCount: 0,
-  message: 'step 2 of 3: two',
-  percent: 33,
-  phases,
-  warnings: [],
-  state: { kind: 'open', runner: 'r', inputs: [], crashes: { count: 0, seq: 0 } },
-};
+const open: TaskRecord = { ...OPEN_RECORD, message: 'step 2 of 3: two', percent: 33, phases };
 
 test.each([
   ['failed', { type: 'settled', status: 'failed', warnings: [] }, ['completed', 'failed', 'skipped']],

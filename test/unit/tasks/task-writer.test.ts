@@ -5,34 +5,12 @@ import { JournalState } from '../../../src/tasks/journal-state.ts';
 import { keys } from '../../../src/tasks/keys.ts';
 import { DEFAULT_LIMITS } from '../../../src/tasks/limits.ts';
 import { recordValue } from '../../../src/tasks/record.ts';
-import type { TaskRecord } from '../../../src/tasks/record.ts';
 import { loadEntries, RunJournal } from '../../../src/tasks/run-journal.ts';
 import { StoreHealth } from '../../../src/tasks/store-health.ts';
 import { TaskWriter, type DatedEntry } from '../../../src/tasks/task-writer.ts';
 import { gate } from '../../support/gate.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
-
-const open: TaskRecord = {
-  version: 1,
-  id: 't',
-  workflow: 'w',
-  digest: 'd',
-  principal: 'p',
-  createdAt: 0,
-  updatedAt: 0,
-  expiresAt: null,
-  pollInterval: 1000,
-  depth: 0,
-  rev: 1,
-  epoch: 1,
-  seq: 0,
-  inputCount: 0,
-  message: '',
-  percent: 0,
-  phases: [],
-  warnings: [],
-  state: { kind: 'open', runner: 'r', inputs: [], crashes: { count: 0, seq: 0 } },
-};
+import { OPEN_RECORD } from '../../support/open-record.ts';
 
 async function made(): Promise<{
   readonly store: MemoryTaskStore;
@@ -43,11 +21,11 @@ async function made(): Promise<{
   const clock = new ManualClock({ now: 1000 });
   const store = new MemoryTaskStore();
   const { marks } = await store
-    .commit({ guards: [], puts: [{ key: keys.task('t'), value: recordValue(open) }], deletes: [] })
+    .commit({ guards: [], puts: [{ key: keys.task('t'), value: recordValue(OPEN_RECORD) }], deletes: [] })
     .then((result) => (result.ok ? result : { marks: [] }));
   const foreign: unknown[] = [];
   const writer = new TaskWriter(
-    { record: open, mark: marks[0] ?? '' },
+    { record: OPEN_RECORD, mark: marks[0] ?? '' },
     {
       store,
       clock,

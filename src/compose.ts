@@ -31,6 +31,7 @@ import { Scheduler } from './schedule/scheduler.ts';
 import { scheduleObject, Schedules } from './schedule/schedules.ts';
 import { stepKinds, stepSyntaxes } from './steps/index.ts';
 import { KeyvTaskStore } from './store/keyv-task-store.ts';
+import { writableByOthers } from './store/writable-by-others.ts';
 import { openIfThere } from './store/open-if-there.ts';
 import { MemoryTaskStore } from './store/memory-task-store.ts';
 import { sharedSecret } from './store/shared-secret.ts';
@@ -81,6 +82,7 @@ export async function openEngine(config: Config, options: EngineOptions): Promis
   const { logger } = options;
   // Who only looks at tasks did not ask about definitions; `validate` and `serve` tell.
   const advice = options.claims === 'none' ? silentLogger : logger;
+  await warnOfWriters(config, advice);
   const catalog = await loadCatalog(config, advice, options.claims === 'none' ? 'pass over' : 'refuse');
   const definitions = await loadDefinitions(config, catalog, advice, options.aboutTasks === true);
   await options.prepare?.(definitions);
@@ -179,6 +181,13 @@ export async function openServers(
     },
     close: () => pool.close(),
   };
+}
+
+/** What decides what is run, and what was run, should be changed by its owner only. */
+async function warnOfWriters({ definitions, servers, data }: Config, logger: Logger): Promise<void> {
+  for (const path of await writableByOthers([definitions, servers, data])) {
+    logger.warn({ path }, 'every user of this machine can change this: take the right away (chmod o-w)');
+  }
 }
 
 async function openStore({ data }: Config, { onlyLooks, aboutTasks, logger }: EngineOptions): Promise<TaskStore> {

@@ -1,12 +1,14 @@
 import path from 'node:path';
-import { isMap, isPair, isScalar, LineCounter, parseDocument, type Document } from 'yaml';
 import { z } from 'zod';
-import { messageOf } from '../core/failure.ts';
-import { FORBIDDEN_NAMES } from '../core/json.ts';
+import { FORBIDDEN_NAMES, isJsonObject, type JsonObject, type JsonValue } from '../core/json.ts';
 import { nearest } from '../core/suggest.ts';
 import type { Issue } from '../definition/model.ts';
+import type { SourceDocument, SourceNode } from '../definition/source/document.ts';
+import { offsetOf, Positions } from '../definition/source/positions.ts';
 import { readSource } from '../definition/source/read.ts';
+import { inHostWords, PASSED_OVER, serversOf } from './host-words.ts';
 import type { ServerCatalog, ServerConfig } from './server-config.ts';
+import { unknownVariables } from './substitution.ts';
 
 const positive = z.number().positive();
 
@@ -22,12 +24,13 @@ const variables = z.record(
 
 const limits = {
   timeout_seconds: positive.default(300),
-  start_timeout_seconds: positive.default(30),
+  start_timeout_seconds: positive.default(60),
   max_concurrent: z.int().positive().default(16),
   max_response_bytes: z
     .int()
     .min(1024)
     .default(10 * 1024 * 1024),
+  max_response_values: z.int().min(1000).default(250_000),
   rate_per_minute: positive.optional(),
   circuit_breaker: z.strictObject({ failures: z.int().positive(), reset_seconds: positive }).optional(),
   trusted: z.boolean().default(false),
@@ -42,11 +45,12 @@ const stdioEntry = z.object({
   args: z.array(z.string()).default([]),
   env: variables.default({}),
   cwd: z.string().min(1).optional(),
+  envFile: z.string().min(1).optional(),
 });
 
 const httpEntry = z.object({
   ...limits,
-  type: z.enum(['http', 'streamable-http', 'streamableHttp']).optional(),
+  type: z.literal('http').optional(),
   url: z.string().min(1),
   headers: headerFields.default({}),
 });
@@ -67,57 +71,38 @@ export function parseServersFile(
   /** Where each server stands in the file, from 1. */
   readonly positions: ReadonlyMap<string, { readonly line: number; readonly column: number }>;
 } {
-  const lines = new LineCounter();
-  const document = parseDocument(source, { lineCounter: lines });
-  const reader = new Reader(document, lines, file);
-  for (const { offset, message } of syntaxProblems(source, document)) {
-    reader.report('error', 'syntax', message, lines.linePos(offset));
+  // Hosts' files are JSON with comments, whatever they are called; anything else is YAML.
+  const isJson = /^\uFEFF?\s*(?:\{|\/[/*])/u.test(source);
+  // An empty file has no servers; that is said below.
+  const text = source.trim() === '' ? '{}' : source;
+  const { document, problems } = readSource(text, isJson ? 'servers.json' : 'servers.yaml', { comments: true });
+  const reader = new Reader(source, document, file);
+  for (const { offset, code, message, hint } of problems) {
+    reader.report('error', code, message, offset, hint);
   }
   const servers = new Map<string, ServerConfig>();
-  if (document.errors.length === 0) {
-    for (const [name, config] of reader.servers()) servers.set(name, config);
+  if (document !== undefined) {
+    for (const [name, config] of reader.servers(document.value)) servers.set(name, config);
   }
   return { catalog: { file, servers }, issues: reader.issues, positions: reader.positions };
-}
-
-/** In the words of JSON where it was meant to be JSON; several errors of YAML are mostly one. */
-function syntaxProblems(
-  source: string,
-  document: Document.Parsed,
-): readonly { readonly offset: number; readonly message: string }[] {
-  if (document.errors.length === 0) return [];
-  const json = /^\s*\{/u.test(source) ? readSource(source, 'servers.json').problems : [];
-  if (json.length > 0) return json;
-  return document.errors.map((error) => ({
-    offset: error.pos[0],
-    message: (error.message.split('\n')[0] ?? error.message).replace(/ at line.*$/, ''),
-  }));
-}
-
-interface Position {
-  readonly line: number;
-  readonly col: number;
 }
 
 class Reader {
   readonly issues: Issue[] = [];
   readonly positions = new Map<string, { readonly line: number; readonly column: number }>();
-  private readonly document: Document.Parsed;
-  private readonly lines: LineCounter;
+  private readonly root: SourceNode;
+  private readonly lines: Positions;
   private readonly file: string;
 
-  constructor(document: Document.Parsed, lines: LineCounter, file: string) {
-    this.document = document;
-    this.lines = lines;
+  constructor(source: string, document: SourceDocument | undefined, file: string) {
+    this.root = document?.root ?? { offset: 0 };
+    this.lines = new Positions(source);
     this.file = file;
   }
 
-  *servers(): Generator<[string, ServerConfig]> {
-    const root = this.root();
-    const key =
-      isRecord(root) && !Object.hasOwn(root, 'mcpServers') && Object.hasOwn(root, 'servers') ? 'servers' : 'mcpServers';
-    const entries = isRecord(root) ? root[key] : undefined;
-    if (!isRecord(entries)) {
+  *servers(root: JsonValue): Generator<[string, ServerConfig]> {
+    const found = serversOf(root);
+    if (found === undefined) {
       this.problem(
         'error',
         'no_servers',
@@ -127,39 +112,40 @@ class Reader {
       );
       return;
     }
-    for (const [name, entry] of Object.entries(entries)) {
-      const { line, col } = this.position([key, name]);
-      this.positions.set(name, { line, column: col });
-      const config = this.entry(name, entry, [key, name]);
+    for (const [name, entry] of Object.entries(found.servers)) {
+      const at = [found.key, name];
+      this.positions.set(name, this.lines.at(offsetOf(this.root, at, true)));
+      const config = this.entry(name, entry, at);
       if (config !== undefined) yield [name, config];
     }
   }
 
-  private root(): unknown {
-    try {
-      // Aliases are no JSON and can multiply without end.
-      return this.document.contents === null ? null : this.document.toJS({ maxAliasCount: 0 });
-    } catch (error) {
-      this.problem('error', 'syntax', [], messageOf(error));
-      return undefined;
-    }
-  }
-
-  private entry(name: string, entry: unknown, at: readonly string[]): ServerConfig | undefined {
+  private entry(name: string, given: JsonValue, at: readonly string[]): ServerConfig | undefined {
     if (FORBIDDEN_NAMES.has(name) || name.length === 0) {
       this.problem('error', 'reserved_name', at, `'${name}' cannot be the name of a server`);
       return undefined;
     }
-    if (!isRecord(entry)) {
+    if (!isJsonObject(given)) {
       this.problem('error', 'invalid_server', at, `server '${name}' must be an object`);
       return undefined;
     }
+    const entry = inHostWords(given);
     for (const key of Object.keys(entry)) {
       if (KNOWN_KEYS.has(key)) continue;
-      const meant = nearest(key, KNOWN_KEYS);
+      const meant = PASSED_OVER.has(key) ? undefined : nearest(key, KNOWN_KEYS);
       const hint = meant === undefined ? undefined : `did you mean '${meant}'?`;
       this.problem('warning', 'unknown_key', [...at, key], `server '${name}': key '${key}' is not used here`, hint);
     }
+    for (const variable of unknownVariables(entry)) {
+      this.problem(
+        'warning',
+        'unknown_variable',
+        at,
+        `server '${name}' cannot be used: '${variable}' is not read here`,
+        'write ${NAME} or ${NAME:-default}: it is taken from the environment',
+      );
+    }
+    this.warnOfSecretsInArguments(name, entry, at);
     if (entry['type'] === 'sse') {
       const hint = 'use the Streamable HTTP endpoint of the server with "type": "http"';
       // Files of hosts have such entries: no reason to do without the others.
@@ -185,19 +171,36 @@ class Reader {
     return hasCommand ? this.stdio(name, entry, at) : this.http(name, entry, at);
   }
 
+  /** The arguments of a program can be read by every user of the machine; its environment cannot. */
+  private warnOfSecretsInArguments(name: string, entry: JsonObject, at: readonly string[]): void {
+    const { args } = entry;
+    const shown = (Array.isArray(args) ? args : []).find(
+      (argument: JsonValue) => typeof argument === 'string' && /\$\{(?!HOME\b|env:HOME\b)/u.test(argument),
+    );
+    if (shown === undefined) return;
+    this.problem(
+      'warning',
+      'secret_in_arguments',
+      [...at, 'args'],
+      `server '${name}': every user of the machine can see the arguments of a program, and this one holds a variable`,
+      "hand secrets on in 'env'",
+    );
+  }
+
   private stdio(name: string, entry: object, at: readonly string[]): ServerConfig | undefined {
     const parsed = stdioEntry.safeParse(entry);
     if (!parsed.success) return this.invalid(name, at, parsed.error);
-    const { command, args, env, cwd } = parsed.data;
+    const { command, args, env, cwd, envFile } = parsed.data;
     const folder = path.dirname(path.resolve(this.file));
     return {
       ...common(name, parsed.data),
       kind: 'stdio',
-      // A bare name is looked up in PATH; `./server` means the file beside the servers file, wherever `cwd` points.
-      command: /^\.{1,2}[/\\]/.test(command) ? path.resolve(folder, command) : command,
+      command,
       args,
       env,
-      cwd: path.resolve(folder, cwd ?? '.'),
+      cwd: cwd ?? '.',
+      folder,
+      ...(envFile === undefined ? {} : { envFile }),
     };
   }
 
@@ -209,12 +212,13 @@ class Reader {
       this.problem('error', 'invalid_url', [...at, 'url'], `server '${name}': '${url}' is not an http or https URL`);
       return undefined;
     }
-    return { ...common(name, parsed.data), kind: 'http', url, headers };
+    const folder = path.dirname(path.resolve(this.file));
+    return { ...common(name, parsed.data), kind: 'http', url, headers, folder };
   }
 
   private invalid(name: string, at: readonly string[], error: z.ZodError): undefined {
     for (const issue of error.issues) {
-      const where = issue.path.map(String);
+      const where = issue.path.map((key) => (typeof key === 'number' ? key : String(key)));
       this.problem(
         'error',
         'invalid_value',
@@ -228,46 +232,30 @@ class Reader {
   private problem(
     severity: Issue['severity'],
     code: string,
-    at: readonly string[],
+    at: readonly (string | number)[],
     message: string,
     hint?: string,
   ): void {
-    this.report(severity, code, message, this.position(at), hint, `/${at.join('/')}`);
+    this.report(severity, code, message, offsetOf(this.root, at, true), hint, `/${at.join('/')}`);
   }
 
   report(
     severity: Issue['severity'],
     code: string,
     message: string,
-    at: Position,
+    offset: number,
     hint?: string,
     where?: string,
   ): void {
     this.issues.push({
       severity,
       file: this.file,
-      line: at.line,
-      column: at.col,
+      ...this.lines.at(offset),
       code,
       message,
       ...(hint === undefined ? {} : { hint }),
       ...(where === undefined ? {} : { path: where }),
     });
-  }
-
-  /** Where the key of a path stands; of its nearest existing parent when the path does not exist. */
-  private position(at: readonly string[]): Position {
-    let node: unknown = this.document.contents;
-    let offset = 0;
-    for (const segment of at) {
-      if (!isMap(node)) break;
-      const pair = node.items.find((item) => isPair(item) && isScalar(item.key) && String(item.key.value) === segment);
-      if (pair === undefined) break;
-      if (isScalar(pair.key)) offset = pair.key.range?.[0] ?? offset;
-      node = pair.value;
-    }
-    const position = this.lines.linePos(offset);
-    return position.line === 0 ? { line: 1, col: 1 } : position;
   }
 }
 
@@ -278,6 +266,7 @@ function common(name: string, data: z.infer<z.ZodObject<typeof limits>>) {
     startTimeoutSeconds: data.start_timeout_seconds,
     maxConcurrent: data.max_concurrent,
     maxResponseBytes: data.max_response_bytes,
+    maxResponseValues: data.max_response_values,
     trusted: data.trusted,
     disabled: data.disabled,
     ...(data.rate_per_minute === undefined ? {} : { ratePerMinute: data.rate_per_minute }),
@@ -288,8 +277,4 @@ function common(name: string, data: z.infer<z.ZodObject<typeof limits>>) {
         }),
     ...(data.protocol === undefined ? {} : { protocol: data.protocol }),
   };
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

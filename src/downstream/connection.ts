@@ -167,7 +167,10 @@ export class Connection {
   private openFailure(error: unknown): StepFailure {
     const { name, startTimeoutSeconds } = this.config;
     if (error instanceof DeadlinePassed) {
-      return stepFailure('transport', `server '${name}' was not ready within ${startTimeoutSeconds} s of its start`);
+      return stepFailure(
+        'transport',
+        `server '${name}' was not ready within ${startTimeoutSeconds} s of its start (start_timeout_seconds in the servers file)`,
+      );
     }
     const opened = error instanceof OpenError ? error : new OpenError(error, noRedaction, undefined);
     return asTransport(

@@ -6,6 +6,7 @@ import {
   SdkErrorCode,
   SdkHttpError,
 } from '@modelcontextprotocol/client';
+import { z } from 'zod';
 import { messageOf, StepFailure, type Failure } from '../core/failure.ts';
 import type { JsonValue } from '../core/json.ts';
 import { HttpRefusal } from './http-transport.ts';
@@ -49,6 +50,7 @@ function classify(error: unknown, call: FailedCall): Failure {
       ...(refusal.retryAfterMs === undefined ? {} : { retryAfterMs: refusal.retryAfterMs }),
     };
   }
+  if (error instanceof z.ZodError) return unusable(error.issues[0]?.message ?? 'it has another shape', call);
   if (error instanceof SdkHttpError) return transport(httpText(error, call), call);
   if (error instanceof SdkError) return fromSdkError(error, call);
   if (call.endReason !== undefined) return transport(call.endReason, call);
@@ -57,6 +59,14 @@ function classify(error: unknown, call: FailedCall): Failure {
 
 function transport(what: string, call: FailedCall): Failure {
   return { code: 'transport', message: `server '${call.server}' ${what}` };
+}
+
+/** The call was made and answered: it is no failure of the transport, and nothing calls again because of it. */
+function unusable(why: string, call: FailedCall): Failure {
+  return {
+    code: 'invalid_output',
+    message: `server '${call.server}' gave an answer to ${call.what} that cannot be used: ${why}`,
+  };
 }
 
 function withServer(message: string, call: FailedCall): string {
@@ -88,7 +98,7 @@ function fromSdkError(error: SdkError, call: FailedCall): Failure {
     case SdkErrorCode.UnsupportedResultType:
     case SdkErrorCode.InputRequiredRoundsExceeded:
     case SdkErrorCode.ClientHttpUnexpectedContent:
-      return transport(`gave an answer to ${call.what} that cannot be used: ${error.message}`, call);
+      return unusable(error.message, call);
     default:
       return transport(call.endReason ?? `${call.what} failed: ${rootMessage(error)}`, call);
   }

@@ -1,83 +1,134 @@
+import { beyondBounds, type JsonBounds } from '../core/json-scan.ts';
+import { ByteBuffer } from './byte-buffer.ts';
 import { tooLarge } from './limits.ts';
+import { textWithoutNulls } from './server-message.ts';
 
 const NEWLINE = 0x0a;
 const RETURN = 0x0d;
 
-/** The body again, failing with `limit_exceeded` after `maxBytes` (counted after decompression). */
-export function limitedBody(
-  body: ReadableStream<Uint8Array>,
-  maxBytes: number,
-  onError: (error: Error) => void,
-): ReadableStream<Uint8Array> {
+export interface BodyLimits {
+  /** Of one message, after decompression. */
+  readonly maxBytes: number;
+  readonly bounds: JsonBounds;
+  /** Called once, with what the call fails with. */
+  readonly onError: (error: Error) => void;
+}
+
+/** The body again, failing with `limit_exceeded` after `maxBytes`. */
+export function limitedBody(body: ReadableStream<Uint8Array>, limits: BodyLimits): ReadableStream<Uint8Array> {
   let bytes = 0;
-  return body.pipeThrough(
-    new TransformStream<Uint8Array, Uint8Array>({
-      transform: (chunk, controller) => {
-        bytes += chunk.byteLength;
-        if (bytes <= maxBytes) return controller.enqueue(chunk);
-        const error = tooLarge(`an answer of more than ${maxBytes} bytes is over the limit`);
-        onError(error);
-        controller.error(error);
-      },
-    }),
+  return transformed(body, limits, (chunk, controller) => {
+    bytes += chunk.byteLength;
+    if (bytes > limits.maxBytes) throw tooLarge(`an answer of more than ${limits.maxBytes} bytes is over the limit`);
+    controller.enqueue(chunk);
+  });
+}
+
+/** A body of JSON, read to its end, as one chunk: within its bounds, and without the nulls that stand for nothing. */
+export function limitedJson(body: ReadableStream<Uint8Array>, limits: BodyLimits): ReadableStream<Uint8Array> {
+  const held = new ByteBuffer();
+  return transformed(
+    body,
+    limits,
+    (chunk) => {
+      held.append(chunk);
+      if (held.length > limits.maxBytes) {
+        throw tooLarge(`an answer of more than ${limits.maxBytes} bytes is over the limit`);
+      }
+    },
+    (controller) => {
+      const whole = held.take();
+      checkBounds(whole, limits.bounds);
+      controller.enqueue(Buffer.from(textWithoutNulls(whole.toString('utf8'))));
+    },
   );
 }
 
 /**
- * An event stream again, passed on in whole lines, failing with `limit_exceeded` when one event is larger than `maxBytes`.
- * Whole lines, because the SDK's parser joins text for every chunk: many small chunks of a long line would cost it quadratic time.
+ * An event stream again, passed on in whole events, failing with `limit_exceeded` when one event is larger than `maxBytes`.
+ * Whole events, because the SDK's parser joins text for every chunk: many small chunks of a long line would cost it quadratic time.
+ * @param beforeEvent Awaited before each event that is no answer; the server is not read meanwhile.
  */
 export function limitedEvents(
   body: ReadableStream<Uint8Array>,
-  maxBytes: number,
-  onError: (error: Error) => void,
+  limits: BodyLimits,
+  beforeEvent: () => Promise<void>,
 ): ReadableStream<Uint8Array> {
-  const held: Uint8Array[] = [];
-  const size = new EventSize();
-  return body.pipeThrough(
-    new TransformStream<Uint8Array, Uint8Array>({
-      transform: (chunk, controller) => {
-        if (size.add(chunk) > maxBytes) {
-          const error = tooLarge(`an event of more than ${maxBytes} bytes is over the limit`);
-          onError(error);
-          return controller.error(error);
-        }
-        const end = chunk.lastIndexOf(NEWLINE) + 1;
-        if (end > 0) {
-          controller.enqueue(Buffer.concat([...held, chunk.subarray(0, end)]));
-          held.length = 0;
-        }
-        if (end < chunk.byteLength) held.push(chunk.subarray(end));
-      },
-      flush: (controller) => {
-        if (held.length > 0) controller.enqueue(Buffer.concat(held));
-      },
-    }),
+  const event = new ByteBuffer();
+  let lineBytes = 0;
+  let lastByte = NEWLINE;
+  const take = (part: Uint8Array): void => {
+    event.append(part);
+    lineBytes += part.byteLength;
+    lastByte = part.at(-1) ?? lastByte;
+    if (event.length > limits.maxBytes) {
+      throw tooLarge(`an event of more than ${limits.maxBytes} bytes is over the limit`);
+    }
+  };
+  return transformed(
+    body,
+    limits,
+    async (chunk, controller) => {
+      let start = 0;
+      for (let end = chunk.indexOf(NEWLINE); end !== -1; end = chunk.indexOf(NEWLINE, start)) {
+        if (end > start) take(chunk.subarray(start, end));
+        const blank = lineBytes === 0 || (lineBytes === 1 && lastByte === RETURN);
+        take(chunk.subarray(end, end + 1));
+        lineBytes = 0;
+        start = end + 1;
+        if (!blank) continue;
+        const whole = readEvent(event.take(), limits.bounds);
+        if (whole.isNews) await beforeEvent();
+        controller.enqueue(whole.bytes);
+      }
+      if (start < chunk.byteLength) take(chunk.subarray(start));
+    },
+    (controller) => {
+      if (event.length > 0) controller.enqueue(event.take());
+    },
   );
 }
 
-/** Counts the bytes of the event that is being received: since the last blank line. */
-class EventSize {
-  private eventBytes = 0;
-  private lineBytes = 0;
-  private lastByte = NEWLINE;
+/** An event within its bounds, its message without nulls; `isNews` = it is no answer to a request of ours. */
+function readEvent(bytes: Buffer, bounds: JsonBounds): { readonly bytes: Uint8Array; readonly isNews: boolean } {
+  const lines = bytes.toString('utf8').split(/\r?\n/u);
+  const data = lines.filter((line) => line.startsWith('data:')).map((line) => line.slice(line[5] === ' ' ? 6 : 5));
+  if (data.length === 0) return { bytes, isNews: false };
+  const text = data.join('\n');
+  checkBounds(Buffer.from(text), bounds);
+  const isNews = /"method"\s*:/u.test(text.slice(0, 300));
+  const kept = textWithoutNulls(text);
+  if (kept === text) return { bytes, isNews };
+  const others = lines.filter((line) => line !== '' && !line.startsWith('data:'));
+  return { bytes: Buffer.from([...others, `data: ${kept}`, '', ''].join('\n')), isNews };
+}
 
-  add(chunk: Uint8Array): number {
-    let largest = this.eventBytes;
-    let start = 0;
-    for (let end = chunk.indexOf(NEWLINE); end !== -1; end = chunk.indexOf(NEWLINE, start)) {
-      const length = end - start;
-      this.lineBytes += length;
-      this.eventBytes += length + 1;
-      largest = Math.max(largest, this.eventBytes);
-      const last = length > 0 ? chunk[end - 1] : this.lastByte;
-      if (this.lineBytes === 0 || (this.lineBytes === 1 && last === RETURN)) this.eventBytes = 0;
-      this.lineBytes = 0;
-      start = end + 1;
+function checkBounds(bytes: Uint8Array, bounds: JsonBounds): void {
+  const beyond = beyondBounds(bytes, bounds);
+  if (beyond !== undefined) throw tooLarge(`the answer ${beyond}`);
+}
+
+type Controller = TransformStreamDefaultController<Uint8Array>;
+
+function transformed(
+  body: ReadableStream<Uint8Array>,
+  { onError }: BodyLimits,
+  transform: (chunk: Uint8Array, controller: Controller) => void | Promise<void>,
+  flush: (controller: Controller) => void = () => undefined,
+): ReadableStream<Uint8Array> {
+  const guarded = async (controller: Controller, work: () => void | Promise<void>): Promise<void> => {
+    try {
+      await work();
+    } catch (error) {
+      const failed = error instanceof Error ? error : new Error(String(error));
+      onError(failed);
+      controller.error(failed);
     }
-    this.lineBytes += chunk.byteLength - start;
-    this.eventBytes += chunk.byteLength - start;
-    this.lastByte = chunk.at(-1) ?? this.lastByte;
-    return Math.max(largest, this.eventBytes);
-  }
+  };
+  return body.pipeThrough(
+    new TransformStream<Uint8Array, Uint8Array>({
+      transform: (chunk, controller) => guarded(controller, () => transform(chunk, controller)),
+      flush: (controller) => guarded(controller, () => flush(controller)),
+    }),
+  );
 }

@@ -3,17 +3,27 @@ import {
   type JSONRPCMessage,
   type TransportSendOptions,
 } from '@modelcontextprotocol/client';
+import { Agent, fetch as undiciFetch } from 'undici';
 import type { Clock } from '../core/clock.ts';
 import { stepFailure } from '../core/failure.ts';
-import { limitedBody, limitedEvents } from './http-body.ts';
+import type { Logger } from '../core/logger.ts';
+import type { JsonBounds } from '../core/json-scan.ts';
+import { limitedBody, limitedEvents, limitedJson } from './http-body.ts';
 import { InboundGate } from './inbound-gate.ts';
-import { PatientFetch } from './patient-fetch.ts';
+import { RateLimit } from './rate-limit.ts';
 import type { Redactor } from './redaction.ts';
 import { deliver, type ServerTransport } from './server-transport.ts';
 
 /** Tells our `fetch` which request a POST belongs to; taken off before anything is sent. */
 const CORRELATION_HEADER = 'x-mcp-workflow-request';
 const SHOWN_BODY_CHARACTERS = 300;
+/** How long the stream of an answer that has come may stay open: servers close it themselves. */
+const LINGER_MS = 1000;
+/** Notifications a minute that a server may send; what is over is read later. */
+export const NEWS_PER_MINUTE = 30_000;
+/** What servers say of a session that they do not know. Where the text tells, the status may be any of these. */
+const GONE = new Set([404, 410]);
+const GONE_IF_SAID = new Set([400, 500, 503]);
 
 /** The server refused a request by HTTP status. Nothing of the call was done. */
 export class HttpRefusal extends Error {
@@ -34,7 +44,9 @@ export interface HttpTransportOptions {
   readonly url: URL;
   readonly headers: Readonly<Record<string, string>>;
   readonly maxMessageBytes: number;
+  readonly bounds: JsonBounds;
   readonly clock: Clock;
+  readonly logger: Logger;
   /** For what is shown of a refusal. */
   readonly redactor: Redactor;
 }
@@ -42,6 +54,10 @@ export interface HttpTransportOptions {
 interface Exchange {
   streaming: boolean;
   error?: Error;
+  /** The call fails at once, whatever the stream does. */
+  readonly fail: (error: Error) => void;
+  /** Ends the request and its stream, and keeps the SDK from opening another one in its place. */
+  readonly stop: AbortController;
 }
 
 /**
@@ -57,20 +73,27 @@ export class HttpTransport implements ServerTransport {
   /** A request is cancelled by ending its stream where the protocol generation says so. */
   readonly hasPerRequestStream = true;
   private readonly inner: StreamableHTTPClientTransport;
-  private readonly connections = new PatientFetch();
-  private readonly gate = new InboundGate();
+  /** Without the time limits of its own: an answer may take as long as our deadlines say. */
+  private readonly connections = new Agent({ headersTimeout: 0, bodyTimeout: 0 });
+  private readonly gate: InboundGate;
+  private readonly news: RateLimit;
   private readonly exchanges = new Map<string, Exchange>();
   private readonly options: HttpTransportOptions;
   private closed = false;
 
   constructor(options: HttpTransportOptions) {
     this.options = options;
+    this.gate = new InboundGate(() =>
+      options.logger.warn({}, 'the server answers with ids as text; they are taken for the numbers they name'),
+    );
+    this.news = new RateLimit(NEWS_PER_MINUTE, options.clock);
     this.inner = new StreamableHTTPClientTransport(options.url, {
       requestInit: { headers: { ...options.headers } },
       fetch: (url, init) => this.fetch(url, init),
     });
     this.inner.onmessage = (message: JSONRPCMessage) => {
-      if (this.gate.admit(message)) deliver(message, this);
+      const admitted = this.gate.admit(message);
+      if (admitted !== undefined) deliver(admitted, this);
     };
     this.inner.onerror = (error) => this.onerror?.(error);
     this.inner.onclose = () => {
@@ -102,7 +125,14 @@ export class HttpTransport implements ServerTransport {
     }
     const id = message.id;
     const key = String(id);
-    const exchange: Exchange = { streaming: false };
+    const exchange: Exchange = {
+      streaming: false,
+      stop: new AbortController(),
+      fail: (error) => {
+        exchange.error ??= error;
+        this.gate.fail(id, exchange.error);
+      },
+    };
     const answered = this.gate.sent(message);
     const end = (): void => {
       this.gate.fail(
@@ -110,11 +140,16 @@ export class HttpTransport implements ServerTransport {
         exchange.error ?? stepFailure('transport', 'the stream of the answer ended before the answer came'),
       );
     };
+    const cancelled = (): void => {
+      exchange.stop.abort(options?.requestSignal?.reason);
+      end();
+    };
     this.exchanges.set(key, exchange);
-    options?.requestSignal?.addEventListener('abort', end, { once: true });
+    options?.requestSignal?.addEventListener('abort', cancelled, { once: true });
     const sent = this.inner.send(message, {
       ...sendOptions(options),
       headers: { ...options?.headers, [CORRELATION_HEADER]: key },
+      requestSignal: exchange.stop.signal,
       onRequestStreamEnd: () => {
         options?.onRequestStreamEnd?.();
         end();
@@ -128,12 +163,21 @@ export class HttpTransport implements ServerTransport {
         this.gate.fail(id, exchange.error ?? (error instanceof Error ? error : new Error(String(error))));
       },
     );
+    let came = false;
     try {
-      await answered;
+      came = (await answered) === 'answered';
     } finally {
       this.exchanges.delete(key);
-      options?.requestSignal?.removeEventListener('abort', end);
+      options?.requestSignal?.removeEventListener('abort', cancelled);
+      // What nobody waits for any more is not read on: the connection is closed.
+      if (!came) exchange.stop.abort(new Error('nobody waits for the answer'));
+      else if (exchange.streaming) void this.closeLater(exchange);
     }
+  }
+
+  private async closeLater(exchange: Exchange): Promise<void> {
+    await this.options.clock.sleep(LINGER_MS, exchange.stop.signal).catch(() => undefined);
+    exchange.stop.abort(new Error('the answer has come'));
   }
 
   /** Ends the session on the server if there is one (at most 2 s), then closes. */
@@ -145,37 +189,41 @@ export class HttpTransport implements ServerTransport {
       await Promise.race([this.inner.terminateSession().catch(() => undefined), patience]);
     }
     await this.inner.close();
-    this.connections.close();
+    await this.connections.destroy();
   }
 
   private async fetch(url: string | URL, init?: RequestInit): Promise<Response> {
     const headers = new Headers(init?.headers);
     const key = headers.get(CORRELATION_HEADER);
     headers.delete(CORRELATION_HEADER);
-    const response = await this.connections.fetch(url, { ...init, headers });
+    const response = await this.request(url, init, headers);
     const exchange = key === null ? undefined : this.exchanges.get(key);
-    const onError = (error: Error): void => {
-      if (exchange !== undefined) exchange.error ??= error;
-    };
-    const isEvents = (response.headers.get('content-type') ?? '').toLowerCase().startsWith('text/event-stream');
+    const onError = (error: Error): void => exchange?.fail(error);
+    const type = (response.headers.get('content-type') ?? '').toLowerCase();
+    const isEvents = type.startsWith('text/event-stream');
+    const isJson = type.startsWith('application/json');
     if (exchange !== undefined) exchange.streaming = response.ok && isEvents;
-    const { maxMessageBytes } = this.options;
+    const limits = { maxBytes: this.options.maxMessageBytes, bounds: this.options.bounds, onError };
+    const never = new AbortController().signal;
     const body =
       response.body === null
         ? null
         : isEvents
-          ? limitedEvents(response.body, maxMessageBytes, onError)
-          : limitedBody(response.body, maxMessageBytes, onError);
+          ? limitedEvents(response.body, limits, () => this.news.wait(never))
+          : isJson
+            ? limitedJson(response.body, limits)
+            : limitedBody(response.body, limits);
     const limited = new Response(body, {
       status: response.status,
       statusText: response.statusText,
       headers: response.headers,
     });
-    const inSession = headers.has('mcp-session-id') && (response.status === 404 || response.status === 400);
-    if (response.status !== 429 && response.status !== 503 && !inSession) return limited;
+    const { status } = response;
+    const inSession = headers.has('mcp-session-id') && (GONE.has(status) || GONE_IF_SAID.has(status));
+    if (status !== 429 && status !== 503 && !inSession) return limited;
     const text = await limited.text().catch(() => '');
-    // The specification says 404; servers that never had a session often answer 400 and say so in words.
-    const sessionGone = inSession && (response.status === 404 || /session|initiali[sz]e/i.test(text));
+    // The specification says 404; servers that never had a session, or were restarted, answer otherwise and say so in words.
+    const sessionGone = inSession && (GONE.has(status) || /session|initiali[sz]e/i.test(text));
     const refusal = new HttpRefusal(
       response.status,
       this.options.redactor.head(text, SHOWN_BODY_CHARACTERS),
@@ -184,6 +232,20 @@ export class HttpTransport implements ServerTransport {
     );
     onError(refusal);
     throw refusal;
+  }
+
+  /** Redirects are not followed: the SDK does that, within the origin. */
+  private async request(url: string | URL, init: RequestInit | undefined, headers: Headers): Promise<Response> {
+    const { method, body, signal } = init ?? {};
+    const response = await undiciFetch(url, {
+      method: method ?? 'GET',
+      headers: Object.fromEntries([...headers, ['accept-encoding', 'identity']]),
+      redirect: 'manual',
+      dispatcher: this.connections,
+      ...(typeof body === 'string' ? { body } : {}),
+      ...(signal === undefined || signal === null ? {} : { signal }),
+    });
+    return response;
   }
 }
 

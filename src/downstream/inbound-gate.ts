@@ -4,65 +4,75 @@ import { hasUnwritableNumber } from '../core/json.ts';
 import type { DroppedLine } from './line-splitter.ts';
 import { tooLarge } from './limits.ts';
 
-/** Deeper results are refused: later code walks values by recursion. */
-const MAX_DEPTH = 200;
-
 interface Pending {
   readonly reject: (error: Error) => void;
-  readonly answered: () => void;
+  readonly settle: (how: HowSettled) => void;
 }
+
+/** `cancelled`: we told the server that nobody waits any more. */
+export type HowSettled = 'answered' | 'cancelled';
 
 /**
  * Stands between the wire and the SDK. Knows which requests wait for an answer, so that an answer nobody waits for, a second
- * answer, or one with an id of the wrong type goes no further, and one that is too large or too deep fails just its own call.
+ * answer goes no further, and one that cannot be used fails just its own call.
  * Memory: one entry per request in flight.
  */
 export class InboundGate {
   private readonly pending = new Map<RequestId, Pending>();
+  private readonly onTextId: () => void;
+  private textIds = false;
   /** Messages that were thrown away, by reason, for the log. */
   readonly thrownAway = new Map<string, number>();
+
+  /** @param onTextId Called once, when the server answers with the right number as text. */
+  constructor(onTextId: () => void) {
+    this.onTextId = onTextId;
+  }
 
   /**
    * Notes a message that is about to be sent. For a request the promise resolves when its answer has passed and rejects with
    * what `fail` says; for anything else it resolves at once.
    */
-  sent(message: JSONRPCMessage): Promise<void> {
-    if (!('method' in message)) return Promise.resolve();
+  sent(message: JSONRPCMessage): Promise<HowSettled> {
+    if (!('method' in message)) return Promise.resolve('answered');
     if (!('id' in message)) {
-      if (message.method === 'notifications/cancelled') this.settle(message.params?.['requestId']);
-      return Promise.resolve();
+      if (message.method === 'notifications/cancelled') this.settle(message.params?.['requestId'], 'cancelled');
+      return Promise.resolve('answered');
     }
     const { id } = message;
-    return new Promise((answered, reject) => this.pending.set(id, { answered, reject }));
+    return new Promise((settle, reject) => this.pending.set(id, { settle, reject }));
   }
 
-  /** True when the message may go on to the SDK. */
-  admit(message: JSONRPCMessage): boolean {
-    if ('method' in message) return true;
-    const id = message.id;
-    if (id === undefined || !this.pending.has(id)) return this.throwAway('answer to no request');
-    if ('result' in message && depthExceeds(message.result, MAX_DEPTH)) {
-      this.fail(id, tooLarge(`the answer is nested deeper than ${MAX_DEPTH} levels`));
-      return false;
-    }
+  /** The message that may go on to the SDK, if any: an answer whose id is the right number as text has the number again. */
+  admit(message: JSONRPCMessage): JSONRPCMessage | undefined {
+    if ('method' in message) return message;
+    const id = this.ownId(message.id);
+    if (id === undefined) return this.throwAway('answer to no request');
     if ('result' in message && hasUnwritableNumber(message.result)) {
-      this.fail(id, stepFailure('transport', 'the answer has a number that is too large'));
-      return false;
+      this.fail(id, stepFailure('invalid_output', 'the answer has a number that is too large'));
+      return undefined;
     }
-    this.settle(id);
-    return true;
+    this.settle(id, 'answered');
+    return id === message.id ? message : { ...message, id };
   }
 
-  /** A line that was too long: fails the request it answers when that can be told. Returns false when it cannot. */
-  failDropped(line: DroppedLine, maxBytes: number): boolean {
+  /** The id of a request that waits, as we sent it. */
+  private ownId(id: RequestId | undefined): RequestId | undefined {
+    if (id === undefined || this.pending.has(id)) return id;
+    const meant = typeof id === 'string' && /^\d{1,15}$/.test(id) ? Number(id) : undefined;
+    if (meant === undefined || !this.pending.has(meant)) return undefined;
+    if (!this.textIds) this.onTextId();
+    this.textIds = true;
+    return meant;
+  }
+
+  /** A line that was too long or holds too much: fails the request it answers when that can be told. Returns false when it cannot. */
+  failDropped(line: DroppedLine, why: string): boolean {
     const id = idIn(line);
     const only = this.pending.size === 1 ? [...this.pending.keys()][0] : undefined;
     const target = id !== undefined && this.pending.has(id) ? id : only;
     this.throwAway('message too large');
-    return (
-      target !== undefined &&
-      this.fail(target, tooLarge(`an answer of ${line.bytes} bytes is over the limit of ${maxBytes} bytes`))
-    );
+    return target !== undefined && this.fail(target, tooLarge(why));
   }
 
   /** A text that is no JSON-RPC message: fails the request it means to answer. Returns false when there is none. */
@@ -76,7 +86,10 @@ export class InboundGate {
     if (typeof value !== 'object' || value === null || !('id' in value) || 'method' in value) return false;
     const { id } = value;
     if (typeof id !== 'number' && typeof id !== 'string') return false;
-    return this.fail(id, stepFailure('transport', 'the answer is not a valid JSON-RPC response'));
+    const own = this.ownId(id);
+    return (
+      own !== undefined && this.fail(own, stepFailure('invalid_output', 'the answer is not a valid JSON-RPC response'))
+    );
   }
 
   fail(id: RequestId, error: Error): boolean {
@@ -94,14 +107,13 @@ export class InboundGate {
     return this.pending.has(id);
   }
 
-  throwAway(reason: string): false {
+  throwAway(reason: string): undefined {
     this.thrownAway.set(reason, (this.thrownAway.get(reason) ?? 0) + 1);
-    return false;
   }
 
-  private settle(id: unknown): void {
+  private settle(id: unknown, how: HowSettled): void {
     if (typeof id !== 'number' && typeof id !== 'string') return;
-    this.pending.get(id)?.answered();
+    this.pending.get(id)?.settle(how);
     this.pending.delete(id);
   }
 }
@@ -112,19 +124,4 @@ function idIn(line: DroppedLine): number | undefined {
     /^\s*\{\s*(?:"jsonrpc"\s*:\s*"2\.0"\s*,\s*)?"id"\s*:\s*(\d+)/.exec(line.head) ??
     /"id"\s*:\s*(\d+)\s*(?:,\s*"jsonrpc"\s*:\s*"2\.0"\s*)?\}\s*$/.exec(line.tail);
   return found?.[1] === undefined ? undefined : Number(found[1]);
-}
-
-/** Walks with a stack of its own: the value may be deeper than the call stack allows. */
-function depthExceeds(value: unknown, limit: number): boolean {
-  let level: unknown[] = [value];
-  for (let depth = 0; level.length > 0; depth += 1) {
-    if (depth > limit) return true;
-    const next: unknown[] = [];
-    for (const item of level) {
-      if (typeof item !== 'object' || item === null) continue;
-      for (const member of Object.values(item)) if (typeof member === 'object' && member !== null) next.push(member);
-    }
-    level = next;
-  }
-  return false;
 }

@@ -1,3 +1,5 @@
+import { ByteBuffer } from './byte-buffer.ts';
+
 /** What becomes of a line that was too long: its first and last bytes, enough to find out which request it answered. */
 export interface DroppedLine {
   readonly head: string;
@@ -6,8 +8,8 @@ export interface DroppedLine {
 }
 
 export interface LineEvents {
-  /** A complete line without its end. */
-  line(text: string): void;
+  /** A complete line without its end; not to be kept. */
+  line(bytes: Buffer): void;
   /** A line was longer than the limit and is over now. */
   dropped(line: DroppedLine): void;
   /** A line is longer than the hard limit and has no end yet; nothing more is read after this. */
@@ -18,13 +20,14 @@ export interface LineEvents {
 const ENDLESS_FACTOR = 8;
 const KEPT_BYTES = 1024;
 const NEWLINE = 0x0a;
+const RETURN = 0x0d;
 
 /**
  * Splits a byte stream into lines in linear time, whatever the size of its chunks, and never holds more than `maxBytes` of
  * one line: the rest of a longer line is counted and thrown away.
  */
 export class LineSplitter {
-  private chunks: Buffer[] = [];
+  private readonly held = new ByteBuffer();
   private bytes = 0;
   private dropping: { head: Buffer; tail: Buffer } | undefined;
   private ended = false;
@@ -40,9 +43,8 @@ export class LineSplitter {
     let start = 0;
     while (!this.ended && start < chunk.length) {
       const end = chunk.indexOf(NEWLINE, start);
-      this.take(end === -1 ? chunk.subarray(start) : chunk.subarray(start, end));
-      if (end === -1) return;
-      this.finishLine();
+      if (end === -1) return this.take(chunk.subarray(start));
+      this.finishLine(chunk.subarray(start, end));
       start = end + 1;
     }
   }
@@ -51,10 +53,9 @@ export class LineSplitter {
     if (part.length === 0) return;
     this.bytes += part.length;
     if (this.dropping === undefined) {
-      this.chunks.push(part);
+      this.held.append(part);
       if (this.bytes <= this.maxBytes) return;
-      const whole = Buffer.concat(this.chunks);
-      this.chunks = [];
+      const whole = this.held.take();
       this.dropping = { head: Buffer.from(whole.subarray(0, KEPT_BYTES)), tail: lastBytes(whole) };
       return;
     }
@@ -64,15 +65,18 @@ export class LineSplitter {
     this.events.endless(this.droppedLine(this.dropping));
   }
 
-  private finishLine(): void {
-    const { dropping, chunks } = this;
+  private finishLine(last: Buffer): void {
+    // Most lines are whole in one chunk and are handed on without a copy.
+    const whole = this.bytes === 0 && last.length <= this.maxBytes ? last : undefined;
+    if (whole === undefined) this.take(last);
+    if (this.ended) return;
+    const { dropping } = this;
     const dropped = dropping === undefined ? undefined : this.droppedLine(dropping);
-    this.chunks = [];
+    const line = whole ?? this.held.take();
     this.dropping = undefined;
     this.bytes = 0;
     if (dropped !== undefined) return this.events.dropped(dropped);
-    const text = (chunks.length === 1 ? (chunks[0] ?? Buffer.alloc(0)) : Buffer.concat(chunks)).toString('utf8');
-    this.events.line(text.endsWith('\r') ? text.slice(0, -1) : text);
+    this.events.line(line.at(-1) === RETURN ? line.subarray(0, -1) : line);
   }
 
   private droppedLine(dropping: { head: Buffer; tail: Buffer }): DroppedLine {

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { spawn, type ChildProcessByStdio } from 'node:child_process';
 import type { Readable, Writable } from 'node:stream';
 import type { Clock } from '../core/clock.ts';
@@ -148,7 +149,11 @@ function exitText(code: number | null, signal: NodeJS.Signals | null): ExitText 
 }
 
 function startError(options: ProcessOptions, error: Error): string {
-  if ('code' in error && error.code === 'ENOENT') {
+  if ('code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR')) {
+    if (!existsSync(options.cwd)) return `its folder '${options.cwd}' does not exist (cwd)`;
+    if (/\S\s+\S/u.test(options.command)) {
+      return `the command '${options.command}' was not found: 'command' is the program only, its arguments go into 'args'`;
+    }
     return `the command '${options.command}' was not found (looked from ${options.cwd})`;
   }
   return `the command '${options.command}' could not be started: ${messageOf(error)}`;

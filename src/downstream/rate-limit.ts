@@ -20,10 +20,16 @@ export class RateLimit {
   /** Resolves when the call may go. Rejects with the signal's reason; the slot it had taken is lost then. */
   async wait(signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
+    const ms = this.reserve();
+    if (ms > 0) await this.clock.sleep(ms, signal);
+  }
+
+  /** Takes the next slot: milliseconds until it comes, 0 = now. */
+  reserve(): number {
     const now = this.clock.monotonic();
     const earliest = now - (this.burst - 1) * this.intervalMs;
     const at = Math.max(this.nextAt, earliest);
     this.nextAt = at + this.intervalMs;
-    if (at > now) await this.clock.sleep(at - now, signal);
+    return Math.max(0, at - now);
   }
 }

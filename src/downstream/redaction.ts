@@ -10,11 +10,14 @@ const SWITCH = /^(?:true|false|null)$/i;
 
 /** Takes the values of secrets out of everything that leaves the room. Values are never shown, not even their length. */
 export interface Redactor {
-  /** The text with each occurrence of a secret replaced by `***`, also when it is JSON-escaped, URI- or base64-encoded. */
+  /**
+   * The text with each occurrence of a secret replaced by `***`, also when it is JSON-escaped, URI-encoded, hexadecimal, or in base64 at whatever
+   * place of the encoded text.
+   */
   text(text: string): string;
   /** At most so many characters from the beginning of a text, redacted; a secret that the cut would halve is left out whole. */
   head(text: string, characters: number): string;
-  /** The JSON value with each string in it, keys included, redacted; the same object when there is nothing to hide. */
+  /** The JSON value with each text in it, keys included, and each number that is a secret, redacted; the same object when there is nothing to hide. */
   json<T>(value: T): T;
 }
 
@@ -43,9 +46,16 @@ export function createRedactor(secrets: Iterable<string>): Redactor {
   };
   const walk = (value: unknown): unknown => {
     if (typeof value === 'string') return text(value);
-    if (Array.isArray(value)) return value.map(walk);
+    if (typeof value === 'number') return forms.has(String(value)) ? MASK : value;
     if (typeof value !== 'object' || value === null) return value;
-    return Object.fromEntries(Object.entries(value).map(([key, member]) => [text(key), walk(member)]));
+    // Most values hold no secret: they are handed on as they are, without a copy.
+    if (Array.isArray(value)) {
+      const items: unknown[] = value.map(walk);
+      return items.some((item, index) => item !== value[index]) ? items : value;
+    }
+    const members = Object.entries(value).map(([key, member]) => [key, text(key), member, walk(member)] as const);
+    const hidden = members.some(([key, shown, member, walked]) => key !== shown || member !== walked);
+    return hidden ? Object.fromEntries(members.map(([, shown, , walked]) => [shown, walked])) : value;
   };
   return {
     text,
@@ -66,8 +76,35 @@ function formsOf(secret: string): string[] {
     const forms = [value, escaped, JSON.stringify(escaped).slice(1, -1)];
     if (value.length < ENCODED_FROM) return forms;
     const bytes = Buffer.from(value, 'utf8');
-    const base64 = bytes.toString('base64').replace(/=+$/, '');
-    return [...forms, encodeURIComponent(value), base64, bytes.toString('base64url')];
+    const hex = bytes.toString('hex');
+    const encoded = encodeURIComponent(value);
+    const lowerEscapes = encoded.replace(/%[\dA-F]{2}/gu, (byte) => byte.toLowerCase());
+    return [
+      ...forms,
+      encoded,
+      lowerEscapes,
+      encoded.replaceAll('%20', '+'),
+      hex,
+      hex.toUpperCase(),
+      ...base64Forms(bytes),
+    ];
+  });
+}
+
+/**
+ * What base64 makes of the bytes at each of the three places they can have in its groups, without the characters that
+ * their neighbours share.
+ */
+function base64Forms(bytes: Buffer): string[] {
+  return [0, 1, 2].flatMap((before) => {
+    const whole = Buffer.concat([Buffer.alloc(before), bytes])
+      .toString('base64')
+      .replace(/=+$/, '');
+    const start = before === 0 ? 0 : before + 1;
+    // The last character may hold bits of what follows.
+    const end = (before + bytes.length) % 3 === 0 ? whole.length : whole.length - 1;
+    const parts = before === 0 ? [whole, whole.slice(0, end)] : [whole.slice(start, end)];
+    return parts.flatMap((form) => [form, form.replaceAll('+', '-').replaceAll('/', '_')]);
   });
 }
 

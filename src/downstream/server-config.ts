@@ -12,6 +12,8 @@ interface ServerLimits {
   readonly maxConcurrent: number;
   /** The largest message accepted from the server, in bytes after decompression. */
   readonly maxResponseBytes: number;
+  /** The values in one message of the server: members of objects, items of lists. */
+  readonly maxResponseValues: number;
   readonly ratePerMinute?: number;
   /** Consecutive transport failures or timeouts after which calls are refused, and for how long. */
   readonly circuitBreaker?: { readonly failures: number; readonly resetSeconds: number };
@@ -22,13 +24,18 @@ interface ServerLimits {
   readonly protocol?: ProtocolChoice;
 }
 
-/** A server that is a child process of ours. `${NAME}` is still in place everywhere; paths are absolute. */
+/** A server that is a child process of ours. `${NAME}` and `~` are still in place everywhere. */
 export interface StdioServerConfig extends ServerLimits {
   readonly kind: 'stdio';
   readonly command: string;
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string>>;
+  /** Relative to `folder`, as `command` is where it begins with a dot. */
   readonly cwd: string;
+  /** The folder of the servers file. */
+  readonly folder: string;
+  /** A file with more variables, one `NAME=value` a line. */
+  readonly envFile?: string;
 }
 
 /** A server behind a Streamable HTTP endpoint. `${NAME}` is still in place everywhere. */
@@ -36,6 +43,7 @@ export interface HttpServerConfig extends ServerLimits {
   readonly kind: 'http';
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
+  readonly folder: string;
 }
 
 export type ServerConfig = StdioServerConfig | HttpServerConfig;

@@ -1,13 +1,16 @@
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { parseEnv } from 'node:util';
 import { Client, ProtocolError, ProtocolErrorCode, type VersionNegotiationOptions } from '@modelcontextprotocol/client';
 import { z } from 'zod';
 import type { Clock } from '../core/clock.ts';
-import { messageOf } from '../core/failure.ts';
+import { messageOf, stepFailure } from '../core/failure.ts';
 import type { Logger } from '../core/logger.ts';
 import type { CallContext } from '../engine/ports.ts';
 import { type Redactor, createRedactor } from './redaction.ts';
 import { HttpTransport } from './http-transport.ts';
 import type { ProcessGuard } from './process-guard.ts';
-import type { ProtocolChoice, ServerConfig } from './server-config.ts';
+import type { ProtocolChoice, ServerConfig, StdioServerConfig } from './server-config.ts';
 import type { ServerTransport } from './server-transport.ts';
 import { StdioTransport } from './stdio-transport.ts';
 import { inheritedEnvironment, Substitution, type Environment } from './substitution.ts';
@@ -17,6 +20,8 @@ import { readTool, type ToolFacts, type ToolTable } from './tool-table.ts';
 /** How long a server on a pipe may think about the question which generation it speaks. */
 const PROBE_MS = 5000;
 const MAX_TOOL_PAGES = 200;
+/** Deeper messages are refused: later code walks values by recursion. */
+const MAX_DEPTH = 200;
 const MAX_PROGRESS_MESSAGE = 1000;
 /** The SDK's own timers are kept out of the way: deadlines are ours. */
 export const NO_TIMEOUT = 2 ** 31 - 1;
@@ -251,21 +256,69 @@ function buildTransport(
   const substitution = new Substitution(deps.environment, config.name);
   const { clock, guard, logger } = deps;
   const maxMessageBytes = config.maxResponseBytes;
+  const bounds = { values: config.maxResponseValues, depth: MAX_DEPTH };
   if (config.kind === 'http') {
-    const text = substitution.text(config.url);
-    const headers = substitution.record(config.headers);
+    const url = URL.parse(substitution.text(config.url));
+    const headers = { ...credentialsOf(url, substitution.secrets), ...substitution.record(config.headers) };
     const redactor = createRedactor(substitution.secrets);
-    const url = URL.parse(text);
     if (url === null || !/^https?:$/.test(url.protocol)) {
       throw new OpenError(new Error('its url is not an http or https URL'), redactor, undefined);
     }
-    return { transport: new HttpTransport({ url, headers, maxMessageBytes, clock, redactor }), redactor };
+    const options = { url, headers, maxMessageBytes, bounds, clock, logger, redactor };
+    return { transport: new HttpTransport(options), redactor };
   }
-  const command = substitution.text(config.command);
-  const args = config.args.map((argument) => substitution.text(argument));
-  const cwd = substitution.text(config.cwd);
-  const env = { ...inheritedEnvironment(deps.environment), ...substitution.record(config.env) };
+  const command = substitution.path(config.command);
+  const args = config.args.map((argument) => substitution.path(argument));
+  const cwd = path.resolve(config.folder, substitution.path(config.cwd));
+  const own = { ...variablesOf(config, substitution), ...substitution.record(config.env) };
+  const env = { ...inheritedEnvironment(deps.environment), ...own };
   const redactor = createRedactor(substitution.secrets);
-  const transport = new StdioTransport({ command, args, cwd, env, maxMessageBytes, clock, logger, redactor, guard });
+  const transport = new StdioTransport({
+    // A bare name is looked up in PATH; `./server` means the file beside the servers file, wherever `cwd` points.
+    command: /^\.{1,2}[/\\]/.test(command) ? path.resolve(config.folder, command) : command,
+    args,
+    cwd,
+    env,
+    maxMessageBytes,
+    bounds,
+    clock,
+    logger,
+    redactor,
+    guard,
+  });
   return { transport, redactor };
+}
+
+/** `http://user:password@…` is sent as the header that it means, and taken out of the URL; the header is a secret where its password is. */
+function credentialsOf(url: URL | null, secrets: Set<string>): Record<string, string> {
+  if (url === null || (url.username === '' && url.password === '')) return {};
+  const [user, password] = [unescaped(url.username), unescaped(url.password)];
+  url.username = '';
+  url.password = '';
+  const basic = Buffer.from(`${user}:${password}`).toString('base64');
+  if (secrets.size > 0) secrets.add(basic);
+  return { authorization: `Basic ${basic}` };
+}
+
+function unescaped(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
+/** The variables of `envFile`; each value is a secret. */
+function variablesOf(config: StdioServerConfig, substitution: Substitution): Record<string, string> {
+  if (config.envFile === undefined) return {};
+  const file = path.resolve(config.folder, substitution.path(config.envFile));
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (error) {
+    throw stepFailure('transport', `server '${config.name}' has an envFile that cannot be read: ${messageOf(error)}`);
+  }
+  const variables = Object.entries(parseEnv(text)).filter((entry): entry is [string, string] => entry[1] !== undefined);
+  for (const [, value] of variables) substitution.secrets.add(value);
+  return Object.fromEntries(variables);
 }

@@ -9,9 +9,20 @@ const SHOWN_CHARACTERS = 500;
 const LINES_PER_WINDOW = 50;
 const WINDOW_MS = 10_000;
 
-/** Passes a server's stderr on to the log (debug, at most 50 lines in 10 s) and remembers the last line for error messages. */
+/** Lines that Node.js, Python and shells write after the error, and that say nothing of it. */
+const SAYS_NOTHING =
+  /^(?:Node\.js v\d|at\s|File "|\^+$|~+|[\]})]+;?,?$|\d+ \||node:internal|npm (?:error|ERR!) A complete log)/u;
+/** The line that tells an error: its class or a word that begins one. */
+const TELLS =
+  /^(?:Uncaught\s+)?(?:[\w.]*(?:Error|Exception|Panic|panicked)\b|error\b|fatal\b|panic\b|thread '.*' panicked)/iu;
+
+/**
+ * Passes a server's stderr on to the log (debug, at most 50 lines in 10 s) and remembers for error messages the last line that tells an error, or else
+ * the last line that says anything.
+ */
 export class StderrLog {
   private last: string | undefined;
+  private telling: string | undefined;
   private windowStart = 0;
   private inWindow = 0;
   private readonly clock: Clock;
@@ -23,7 +34,7 @@ export class StderrLog {
     this.logger = logger;
     this.redactor = redactor;
     const splitter = new LineSplitter(MAX_LINE_BYTES, {
-      line: (text) => this.line(text),
+      line: (bytes) => this.line(bytes.toString('utf8')),
       dropped: ({ head }) => this.line(head),
       endless: ({ head }) => this.line(head),
     });
@@ -31,15 +42,17 @@ export class StderrLog {
     stream.on('data', (chunk: Buffer) => splitter.push(chunk));
   }
 
-  /** The last line that was not blank, redacted and cut to 500 characters. */
+  /** The line that tells the error best, redacted and cut to 500 characters. */
   get lastLine(): string | undefined {
-    return this.last;
+    return this.telling ?? this.last;
   }
 
   private line(text: string): void {
     if (text.trim() === '') return;
     const shown = this.redactor.head(text.trim(), SHOWN_CHARACTERS);
-    this.last = shown;
+    if (TELLS.test(shown)) this.telling = shown;
+    else if (!SAYS_NOTHING.test(shown)) this.last = shown;
+    else this.last ??= shown;
     const now = this.clock.monotonic();
     if (now - this.windowStart > WINDOW_MS) {
       if (this.inWindow > LINES_PER_WINDOW) {

@@ -1,12 +1,16 @@
-import { deserializeMessage, serializeMessage, type JSONRPCMessage } from '@modelcontextprotocol/client';
+import { serializeMessage, type JSONRPCMessage } from '@modelcontextprotocol/client';
 import type { Clock } from '../core/clock.ts';
 import { stepFailure } from '../core/failure.ts';
+import { beyondBounds, type JsonBounds } from '../core/json-scan.ts';
 import type { Logger } from '../core/logger.ts';
 import { InboundGate } from './inbound-gate.ts';
 import { LineSplitter } from './line-splitter.ts';
 import type { ProcessGuard } from './process-guard.ts';
+import { NEWS_PER_MINUTE } from './http-transport.ts';
 import { ProcessTree, type ProcessOptions } from './process-tree.ts';
+import { RateLimit } from './rate-limit.ts';
 import type { Redactor } from './redaction.ts';
+import { readServerMessage } from './server-message.ts';
 import { StderrLog } from './stderr-log.ts';
 import { deliver, type ServerTransport } from './server-transport.ts';
 
@@ -15,6 +19,7 @@ const MAX_UNSENT_BYTES = 32 * 1024 * 1024;
 
 export interface StdioTransportOptions extends ProcessOptions {
   readonly maxMessageBytes: number;
+  readonly bounds: JsonBounds;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly redactor: Redactor;
@@ -32,7 +37,10 @@ export class StdioTransport implements ServerTransport {
   onmessage?: (message: JSONRPCMessage) => void;
   onprogress?: (params: { readonly [key: string]: unknown }) => void;
   private readonly options: StdioTransportOptions;
-  private readonly gate = new InboundGate();
+  private readonly gate: InboundGate;
+  private readonly news: RateLimit;
+  /** Set while the server is not read because it has sent too much news. */
+  private paused = false;
   private tree: ProcessTree | undefined;
   private log: StderrLog | undefined;
   private why: string | undefined;
@@ -40,6 +48,10 @@ export class StdioTransport implements ServerTransport {
 
   constructor(options: StdioTransportOptions) {
     this.options = options;
+    this.news = new RateLimit(NEWS_PER_MINUTE, options.clock);
+    this.gate = new InboundGate(() =>
+      options.logger.warn({}, 'the server answers with ids as text; they are taken for the numbers they name'),
+    );
   }
 
   /** The SDK takes a transport with `pid` and `stderr` for a stdio one when it negotiates a version. */
@@ -63,12 +75,12 @@ export class StdioTransport implements ServerTransport {
     this.tree = tree;
     this.log = new StderrLog(tree.stderr, clock, logger.child({ pid: tree.pid }), redactor);
     const splitter = new LineSplitter(maxMessageBytes, {
-      line: (text) => this.line(text),
+      line: (bytes) => this.line(bytes),
       dropped: (line) => {
-        this.gate.failDropped(line, maxMessageBytes);
+        this.gate.failDropped(line, `an answer of ${line.bytes} bytes is over the limit of ${maxMessageBytes} bytes`);
       },
       endless: (line) => {
-        this.gate.failDropped(line, maxMessageBytes);
+        this.gate.failDropped(line, `an answer of ${line.bytes} bytes is over the limit of ${maxMessageBytes} bytes`);
         this.give(`sent a line of more than ${line.bytes} bytes without an end`);
       },
     });
@@ -96,11 +108,23 @@ export class StdioTransport implements ServerTransport {
     await this.tree?.stop();
   }
 
-  private line(text: string): void {
+  private line(bytes: Buffer): void {
+    const beyond = beyondBounds(bytes, this.options.bounds);
+    if (beyond !== undefined) {
+      const line = {
+        head: bytes.toString('utf8', 0, 1024),
+        tail: bytes.subarray(-1024).toString('utf8'),
+        bytes: bytes.length,
+      };
+      this.gate.failDropped(line, `the answer ${beyond}`);
+      return;
+    }
+    // A byte order mark is no part of the text; some runtimes write one first.
+    const text = bytes.toString('utf8').replace(/^\uFEFF/u, '');
     if (text.trim() === '') return;
     let message: JSONRPCMessage;
     try {
-      message = deserializeMessage(text);
+      message = readServerMessage(text);
     } catch {
       if (this.gate.failMalformed(text)) return;
       this.gate.throwAway('not a message');
@@ -111,9 +135,24 @@ export class StdioTransport implements ServerTransport {
           'server wrote something that is not MCP to its stdout; such lines are ignored',
         );
       }
+      this.countNews();
       return;
     }
-    if (this.gate.admit(message)) deliver(message, this);
+    if ('method' in message) this.countNews();
+    const admitted = this.gate.admit(message);
+    if (admitted !== undefined) deliver(admitted, this);
+  }
+
+  /** What comes unasked costs the server its own pace: it is not read until its rate allows it. */
+  private countNews(): void {
+    const ms = this.news.reserve();
+    if (ms === 0 || this.paused) return;
+    this.paused = true;
+    this.tree?.stdout.pause();
+    void this.options.clock.sleep(ms).then(() => {
+      this.paused = false;
+      this.tree?.stdout.resume();
+    });
   }
 
   private give(why: string): void {

@@ -1,4 +1,5 @@
 import { stepFailure } from '../core/failure.ts';
+import type { JsonObject, JsonValue } from '../core/json.ts';
 
 /** The environment as the pool is given it; nothing here reads the process's own. */
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -45,6 +46,22 @@ export function inheritedEnvironment(environment: Environment): Record<string, s
   return inherited;
 }
 
+/** What we read: `${NAME}`, `${env:NAME}`, `${NAME:-default}`. */
+const VARIABLE = /\$\{(?:env:)?([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}/g;
+/** Anything that looks like a variable of somebody's: what we do not read of it is an error, and never part of a value. */
+const ANY_VARIABLE = /\$\{[A-Za-z_][^}]*\}/gu;
+
+/** The variables in the texts of an entry that we do not read: those of editors (`${input:x}`), of shells, or misspelt ones. */
+export function unknownVariables(entry: JsonObject): readonly string[] {
+  const texts = ['command', 'args', 'env', 'cwd', 'envFile', 'url', 'headers'].flatMap((key) => textsIn(entry[key]));
+  return [...new Set(texts.flatMap((text) => text.replace(VARIABLE, '').match(ANY_VARIABLE) ?? []))];
+}
+
+function textsIn(value: JsonValue | undefined): readonly string[] {
+  if (typeof value === 'string') return [value];
+  return typeof value === 'object' && value !== null ? Object.values(value).flatMap(textsIn) : [];
+}
+
 /** Puts variables in place of `${NAME}` (also `${env:NAME}` and `${NAME:-default}`) and remembers which values are secret. */
 export class Substitution {
   /** Values taken from the environment so far, the inherited variables (`HOME`, …) excepted. */
@@ -59,21 +76,30 @@ export class Substitution {
 
   /** Fails with `transport`, naming the variable, when it is not set and has no default. Values are not expanded again. */
   text(text: string): string {
-    return text.replace(
-      /\$\{(?:env:)?([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}/g,
-      (_, name: string, otherwise?: string) => {
-        const value = this.environment[name];
-        if (value === undefined || (value === '' && otherwise !== undefined)) {
-          if (otherwise !== undefined) return otherwise;
-          throw stepFailure(
-            'transport',
-            `server '${this.server}' needs the environment variable ${name}, which is not set`,
-          );
-        }
-        if (!INHERITED.has(name.toUpperCase())) this.secrets.add(value);
-        return value;
-      },
-    );
+    const unknown = text.replace(VARIABLE, '').match(ANY_VARIABLE)?.[0];
+    if (unknown !== undefined) {
+      const what = `'${unknown}' in the servers file is not read here; write \${NAME} or \${NAME:-default}`;
+      throw stepFailure('transport', `server '${this.server}' cannot be started: ${what}`);
+    }
+    return text.replace(VARIABLE, (_, name: string, otherwise?: string) => {
+      const value = this.environment[name];
+      if (value === undefined || (value === '' && otherwise !== undefined)) {
+        if (otherwise !== undefined) return otherwise;
+        throw stepFailure(
+          'transport',
+          `server '${this.server}' needs the environment variable ${name}, which is not set`,
+        );
+      }
+      if (!INHERITED.has(name.toUpperCase())) this.secrets.add(value);
+      return value;
+    });
+  }
+
+  /** A path: `text`, and `~` at its beginning is the home folder. */
+  path(text: string): string {
+    const home = this.environment['HOME'] ?? this.environment['USERPROFILE'];
+    const replaced = this.text(text);
+    return home !== undefined && /^~(?=$|[/\\])/u.test(replaced) ? `${home}${replaced.slice(1)}` : replaced;
   }
 
   record(values: Readonly<Record<string, string>>): Record<string, string> {

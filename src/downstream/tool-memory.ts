@@ -50,9 +50,11 @@ export async function writeToolMemory(file: string, servers: KnownServers, now: 
     name,
     { askedAt: askedAt ?? now, tools: Object.fromEntries([...tools].map(([tool, shape]) => [tool, bounded(shape)])) },
   ]);
-  await mkdir(path.dirname(file), { recursive: true });
+  await mkdir(path.dirname(file), { recursive: true, mode: 0o700 });
   const temporary = `${file}.${process.pid}.tmp`;
-  await writeFile(temporary, `${JSON.stringify({ version: VERSION, servers: Object.fromEntries(entries) })}\n`);
+  await writeFile(temporary, `${JSON.stringify({ version: VERSION, servers: Object.fromEntries(entries) })}\n`, {
+    mode: 0o600,
+  });
   await rename(temporary, file);
 }
 

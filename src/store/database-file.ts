@@ -1,9 +1,11 @@
 import { statSync } from 'node:fs';
 import type { BigIntStats } from 'node:fs';
-import { mkdir, open, stat } from 'node:fs/promises';
+import { lstat, mkdir, open, stat, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { messageOf } from '../core/failure.ts';
 import { StoreError } from '../tasks/task-store.ts';
+
+const DATABASE_HEADER = 'SQLite format 3\0';
 
 /**
  * The file behind a connection. SQLite goes on writing into a file that has been removed, where nobody will ever find the tasks
@@ -25,9 +27,8 @@ export class DatabaseFile {
       // Before anything is opened or changed: a pipe would wait for a writer, and a device is not ours.
       if (!(await isFileOrNothing(path))) throw new Error('something that is not a file has this name');
       await refuseLogAlone(path);
-      const handle = await open(path, 'a', 0o600);
+      const handle = await openOrMake(path);
       try {
-        await handle.chmod(0o600);
         return new DatabaseFile(path, await handle.stat({ bigint: true }));
       } finally {
         await handle.close();
@@ -45,6 +46,27 @@ export class DatabaseFile {
       'io',
       `${this.path} was ${now === undefined ? 'removed' : 'replaced'} while it was in use; put it back, or start again with what is there`,
     );
+  }
+}
+
+/** Nothing of somebody else's is changed: a file is made private only when we made it, or it is a database and no link to one. */
+async function openOrMake(path: string): Promise<FileHandle> {
+  const made = await open(path, 'wx+', 0o600).catch((error: unknown) => {
+    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return undefined;
+    throw error;
+  });
+  if (made !== undefined) return made;
+  const handle = await open(path, 'r+');
+  try {
+    const { buffer, bytesRead } = await handle.read(Buffer.alloc(DATABASE_HEADER.length), 0, DATABASE_HEADER.length, 0);
+    if (bytesRead > 0 && buffer.toString('latin1', 0, bytesRead) !== DATABASE_HEADER) {
+      throw new Error('it is not a SQLite database');
+    }
+    if (!(await lstat(path)).isSymbolicLink()) await handle.chmod(0o600);
+    return handle;
+  } catch (error) {
+    await handle.close();
+    throw error;
   }
 }
 

@@ -65,7 +65,6 @@ export const MAX_UNKNOWN_KEYS = 20;
 function describeUnknownKeys(keys: readonly string[], schema: unknown): string {
   const known = shapeKeys(schema);
   const hints = keys.slice(0, MAX_UNKNOWN_KEYS).map((key) => {
-    if (key === '<<') return 'YAML 1.2 has no merge keys: write the keys out, or give the alias to one key';
     const near = nearest(key, known);
     if (near !== undefined) return `did you mean '${near}'?`;
     return known.length === 0 ? null : `known keys: ${known.join(', ')}`;

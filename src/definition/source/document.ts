@@ -52,6 +52,15 @@ export class SourceStop extends Error {
   }
 }
 
+function shown(source: string): string {
+  return source.length > 40 ? `${source.slice(0, 40)}…` : source;
+}
+
+/** Digits only, or 0x… and 0o… as YAML has them: a number with an exponent is meant to be rounded. */
+function isExactInteger(source: string): boolean {
+  return /^[-+]?\d{1,400}$|^0x[\dA-Fa-f]{1,400}$|^0o[0-7]{1,400}$/u.test(source);
+}
+
 /** Counts values and collects problems while a reader builds a document. */
 export class Build {
   readonly problems: SourceProblem[] = [];
@@ -71,6 +80,21 @@ export class Build {
     if (depth > SOURCE_LIMITS.depth) {
       throw new SourceStop({ offset, code: 'too_deep', message: `nested deeper than ${SOURCE_LIMITS.depth}` });
     }
+  }
+
+  /** A number as it was written. JSON's readers keep 53 bits of an integer: a longer one would be another one in silence. */
+  number(value: number, source: string, offset: number): void {
+    if (!Number.isFinite(value)) {
+      throw new SourceStop({ offset, code: 'syntax', message: `the number ${shown(source)} is too large` });
+    }
+    if (Number.isSafeInteger(value) || !Number.isInteger(value) || !isExactInteger(source)) return;
+    if (BigInt(source.replace(/^\+|_/gu, '')) === BigInt(value)) return;
+    this.problem({
+      offset,
+      code: 'unsupported_value',
+      message: `the number ${shown(source)} cannot be kept exactly: it would become ${BigInt(value)}`,
+      hint: 'put quotes around it',
+    });
   }
 
   problem(problem: SourceProblem): void {

@@ -1,138 +1,122 @@
+import { printParseErrorCode, visit } from 'jsonc-parser';
 import type { JsonValue } from '../../core/json.ts';
 import { Build, SourceStop, type SourceDocument, type SourceNode } from './document.ts';
 
-const SPACE = /[ \t\n\r]*/y;
-const NUMBER = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
-const LITERALS: ReadonlyMap<string, JsonValue> = new Map<string, JsonValue>([
-  ['true', true],
-  ['false', false],
-  ['null', null],
-]);
-
-/** Reads JSON (RFC 8259) with positions. @throws SourceStop at the first thing that is not JSON, or when a bound is passed. */
-export function readJson(text: string): SourceDocument {
-  return new JsonReader(text).document();
+export interface JsonReading {
+  /** Comments and commas behind the last member, as files of MCP hosts have them. */
+  readonly comments?: boolean;
 }
 
+/**
+ * Reads JSON (RFC 8259), or JSON with comments, with positions.
+ * @throws SourceStop at the first thing that is not JSON, or when a bound is passed.
+ */
+export function readJson(text: string, { comments = false }: JsonReading = {}): SourceDocument {
+  const reader = new JsonReader(text);
+  const start = text.startsWith('\uFEFF') ? 1 : 0;
+  // The parser has no notion of a byte order mark: it is a space to it.
+  visit(start === 0 ? text : ` ${text.slice(1)}`, reader, {
+    disallowComments: !comments,
+    allowTrailingComma: comments,
+    allowEmptyContent: false,
+  });
+  return reader.document();
+}
+
+interface Open {
+  readonly offset: number;
+  readonly object?: Record<string, JsonValue>;
+  readonly list?: JsonValue[];
+  readonly members: Map<string, { keyOffset: number; node: SourceNode }>;
+  readonly items: SourceNode[];
+  /** The key whose value comes next; `undefined` when it was refused. */
+  key?: { readonly name: string; readonly offset: number } | undefined;
+}
+
+const MESSAGES: { readonly [code: string]: string } = {
+  PropertyNameExpected: 'expected a key in double quotes',
+  ColonExpected: "expected ':' after the key",
+  CommaExpected: "expected ',' or the end of the list or object",
+  CloseBraceExpected: "expected ',' or '}'",
+  CloseBracketExpected: "expected ',' or ']'",
+  EndOfFileExpected: 'expected the end of the document',
+  InvalidCommentToken: 'comments are not allowed here',
+  UnexpectedEndOfString: 'a text that starts here is not closed',
+  InvalidUnicode: 'a text that starts here holds an escape that is none',
+  InvalidEscapeCharacter: 'a text that starts here holds an escape that is none',
+  InvalidCharacter: 'a text that starts here holds a character that must be escaped',
+};
+
+/** Builds the value while the parser walks the text. Its members are what the parser calls. */
 class JsonReader {
   private readonly build = new Build();
   private readonly text: string;
-  private offset = 0;
+  private readonly open: Open[] = [];
+  private result: { readonly value: JsonValue; readonly node: SourceNode } | undefined;
 
   constructor(text: string) {
     this.text = text;
   }
 
   document(): SourceDocument {
-    if (this.text.startsWith('\uFEFF')) this.offset = 1;
-    const { value, node } = this.value(0);
-    if (this.offset < this.text.length) this.refuse('expected the end of the document');
-    return { value, root: node, problems: this.build.problems };
+    if (this.result === undefined) throw this.stop(this.text.length, 'the document ends too early');
+    return { value: this.result.value, root: this.result.node, problems: this.build.problems };
   }
 
-  /** Reads a value and the space around it. */
-  private value(depth: number): { value: JsonValue; node: SourceNode } {
-    this.space();
-    const offset = this.offset;
-    this.build.enter(offset, depth);
-    const read = this.raw(depth, offset);
-    this.space();
-    return read;
+  readonly onObjectBegin = (offset: number): void => {
+    this.build.enter(offset, this.open.length);
+    this.open.push({ offset, object: {}, members: new Map(), items: [] });
+  };
+
+  readonly onArrayBegin = (offset: number): void => {
+    this.build.enter(offset, this.open.length);
+    this.open.push({ offset, list: [], members: new Map(), items: [] });
+  };
+
+  readonly onObjectProperty = (name: string, offset: number): void => {
+    const parent = this.open.at(-1);
+    if (parent === undefined) return;
+    parent.key = this.build.acceptsKey(name, offset, parent.members) ? { name, offset } : undefined;
+  };
+
+  readonly onObjectEnd = (): void => this.close();
+  readonly onArrayEnd = (): void => this.close();
+
+  readonly onLiteralValue = (value: JsonValue, offset: number, length: number): void => {
+    this.build.enter(offset, this.open.length);
+    if (typeof value === 'number') this.build.number(value, this.text.slice(offset, offset + length), offset);
+    this.add(value, { offset });
+  };
+
+  readonly onError = (code: Parameters<typeof printParseErrorCode>[0], offset: number): never => {
+    const atEnd = this.text.slice(offset).trim() === '';
+    if (atEnd) throw this.stop(offset, 'the document ends too early');
+    throw this.stop(offset, MESSAGES[printParseErrorCode(code)] ?? 'expected a value');
+  };
+
+  private close(): void {
+    const done = this.open.pop();
+    if (done === undefined) return;
+    const { offset, object, list, members, items } = done;
+    if (object === undefined) this.add(list ?? [], { offset, items });
+    else this.add(object, { offset, members });
   }
 
-  private raw(depth: number, offset: number): { value: JsonValue; node: SourceNode } {
-    switch (this.text[offset]) {
-      case '{':
-        return this.object(depth, offset);
-      case '[':
-        return this.list(depth, offset);
-      case '"':
-        return { value: this.string('a text'), node: { offset } };
-      default:
-        return { value: this.scalar(), node: { offset } };
+  private add(value: JsonValue, node: SourceNode): void {
+    const parent = this.open.at(-1);
+    if (parent === undefined) {
+      this.result = { value, node };
+    } else if (parent.list !== undefined) {
+      parent.list.push(value);
+      parent.items.push(node);
+    } else if (parent.object !== undefined && parent.key !== undefined) {
+      parent.object[parent.key.name] = value;
+      parent.members.set(parent.key.name, { keyOffset: parent.key.offset, node });
+      parent.key = undefined;
     }
   }
 
-  private object(depth: number, offset: number): { value: JsonValue; node: SourceNode } {
-    const value: Record<string, JsonValue> = {};
-    const members = new Map<string, { keyOffset: number; node: SourceNode }>();
-    this.offset += 1;
-    this.space();
-    if (this.take('}')) return { value, node: { offset, members } };
-    for (;;) {
-      this.space();
-      const keyOffset = this.offset;
-      if (this.text[keyOffset] !== '"') this.refuse('expected a key in double quotes');
-      const key = this.string('a key');
-      this.space();
-      if (!this.take(':')) this.refuse("expected ':' after the key");
-      const member = this.value(depth + 1);
-      if (this.build.acceptsKey(key, keyOffset, members)) {
-        value[key] = member.value;
-        members.set(key, { keyOffset, node: member.node });
-      }
-      if (this.take('}')) return { value, node: { offset, members } };
-      if (!this.take(',')) this.refuse("expected ',' or '}'");
-    }
-  }
-
-  private list(depth: number, offset: number): { value: JsonValue; node: SourceNode } {
-    const value: JsonValue[] = [];
-    const items: SourceNode[] = [];
-    this.offset += 1;
-    this.space();
-    if (this.take(']')) return { value, node: { offset, items } };
-    for (;;) {
-      const item = this.value(depth + 1);
-      value.push(item.value);
-      items.push(item.node);
-      if (this.take(']')) return { value, node: { offset, items } };
-      if (!this.take(',')) this.refuse("expected ',' or ']'");
-    }
-  }
-
-  private string(what: string): string {
-    const start = this.offset;
-    let end = start + 1;
-    while (end < this.text.length && this.text[end] !== '"') end += this.text[end] === '\\' ? 2 : 1;
-    try {
-      const value: unknown = JSON.parse(this.text.slice(start, end + 1));
-      if (typeof value !== 'string') this.refuse(`expected ${what}`);
-      this.offset = end + 1;
-      return value;
-    } catch {
-      this.refuse(`${what} that starts here is not closed or holds a character that must be escaped`);
-    }
-  }
-
-  private scalar(): JsonValue {
-    for (const [word, value] of LITERALS) if (this.take(word)) return value;
-    const number = this.match(NUMBER);
-    if (number === undefined)
-      this.refuse(this.offset >= this.text.length ? 'the document ends too early' : 'expected a value');
-    const value = Number(number);
-    if (!Number.isFinite(value)) this.refuse('this number is too large');
-    return value;
-  }
-
-  private space(): void {
-    this.match(SPACE);
-  }
-
-  private take(expected: string): boolean {
-    if (!this.text.startsWith(expected, this.offset)) return false;
-    this.offset += expected.length;
-    return true;
-  }
-
-  private match(sticky: RegExp): string | undefined {
-    sticky.lastIndex = this.offset;
-    const found = sticky.exec(this.text)?.[0];
-    if (found !== undefined) this.offset += found.length;
-    return found;
-  }
-
-  private refuse(message: string): never {
-    throw new SourceStop({ offset: this.offset, code: 'syntax', message: `not valid JSON: ${message}` });
+  private stop(offset: number, message: string): SourceStop {
+    return new SourceStop({ offset, code: 'syntax', message: `not valid JSON: ${message}` });
   }
 }

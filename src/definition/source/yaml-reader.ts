@@ -52,6 +52,7 @@ export function readYaml(text: string): SourceDocument {
 }
 
 const SHOWN_LENGTH = 200;
+const MERGE_KEY = '<<';
 
 function syntaxProblem(offset: number, code: string, full: string): SourceProblem {
   const message = full.length > SHOWN_LENGTH ? `${full.slice(0, SHOWN_LENGTH)}…` : full;
@@ -86,7 +87,7 @@ class YamlReader {
       const items = node.items.map((item) => this.read(item as Node | null, depth + 1));
       return { value: items.map((item) => item.value), node: { offset, items: items.map((item) => item.node) } };
     }
-    return { value: isScalar(node) ? this.scalar(node.value, offset) : null, node: { offset } };
+    return { value: isScalar(node) ? this.scalar(node.value, node.source ?? '', offset) : null, node: { offset } };
   }
 
   private alias(node: Alias, offset: number, depth: number): Read {
@@ -113,6 +114,15 @@ class YamlReader {
         this.build.problem({ offset: keyOffset, code: 'unsupported_value', message: 'a key must be a text' });
         continue;
       }
+      if (key === MERGE_KEY && isScalar(pair.key) && pair.key.type === 'PLAIN') {
+        this.build.problem({
+          offset: keyOffset,
+          code: 'unsupported_value',
+          message: "YAML's merge key '<<' is not read: YAML 1.2 does not have it",
+          hint: 'write the keys out, or give the whole value by its alias',
+        });
+        continue;
+      }
       const member = this.read(pair.value, depth + 1);
       if (!this.build.acceptsKey(key, keyOffset, members)) continue;
       value[key] = member.value;
@@ -121,9 +131,12 @@ class YamlReader {
     return { value, node: { offset, members } };
   }
 
-  private scalar(value: unknown, offset: number): JsonValue {
+  private scalar(value: unknown, source: string, offset: number): JsonValue {
     if (typeof value === 'string' || typeof value === 'boolean' || value === null) return value;
-    if (typeof value === 'number' && Number.isFinite(value)) return value;
+    if (typeof value === 'number' && Number.isFinite(value)) {
+      this.build.number(value, source, offset);
+      return value;
+    }
     this.build.problem({ offset, code: 'unsupported_value', message: 'this value has no form in JSON' });
     return null;
   }

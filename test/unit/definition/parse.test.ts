@@ -144,7 +144,7 @@ steps:
   it.each<[string, string, string, string]>([
     ['not closed', '{"name": "a", "steps": [', 'a.json', '1:25 syntax not valid JSON: the document ends too early'],
     ['trailing comma', '{"name": "a",\n}', 'a.json', '2:1 syntax not valid JSON: expected a key in double quotes'],
-    ['comment in JSON', '{\n// x\n}', 'a.json', '2:1 syntax not valid JSON: expected a key in double quotes'],
+    ['comment in JSON', '{\n// x\n}', 'a.json', '2:1 syntax not valid JSON: comments are not allowed here'],
     [
       'twice in JSON',
       '{"name": "a", "name": "b"}',

@@ -27,11 +27,13 @@ describe('a servers file', () => {
         command: 'npx',
         args: ['-y', 'pkg', './work'],
         env: { TOKEN: '${TOKEN}' },
-        cwd: '/etc/flow',
+        cwd: '.',
         timeoutSeconds: 300,
-        startTimeoutSeconds: 30,
+        startTimeoutSeconds: 60,
         maxConcurrent: 16,
         maxResponseBytes: 10_485_760,
+        maxResponseValues: 250_000,
+        folder: '/etc/flow',
         trusted: false,
         disabled: false,
       },
@@ -41,24 +43,28 @@ describe('a servers file', () => {
         url: 'https://example.com/mcp',
         headers: { Authorization: 'Bearer ${SEARCH_TOKEN}' },
         timeoutSeconds: 300,
-        startTimeoutSeconds: 30,
+        startTimeoutSeconds: 60,
         maxConcurrent: 16,
         maxResponseBytes: 10_485_760,
+        maxResponseValues: 250_000,
+        folder: '/etc/flow',
         trusted: false,
         disabled: false,
       },
     });
   });
 
-  test('a relative command and cwd are resolved against its folder, a bare command is not', () => {
+  test('keeps command and cwd as they were written, with the folder that relative ones begin in', () => {
     const { catalog } = read(
       '{"mcpServers": {"a": {"command": "./bin/a"}, "b": {"command": "../b", "cwd": "work"}, "c": {"command": "node"}}}',
     );
-    const where = [...catalog.servers.values()].map((each) => (each.kind === 'stdio' ? [each.command, each.cwd] : []));
+    const where = [...catalog.servers.values()].map((each) =>
+      each.kind === 'stdio' ? [each.command, each.cwd, each.folder] : [],
+    );
     expect(where).toEqual([
-      ['/etc/flow/bin/a', '/etc/flow'],
-      ['/etc/b', '/etc/flow/work'],
-      ['node', '/etc/flow'],
+      ['./bin/a', '.', '/etc/flow'],
+      ['../b', 'work', '/etc/flow'],
+      ['node', '.', '/etc/flow'],
     ]);
   });
 
@@ -133,15 +139,15 @@ describe('a servers file', () => {
     ],
     ['a variable name with =', '{"mcpServers": {"a": {"command": "x", "env": {"A=B": "1"}}}}', 'invalid_value', '1:47'],
     ['a bad URL', '{"mcpServers": {"a": {"url": "ftp://x"}}}', 'invalid_url', '1:23'],
-    ['a value of a wrong type', '{"mcpServers": {"a": {"command": "x",\n "args": [1]}}}', 'invalid_value', '2:2'],
+    ['a value of a wrong type', '{"mcpServers": {"a": {"command": "x",\n "args": [1]}}}', 'invalid_value', '2:11'],
     ['a number out of range', '{"mcpServers": {"a": {"command": "x",\n "max_concurrent": 0}}}', 'invalid_value', '2:2'],
     ['a server that is no object', '{"mcpServers": {"a": 1}}', 'invalid_server', '1:17'],
-    ['a name that reaches a prototype', '{"mcpServers": {"constructor": {"command": "x"}}}', 'reserved_name', '1:17'],
+    ['a name that reaches a prototype', '{"mcpServers": {"constructor": {"command": "x"}}}', 'forbidden_name', '1:17'],
     ['no mcpServers', '{"servres": {}}', 'no_servers', '1:1'],
     ['nothing', '', 'no_servers', '1:1'],
     ['a list', '[]', 'no_servers', '1:1'],
     ['text that is not JSON', '{"mcpServers": {\n  "a": {]', 'syntax', '2:9'],
-    ['a key twice', '{"mcpServers": {"a": {"command": "x"},\n "a": {"command": "y"}}}', 'syntax', '2:2'],
+    ['a key twice', '{"mcpServers": {"a": {"command": "x"},\n "a": {"command": "y"}}}', 'duplicate_key', '2:2'],
   ])('%s is one error with its position', (_, text, code, at) => {
     expect(brief(text)[0]).toMatchObject({ severity: 'error', code, at });
   });

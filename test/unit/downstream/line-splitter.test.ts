@@ -7,7 +7,7 @@ function split(maxBytes: number, chunks: readonly Buffer[]) {
   const dropped: DroppedLine[] = [];
   const endless: DroppedLine[] = [];
   const splitter = new LineSplitter(maxBytes, {
-    line: (text) => void lines.push(text),
+    line: (bytes) => void lines.push(bytes.toString('utf8')),
     dropped: (line) => void dropped.push(line),
     endless: (line) => void endless.push(line),
   });

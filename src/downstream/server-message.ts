@@ -1,0 +1,53 @@
+import { parseJSONRPCMessage, type JSONRPCMessage } from '@modelcontextprotocol/client';
+import { isJsonObject, type JsonObject, type JsonValue } from '../core/json.ts';
+
+/** Members whose contents belong to the server's data: a `null` inside them means something. */
+const DATA = new Set([
+  'structuredContent',
+  'arguments',
+  'inputSchema',
+  'outputSchema',
+  'requestedSchema',
+  'data',
+  '_meta',
+]);
+
+/**
+ * A message of a server as it was meant. A member that may be absent and is `null` is absent, whatever the message: languages whose absent values
+ * are null write them so. An answer of `null` is an empty one.
+ */
+export function withoutNulls(message: JsonObject): JsonObject {
+  const emptied = message['result'] === null && (message['error'] ?? null) === null;
+  return { ...withoutNullMembers(message), ...(emptied ? { result: {} } : {}) };
+}
+
+/** The message of a line. @throws whatever is wrong with it: it is no JSON, or no JSON-RPC. */
+export function readServerMessage(text: string): JSONRPCMessage {
+  const value = JSON.parse(text) as JsonValue;
+  return parseJSONRPCMessage(isJsonObject(value) && text.includes('null') ? withoutNulls(value) : value);
+}
+
+/** The text of a message without its nulls, for a reader that is not ours; the same text where nothing is to be done, or it is no JSON. */
+export function textWithoutNulls(text: string): string {
+  if (!text.includes('null')) return text;
+  try {
+    const value = JSON.parse(text) as JsonValue;
+    return isJsonObject(value) ? JSON.stringify(withoutNulls(value)) : text;
+  } catch {
+    return text;
+  }
+}
+
+function withoutNullMembers(value: JsonObject): JsonObject {
+  const kept: Record<string, JsonValue> = {};
+  for (const [key, member] of Object.entries(value)) {
+    if (member === null) continue;
+    kept[key] = DATA.has(key) ? member : cleaned(member);
+  }
+  return kept;
+}
+
+function cleaned(value: JsonValue): JsonValue {
+  if (Array.isArray(value)) return value.map(cleaned);
+  return isJsonObject(value) ? withoutNullMembers(value) : value;
+}

@@ -45,7 +45,14 @@ export const systemClock: Clock = {
     }),
 };
 
-/** ISO 8601 in UTC with milliseconds, the form of every time we show or store as text. */
+/** What a date can hold, in milliseconds on either side of the epoch (ECMA-262). */
+const LAST_DATE_MS = 8.64e15;
+
+/**
+ * ISO 8601 in UTC with milliseconds, the form of every time we show or store as text. Showing never throws: a time beyond all dates is shown
+ * as the last one there is.
+ */
 export function isoTime(epochMs: number): string {
-  return new Date(epochMs).toISOString();
+  const ms = Number.isNaN(epochMs) ? 0 : epochMs;
+  return new Date(Math.min(LAST_DATE_MS, Math.max(-LAST_DATE_MS, ms))).toISOString();
 }

@@ -1,3 +1,6 @@
+/** The longest time that anything waits or is kept: a hundred years. */
+export const MAX_SECONDS = 3_155_760_000;
+
 /** Whole seconds or more as people read them: `850 ms`, `4.2 s`, `3 min 05 s`, `2 h 04 min`, `3 d 02 h`. */
 export function humanDuration(ms: number): string {
   if (ms < 1000) return `${Math.round(ms)} ms`;

@@ -59,7 +59,9 @@ export function parseInstant(text: string, zone: string): number {
   }
   if (groups['offset'] !== undefined) {
     const offset = groups['offset'].toUpperCase().replace(/^(?<hours>[+-]\d\d)(?=\d)/, '$<hours>:');
-    return Date.parse(`${text.trim().slice(0, -groups['offset'].length).replace(/[t ]/, 'T')}${offset}`);
+    const at = Date.parse(`${text.trim().slice(0, -groups['offset'].length).replace(/[t ]/, 'T')}${offset}`);
+    if (Number.isNaN(at)) throw new ScheduleTextError(`'${text}' is not a time`);
+    return at;
   }
   const local = [groups['year'], groups['month'], groups['day']].join('-');
   const once = new Cron(`${local}T${groups['hour']}:${groups['minute']}:${groups['second'] ?? '00'}`, {

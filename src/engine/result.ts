@@ -57,7 +57,10 @@ export async function successOutcome(run: Run, output: JsonObject): Promise<RunO
   const meta = metaOf(run, undefined);
   const result: ToolResult = {
     content,
-    structuredContent: output,
+    // Hosts that find structured content show the model nothing else: the blocks that the definition chose would be lost.
+    ...(declared?.content !== undefined && run.bound.definition.output_schema === undefined
+      ? {}
+      : { structuredContent: output }),
     ...(isError ? { isError: true } : {}),
     ...(meta === undefined ? {} : { _meta: meta }),
   };

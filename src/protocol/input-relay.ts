@@ -1,9 +1,10 @@
 import type { Clock } from '../core/clock.ts';
 import { messageOf } from '../core/failure.ts';
-import { isJsonObject, type JsonValue } from '../core/json.ts';
+import type { JsonValue } from '../core/json.ts';
 import type { Logger } from '../core/logger.ts';
 import type { InputRequest } from '../engine/journal.ts';
 import { TaskError, type PendingInput, type TaskView } from '../tasks/task.ts';
+import { wasNotShown } from './not-shown.ts';
 import type { SharedQuestions, Verdict } from './shared-questions.ts';
 
 /** How often an answer that does not fit the requested schema is asked for again on one connection. */
@@ -35,7 +36,7 @@ export interface RelayPorts {
  * anywhere withdraws the question here, and closing the relay leaves it open for the next connection.
  *
  * I1 each question is asked at most once per relay, and by one relay of a connection at a time, again only after an answer that
- * did not fit. I2 an instant decline is a
+ * did not fit. I2 an instant no is a
  * host that showed nothing: it is not passed on.
  */
 export class InputRelay {
@@ -85,10 +86,10 @@ export class InputRelay {
       for (let attempt = 1; attempt <= MAX_ASKS; attempt += 1) {
         const shownAt = this.#ports.clock.monotonic();
         const response = await this.#ports.asker.ask(input, signal);
-        if (this.#wasNotShown(response, shownAt)) {
+        if (wasNotShown(response, this.#ports.clock.monotonic() - shownAt, this.#ports.instantDeclineMs)) {
           this.#ports.logger.info(
             { key: input.key },
-            'the host declined at once: the question was not shown and stays open',
+            'the host answered at once for the person: the question was not shown and stays open',
           );
           break;
         }
@@ -113,14 +114,6 @@ export class InputRelay {
       }
       throw error;
     }
-  }
-
-  #wasNotShown(response: JsonValue, shownAt: number): boolean {
-    return (
-      isJsonObject(response) &&
-      response['action'] === 'decline' &&
-      this.#ports.clock.monotonic() - shownAt < this.#ports.instantDeclineMs
-    );
   }
 
   #reportStuck(): void {

@@ -6,6 +6,7 @@ import type { InputRequest } from '../engine/journal.ts';
 import { checkResponse } from '../tasks/responses.ts';
 import type { ProtocolDeps } from './deps.ts';
 import { invalidParams } from './errors.ts';
+import { fitting } from './fit.ts';
 import { exposed } from './tools.ts';
 
 /**
@@ -13,7 +14,7 @@ import { exposed } from './tools.ts';
  * name of their own; of two with one name the first.
  */
 export function listPrompts(deps: ProtocolDeps): readonly JsonObject[] {
-  return [...publishedPrompts(deps)].map(([name, { definition, prompt }]) => {
+  const prompts = [...publishedPrompts(deps)].map(([name, { definition, prompt }]): JsonObject => {
     const title = prompt?.title ?? (name === definition.name ? definition.title : undefined);
     return {
       name,
@@ -22,6 +23,7 @@ export function listPrompts(deps: ProtocolDeps): readonly JsonObject[] {
       arguments: promptArguments(definition, prompt).map(shownArgument),
     };
   });
+  return fitting('prompt', prompts, deps);
 }
 
 /** An argument as MCP shows it. */

@@ -6,6 +6,7 @@ import { requireTask } from './calls.ts';
 import type { Caller } from './caller.ts';
 import type { ProtocolDeps } from './deps.ts';
 import { invalidParams, ResourceNotFound, WireError } from './errors.ts';
+import { fitting } from './fit.ts';
 import { hasOwnResource, listOwnResources, listOwnTemplates, readOwnResource } from './own-resources.ts';
 import { parseUri, URI, type ResourceRef } from './resource-uris.ts';
 import { listSchedules } from './schedules.ts';
@@ -20,8 +21,8 @@ const PAGE = 50;
 const CURSOR_PREFIX = 'tasks:';
 
 /** The templates, ours and those of definitions, for hosts that fill them in. */
-export function listTemplates(deps: Pick<ProtocolDeps, 'definitions' | 'settings'>): readonly JsonObject[] {
-  return [...RESOURCE_TEMPLATES, ...listOwnTemplates(deps)];
+export function listTemplates(deps: Pick<ProtocolDeps, 'definitions' | 'settings' | 'logger'>): readonly JsonObject[] {
+  return fitting('template', [...RESOURCE_TEMPLATES, ...listOwnTemplates(deps)], deps);
 }
 
 const RESOURCE_TEMPLATES: readonly JsonObject[] = [
@@ -52,7 +53,7 @@ export async function listResources(
   const page = await taskPage(inner, caller, deps);
   const fixed = cursor === undefined ? fixedResources(deps) : [];
   return {
-    resources: [...fixed, ...page.tasks.map(taskResource)],
+    resources: fitting('resource', [...fixed, ...page.tasks.map(taskResource)], deps),
     ...(page.nextCursor === undefined ? {} : { nextCursor: `${CURSOR_PREFIX}${page.nextCursor}` }),
   };
 }

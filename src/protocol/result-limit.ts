@@ -5,6 +5,11 @@ import { URI } from './resource-uris.ts';
 /** How much of a large text is shown before the link. */
 const HEAD_CHARS = 2_000;
 
+/** What a host shows of it: the blocks, or the structured content, which says the same. It counts once. */
+function sizeOf({ content, structuredContent }: ToolResult): number {
+  return Math.max(...[content, structuredContent ?? null].map((part) => Buffer.byteLength(JSON.stringify(part))));
+}
+
 /**
  * A result for a client that has no Tasks: as it is, or, when its JSON is longer than `limitBytes`, the beginning of its text
  * and a link to the whole of it, so that no host cuts it silently. `structured` is what becomes of `structuredContent`: it goes, or it gives
@@ -15,7 +20,7 @@ export function limitResult(
   taskId: string,
   options: { readonly limitBytes: number; readonly structured: 'drop' | JsonObject },
 ): ToolResult {
-  const bytes = Buffer.byteLength(JSON.stringify(result));
+  const bytes = sizeOf(result);
   if (bytes <= options.limitBytes) return result;
   const uri = URI.taskResult(taskId);
   const text = result.content

@@ -5,6 +5,8 @@ import { deriveAnnotations } from './annotations.ts';
 import { COMPACT_TOOLS } from './compact.ts';
 import type { ProtocolDeps } from './deps.ts';
 import { withHandle } from './output-schema.ts';
+import { publishedSchema } from './fit.ts';
+import { nextStep } from './results.ts';
 import { SCHEDULE_TOOLS } from './schedule-tools.ts';
 import { taskObject } from './task-object.ts';
 import { TASK_TOOLS } from './task-tool-descriptors.ts';
@@ -81,16 +83,21 @@ export function describeWorkflow(definition: Definition, deps: CatalogDeps, opti
     name: definition.name,
     ...(definition.title === undefined ? {} : { title: definition.title }),
     description: shortened(definition.description ?? `Runs the workflow '${definition.name}'.`),
-    inputSchema: { type: 'object', ...definition.input_schema },
-    ...(output === undefined ? {} : { outputSchema: mayBeDeferred(definition, options) ? withHandle(output) : output }),
+    inputSchema: { type: 'object', ...publishedSchema(definition.input_schema) },
+    ...(output === undefined ? {} : { outputSchema: publishedOutput(definition, output, options) }),
     annotations: deriveAnnotations(definition, deps),
     taskSupport: definition.task,
   };
 }
 
+function publishedOutput(definition: Definition, output: JsonObject, options: ListOptions): JsonObject {
+  const schema = publishedSchema(output);
+  return mayBeDeferred(definition, options) ? withHandle(schema) : schema;
+}
+
 /** What the published schema lets a plain call answer instead of a result that is too large: the task. See `limitResult`. */
 export function insteadOfLarge(definition: Definition, view: TaskView): 'drop' | JsonObject {
-  return definition.output_schema === undefined ? 'drop' : { task: taskObject(view) };
+  return definition.output_schema === undefined ? 'drop' : { task: { ...taskObject(view), nextStep: nextStep(view) } };
 }
 
 /** Whether a call of it can be answered with its task instead of its result: any plain call, as it may ask, last or meet a stop. */

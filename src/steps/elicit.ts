@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { isJsonObject, type JsonObject, type JsonValue } from '../core/json.ts';
 import { stepFailure, type FailureCode } from '../core/failure.ts';
+import { positiveSeconds } from '../definition/schema/seconds.ts';
 import { defineStepKind, type StepOutput } from '../engine/kind.ts';
 import { argumentsObject } from './tool.ts';
 
@@ -39,7 +40,7 @@ on_decline: continue
       .optional()
       .describe('What to enter: a flat JSON Schema object, as MCP elicitation allows.'),
     url: z.string().optional().describe('Instead of a form: a page to visit; templates inside are rendered.'),
-    timeout_seconds: z.number().positive().optional().describe('Seconds to wait for the answer. Default: for ever.'),
+    timeout_seconds: positiveSeconds.optional().describe('Seconds to wait for the answer. Default: for ever.'),
     on_decline: otherwise('the person says no'),
     on_cancel: otherwise('the person closes the question'),
     on_timeout: otherwise('nobody has answered in time'),

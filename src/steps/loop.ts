@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { stepFailure } from '../core/failure.ts';
 import type { JsonValue } from '../core/json.ts';
+import { someSeconds } from '../definition/schema/seconds.ts';
 import { defineStepKind, type StepOutput } from '../engine/kind.ts';
 
 /** Repeats its steps. Each iteration is a scope of its own; after the loop its names mean the last iteration. */
@@ -29,7 +30,7 @@ steps:
         'A condition, evaluated after each iteration, in its scope. Without it the body runs `max_iterations` times.',
       ),
     max_iterations: z.int().min(1).optional().describe('Most iterations to make. Default: as many as a task may.'),
-    delay_seconds: z.number().min(0).optional().describe('Seconds to wait between two iterations. Default 0.'),
+    delay_seconds: someSeconds.optional().describe('Seconds to wait between two iterations. Default 0.'),
     on_exhausted: z
       .enum(['fail', 'continue'])
       .optional()

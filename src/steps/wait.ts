@@ -1,8 +1,10 @@
 import { z } from 'zod';
+import { MAX_SECONDS } from '../core/duration.ts';
 import { stepFailure } from '../core/failure.ts';
 import type { JsonValue } from '../core/json.ts';
 import { isFixed } from '../definition/expression/references.ts';
 import { DEFAULT_TIME_ZONE, parseInstant, ScheduleTextError } from '../definition/schedule-times.ts';
+import { someSeconds } from '../definition/schema/seconds.ts';
 import type { StepProblem } from '../definition/step-syntax.ts';
 import { defineStepKind, type Pause, type StepContext } from '../engine/kind.ts';
 import { WAIT_NOTE } from '../engine/paths.ts';
@@ -17,10 +19,7 @@ type: wait
 seconds: 30
 `,
   fields: () => ({
-    seconds: z
-      .union([z.number().min(0), z.string()])
-      .optional()
-      .describe('Seconds to wait, or a template that gives them.'),
+    seconds: z.union([someSeconds, z.string()]).optional().describe('Seconds to wait, or a template that gives them.'),
     until: z
       .string()
       .optional()
@@ -41,7 +40,13 @@ seconds: 30
       return [{ at: [], code: 'missing_key', message: 'the wait has no end', hint: 'give it `seconds` or `until`' }];
     }
     if (typeof seconds !== 'string' || !isFixed(seconds) || secondsOf(seconds) !== undefined) return [];
-    return [{ at: ['seconds'], code: 'invalid_value', message: `'${seconds}' is not a number of seconds` }];
+    return [
+      {
+        at: ['seconds'],
+        code: 'invalid_value',
+        message: `'${seconds}' is not a number of seconds from 0 to ${MAX_SECONDS}`,
+      },
+    ];
   },
   bind: (spec) => ({
     execute: async (context) => {
@@ -61,7 +66,10 @@ async function planOf(context: StepContext, seconds: JsonValue | undefined, unti
   const value = await context.render(seconds ?? null);
   const number = secondsOf(value);
   if (number === undefined) {
-    throw stepFailure('invalid_arguments', `seconds: ${JSON.stringify(value)} is not a number of seconds`);
+    throw stepFailure(
+      'invalid_arguments',
+      `seconds: ${JSON.stringify(value)} is not a number of seconds from 0 to ${MAX_SECONDS}`,
+    );
   }
   return { ms: number * 1000 };
 }
@@ -79,5 +87,5 @@ function timeOf(text: string): { readonly at: number; readonly problem?: undefin
 
 function secondsOf(value: JsonValue): number | undefined {
   const number = typeof value === 'string' && value.trim() !== '' ? Number(value) : value;
-  return typeof number === 'number' && Number.isFinite(number) && number >= 0 ? number : undefined;
+  return typeof number === 'number' && number >= 0 && number <= MAX_SECONDS ? number : undefined;
 }

@@ -1,4 +1,4 @@
-import type { IncomingMessage } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { RPC } from '../protocol/errors.ts';
 
 /** A request that goes no further: HTTP status and the JSON-RPC error in its body. */
@@ -53,6 +53,9 @@ export function hostRules(
  * there is one, has to be of this machine or allowed. `undefined` = go on.
  */
 export function checkHost(request: IncomingMessage, rules: HostRules): Refusal | undefined {
+  // Which of two would a proxy have meant?
+  const hosts = request.rawHeaders.filter((name, index) => index % 2 === 0 && name.toLowerCase() === 'host');
+  if (hosts.length > 1) return refusal(400, 'More than one Host header');
   const host = hostName(request.headers.host);
   if (host === undefined || !rules.hosts.has(host)) return refusal(403, 'This Host is not served here');
   const { origin } = request.headers;
@@ -70,6 +73,50 @@ function originAllowed(origin: string, rules: HostRules): boolean {
   const match = /^https?:\/\/(.+)$/iu.exec(origin);
   const name = hostName(match?.[1]);
   return name !== undefined && LOOPBACK_NAMES.includes(name);
+}
+
+/** What a page may send, and what it may read of the answer, beyond what every page may. */
+const PAGE_METHODS = 'GET, POST, DELETE, OPTIONS';
+const PAGE_HEADERS =
+  'content-type, authorization, accept, last-event-id, mcp-session-id, mcp-protocol-version, mcp-method, mcp-name, idempotency-key, traceparent, tracestate';
+const SHOWN_HEADERS = 'mcp-session-id, mcp-protocol-version, www-authenticate, retry-after, location';
+
+/**
+ * Lets the page that calls read the answer (CORS, Fetch standard). Only after `checkHost`: its Origin is allowed. True when the request was a
+ * preflight, which is answered.
+ */
+export function letPageRead(request: IncomingMessage, response: ServerResponse): boolean {
+  const { origin } = request.headers;
+  if (origin === undefined) return false;
+  response.setHeader('access-control-allow-origin', origin);
+  response.setHeader('access-control-expose-headers', SHOWN_HEADERS);
+  response.setHeader('vary', 'Origin');
+  if (request.method !== 'OPTIONS') return false;
+  const asked = request.headers['access-control-request-headers'];
+  // Arguments that a schema mirrors in headers have names of their own.
+  const mirrored = (asked ?? '')
+    .split(',')
+    .flatMap((name) => (/^\s*mcp-param-[\w-]{1,64}\s*$/iu.test(name) ? [name.trim()] : []));
+  response
+    .writeHead(204, {
+      'access-control-allow-methods': PAGE_METHODS,
+      'access-control-allow-headers': [PAGE_HEADERS, ...mirrored.slice(0, 50)].join(', '),
+      'access-control-max-age': '600',
+      'content-length': '0',
+    })
+    .end();
+  return true;
+}
+
+/** A client that takes anything takes what we send: the SDK insists on both names. */
+export function spellOutAccept(request: IncomingMessage): void {
+  const accept = request.headers.accept ?? '*/*';
+  if (!/(?:^|[\s,])(?:\*|application|text)\/\*/u.test(accept)) return;
+  const spelt = `${accept}, application/json, text/event-stream`;
+  request.headers.accept = spelt;
+  const at = request.rawHeaders.findIndex((name, index) => index % 2 === 0 && name.toLowerCase() === 'accept');
+  if (at === -1) request.rawHeaders.push('accept', spelt);
+  else request.rawHeaders[at + 1] = spelt;
 }
 
 /** A body has to be declared as JSON: a form or plain text is what a web page can send without asking. */

@@ -18,7 +18,7 @@ import type { QuestionIds } from './question-ids.ts';
 import type { SessionRecord } from './session-record.ts';
 
 /** After how long a client should resume a stream that broke. */
-const RETRY_MS = 1_000;
+const RETRY_MS = 4_000;
 /** The first revision whose clients take an event without data. */
 const PRIMED_SINCE = '2025-11-25';
 

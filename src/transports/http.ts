@@ -15,8 +15,10 @@ import {
   checkHost,
   hostRules,
   isLoopback,
+  letPageRead,
   readJson,
   refusal,
+  spellOutAccept,
   type HostRules,
   type Refusal,
 } from './http-guards.ts';
@@ -213,15 +215,26 @@ class Front {
   async #route(request: IncomingMessage, response: BoundedResponse): Promise<Refusal | undefined> {
     const refused = checkHost(request, this.#rules);
     if (refused !== undefined) return refused;
-    const path = (request.url ?? '/').split('?', 1)[0] ?? '/';
+    if (letPageRead(request, response)) return undefined;
+    const path = pathOf(request);
     if (path === '/healthz' || path === '/readyz') return this.#probe(path, request, response);
     const who = this.#tokens.authenticate(request);
-    if ('refusal' in who) return who.refusal;
+    if ('refusal' in who) {
+      // Who tries keys shows here; what was tried does not.
+      this.#deps.logger.warn(
+        { path, from: request.socket.remoteAddress },
+        'a request without a valid token was refused',
+      );
+      return who.refusal;
+    }
     if (path === '/metrics') return this.#metrics(request, response);
     if (this.#hurry.signal.aborted) {
       return refusal(503, 'The server is stopping', { 'retry-after': '5', connection: 'close' });
     }
-    if (path === '/mcp') return this.#mcp(request, response, who.principal);
+    if (path === '/mcp') {
+      spellOutAccept(request);
+      return this.#mcp(request, response, who.principal);
+    }
     const route = this.#options.routes?.get(path);
     return route === undefined ? refusal(404, 'Not found') : this.#json(route, request, response, who.principal);
   }
@@ -301,6 +314,12 @@ class Front {
     respond(response, 200, 'text/plain; version=0.0.4; charset=utf-8', `${this.#deps.metrics()}${own}`);
     return undefined;
   }
+}
+
+/** Without the query, and without slashes at its end: proxies add and take them. */
+function pathOf(request: IncomingMessage): string {
+  const path = (request.url ?? '/').split('?', 1)[0] ?? '/';
+  return path.length > 1 ? path.replace(/\/+$/u, '') : path;
 }
 
 function isRead(request: IncomingMessage): boolean {

@@ -1,8 +1,7 @@
 import { z } from 'zod';
 import type { Step } from '../model.ts';
 import { ASSIGNABLE, STEP_ID } from './names.ts';
-
-const seconds = z.number().positive();
+import { positiveSeconds, someSeconds } from './seconds.ts';
 
 /** An id as a step's own name. */
 export const stepId = z
@@ -37,12 +36,12 @@ export const condition = z.union([z.string().min(1), z.boolean()]);
 const retry = z
   .strictObject({
     max_attempts: z.int().min(1).describe('Attempts in all, the first one included.'),
-    delay_seconds: z.number().nonnegative().optional().describe('Seconds before the second attempt. Default 0.'),
+    delay_seconds: someSeconds.optional().describe('Seconds before the second attempt. Default 0.'),
     backoff: z
       .enum(['fixed', 'linear', 'exponential'])
       .optional()
       .describe('How the delay grows: d,d,d · d,2d,3d · d,2d,4d. Default fixed.'),
-    max_delay_seconds: seconds.optional().describe('No delay is longer. Default 3600.'),
+    max_delay_seconds: positiveSeconds.optional().describe('No delay is longer. Default 3600.'),
     jitter: z.boolean().optional().describe('Take 50–100 % of each delay at random.'),
     retry_on: z.array(failureMatch).optional().describe('Retry these failures only.'),
     no_retry_on: z.array(failureMatch).optional().describe('Never retry these failures.'),
@@ -57,7 +56,7 @@ export function commonStepFields(step: z.ZodType<Step>): z.ZodRawShape {
     description: z.string().optional().describe('What the step is for.'),
     phase: z.string().min(1).optional().describe('Name of the phase it belongs to, for progress.'),
     when: condition.optional().describe('Condition; when it is false the step is skipped.'),
-    timeout_seconds: seconds.optional().describe('Seconds each attempt may take.'),
+    timeout_seconds: positiveSeconds.optional().describe('Seconds each attempt may take.'),
     retry: retry.optional(),
     on_error: onError.optional(),
     save_output_to: z
@@ -83,6 +82,8 @@ export function commonStepFields(step: z.ZodType<Step>): z.ZodRawShape {
       .describe(
         'What to do when the process died while the step was running. Default: retry where that is known to be safe.',
       ),
-    cache_seconds: seconds.optional().describe('Seconds for which a result with the same arguments is used again.'),
+    cache_seconds: positiveSeconds
+      .optional()
+      .describe('Seconds for which a result with the same arguments is used again.'),
   };
 }

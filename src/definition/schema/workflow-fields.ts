@@ -2,10 +2,10 @@ import { z } from 'zod';
 import type { Step } from '../model.ts';
 import { WORKFLOW_NAME } from './names.ts';
 import { prompt, resources } from './published-fields.ts';
+import { positiveSeconds, someSeconds } from './seconds.ts';
 import { condition, failureMatch, onError, stepIds } from './step-fields.ts';
 
 const values = z.record(z.string(), z.unknown());
-const seconds = z.number().positive();
 
 const variables = z
   .strictObject({
@@ -26,8 +26,8 @@ const scheduleCommon = {
     .enum(['none', 'latest', 'all'])
     .optional()
     .describe('Which missed occurrences to make up for. Default none.'),
-  catch_up_window_seconds: seconds.optional().describe('How far back, in seconds, missed occurrences count.'),
-  jitter_seconds: z.number().nonnegative().optional().describe('Delay each occurrence by up to this many seconds.'),
+  catch_up_window_seconds: positiveSeconds.optional().describe('How far back, in seconds, missed occurrences count.'),
+  jitter_seconds: someSeconds.optional().describe('Delay each occurrence by up to this many seconds.'),
   input: values.optional().describe('Arguments of each occurrence.'),
 };
 
@@ -40,7 +40,7 @@ const schedule = z
     }),
     z.strictObject({
       type: z.literal('interval').describe('How it is timed.'),
-      seconds: seconds.describe('Seconds between two runs.'),
+      seconds: positiveSeconds.describe('Seconds between two runs.'),
       ...scheduleCommon,
     }),
     z.strictObject({
@@ -156,7 +156,7 @@ export function workflowFields(step: z.ZodType<Step>): z.ZodRawShape {
       .optional()
       .describe('Whether clients may or must call it as a task. Default optional.'),
     strict: z.boolean().optional().describe('A template that names nothing fails its step. Default false.'),
-    timeout_seconds: seconds.optional().describe('Seconds the whole workflow may take.'),
+    timeout_seconds: positiveSeconds.optional().describe('Seconds the whole workflow may take.'),
     concurrency: z
       .strictObject({
         limit: z.int().min(1).describe('Runs at the same time.'),
@@ -170,7 +170,7 @@ export function workflowFields(step: z.ZodType<Step>): z.ZodRawShape {
     budget: z
       .strictObject({
         tool_calls: z.int().min(1).optional().describe('Calls of tools.'),
-        seconds: seconds.optional().describe('Seconds of running time.'),
+        seconds: positiveSeconds.optional().describe('Seconds of running time.'),
         bytes: z.int().min(1).optional().describe('Bytes of results.'),
         tokens: z.int().min(1).optional().describe(TOKENS),
       })

@@ -123,7 +123,8 @@ class ArgumentCheck {
     const names = Object.keys(properties);
     const required = Array.isArray(schema['required']) ? schema['required'].map(String) : [];
     const missing = required
-      .filter((key) => !Object.hasOwn(value, key))
+      // What has a default is filled in by the server.
+      .filter((key) => !Object.hasOwn(value, key) && !hasDefault(properties[key]))
       .map((key) => error('invalid_arguments', at, `${name}: '${key}' is missing${typeNote(properties[key])}`));
     const closed = schema['additionalProperties'] === false && schema['patternProperties'] === undefined;
     const unknown = Object.keys(value)
@@ -148,7 +149,7 @@ class ArgumentCheck {
       ...schema,
     };
     try {
-      return compileSchema(whole)(value).map(({ path, message }) =>
+      return compileSchema(withoutFilledIn(whole))(value).map(({ path, message }) =>
         error('invalid_arguments', at, `${path === '$' ? name : `${name} ${path}`}: ${message}`),
       );
     } catch {
@@ -158,10 +159,32 @@ class ArgumentCheck {
   }
 }
 
+function hasDefault(schema: JsonValue | undefined): boolean {
+  return isJsonObject(schema) && schema['default'] !== undefined;
+}
+
 function isLiteral(value: JsonValue): boolean {
   if (typeof value === 'string') return !value.includes('{{') && jsonataSource(value) === undefined;
   if (Array.isArray(value)) return value.every((item: JsonValue) => isLiteral(item));
   return !isJsonObject(value) || Object.values(value).every((member) => isLiteral(member));
+}
+
+/** The schema without demands that the server meets itself: a required property with a default, at any depth. */
+function withoutFilledIn(schema: JsonObject): JsonObject {
+  return Object.fromEntries(
+    Object.entries(schema).map(([key, member]) => {
+      const { properties } = schema;
+      if (key === 'required' && Array.isArray(member) && isJsonObject(properties)) {
+        return [key, member.filter((name: JsonValue) => !hasDefault(properties[String(name)]))];
+      }
+      return [key, filledInside(member)];
+    }),
+  );
+}
+
+function filledInside(value: JsonValue): JsonValue {
+  if (Array.isArray(value)) return value.map(filledInside);
+  return isJsonObject(value) ? withoutFilledIn(value) : value;
 }
 
 const WORDS: ReadonlyMap<string, string> = new Map([

@@ -2,6 +2,7 @@
 import { messageOf } from '../../core/failure.ts';
 import { isJsonObject, ownProperty, type JsonObject, type JsonValue } from '../../core/json.ts';
 import type { Finding } from '../finding.ts';
+import { hostFindings } from '../host-limits.ts';
 import { inferInputSchema } from '../infer-input.ts';
 import type { Schedule } from '../model.ts';
 import { checkSchedule } from '../schedule-check.ts';
@@ -19,8 +20,25 @@ export function checkWorkflow(document: JsonObject): Finding[] {
     ...checkScheduleInput(document),
     ...checkSchemas(document),
     ...(isJsonObject(input) ? checkHeaderArguments(input, ['input_schema']) : []),
+    ...checkHosts(document),
     ...checkDefaults(document),
   ];
+}
+
+/** What hosts refuse of the arguments as they are published. */
+function checkHosts(document: JsonObject): Finding[] {
+  const { input_schema: declared, variables } = document;
+  const defaults = isJsonObject(variables) ? variables['input'] : undefined;
+  if (isJsonObject(declared)) {
+    return hostFindings(declared).map(({ at, message, hint }) =>
+      warning('host_limit', ['input_schema', ...at], message, hint),
+    );
+  }
+  if (!isJsonObject(defaults)) return [];
+  // An inferred schema has one property for each variable: what is wrong is said of that.
+  return hostFindings(inferInputSchema(defaults)).map(({ at, message, hint }) =>
+    warning('host_limit', ['variables', 'input', ...at.slice(1, 2)], message, hint),
+  );
 }
 
 /** What the schema has refused already is passed over. */

@@ -9,6 +9,7 @@ import {
   type CallTarget,
 } from '../calls.ts';
 import { invalidParams, RPC, WireError } from '../errors.ts';
+import { fitting } from '../fit.ts';
 import { onePage, optionalObject, requiredText } from '../params.ts';
 import { limitResult } from '../result-limit.ts';
 import { errorResult } from '../results.ts';
@@ -25,7 +26,7 @@ export const toolHandlers: HandlerTable = { 'tools/list': list, 'tools/call': ca
 
 function list(params: JsonObject, _extra: Extra, session: Session): JsonObject {
   onePage(params);
-  return { tools: listTools(session.deps).map(wireTool) };
+  return { tools: fitting('tool', listTools(session.deps).map(wireTool), session.deps) };
 }
 
 function wireTool(tool: ToolDescriptor): JsonObject {

@@ -33,7 +33,10 @@ export const contentHandlers: HandlerTable = {
     if (malformedResponses.includes(QUESTION)) {
       throw invalidParams(`params/inputResponses/${QUESTION}: an object is expected`);
     }
-    if (!canMeet(question, abilitiesOf(capabilities))) throw missingCapabilities(requiredCapabilities([question]));
+    if (!canMeet(question, abilitiesOf(capabilities))) {
+      const what = `the prompt '${requiredText(params, 'name')}'`;
+      throw missingCapabilities(requiredCapabilities([question]), what, 'It asks a person first.');
+    }
     return { resultType: 'input_required', inputRequests: { [QUESTION]: wireRequest(question) } };
   },
   'completion/complete': (params, { caller, deps }) => {

@@ -110,7 +110,11 @@ async function untilAnswered(
 async function unanswerable(round: Round, view: TaskView, deps: CallDeps): Promise<JsonObject> {
   if (round.definition.task !== 'forbidden' || round.notShown.size > 0) return callToolResult(deferredResult(view));
   await deps.tasks.cancel(view.taskId, round.caller.principal, 'the client cannot answer what the workflow asks');
-  throw missingCapabilities(requiredCapabilities(view.inputs.map((input) => input.request)));
+  throw missingCapabilities(
+    requiredCapabilities(view.inputs.map((input) => input.request)),
+    `the tool '${round.definition.name}'`,
+    'It asks while it runs, and it cannot go on as a task: `task: optional` in its definition would let it.',
+  );
 }
 
 async function finished(round: Round, view: TaskView, deps: CallDeps): Promise<JsonObject> {

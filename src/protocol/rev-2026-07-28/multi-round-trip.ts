@@ -1,9 +1,9 @@
-import { isJsonObject } from '../../core/json.ts';
 import type { JsonObject, JsonValue } from '../../core/json.ts';
 import type { Definition } from '../../definition/model.ts';
 import type { PendingInput, TaskView } from '../../tasks/task.ts';
 import type { Caller } from '../caller.ts';
 import type { ProtocolDeps } from '../deps.ts';
+import { wasNotShown } from '../not-shown.ts';
 import { canMeet, wireRequest, type InputAbilities } from './codec.ts';
 import type { RequestState, StateBinding, StateSealer } from './request-state.ts';
 
@@ -87,11 +87,11 @@ export async function answerRound(
   deps: RoundDeps,
 ): Promise<ReadonlySet<string>> {
   const notShown = new Set<string>();
-  const instant = deps.clock.now() - (state.expiresAt - STATE_TTL_MS) < deps.settings.instantDeclineMs;
+  const elapsed = deps.clock.now() - (state.expiresAt - STATE_TTL_MS);
   for (const [name, response] of Object.entries(answers)) {
     const key = Object.hasOwn(state.keys, name) ? state.keys[name] : undefined;
     if (key === undefined) continue;
-    if (instant && isJsonObject(response) && response['action'] === 'decline') notShown.add(key);
+    if (wasNotShown(response, elapsed, deps.settings.instantDeclineMs)) notShown.add(key);
     else await deps.tasks.respond(state.taskId, principal, key, response);
   }
   return notShown;

@@ -62,7 +62,8 @@ export async function answerToolCall(
     return callToolResult(await callOwnTool(target.tool, call.arguments, caller, channel.signal, deps));
   }
   const { definition } = target;
-  if (definition.task === 'required' && !declaresTasks(call.capabilities)) throw missingTasksCapability();
+  if (definition.task === 'required' && !declaresTasks(call.capabilities))
+    throw missingTasksCapability(definition.name);
   const early = new EarlyMessages(deps.tasks);
   try {
     const begun =

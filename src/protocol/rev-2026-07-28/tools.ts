@@ -1,5 +1,6 @@
 import type { JsonObject } from '../../core/json.ts';
 import { invalidParams } from '../errors.ts';
+import { fitting } from '../fit.ts';
 import { onePage, optionalObject, requiredText } from '../params.ts';
 import { META } from '../task-object.ts';
 import type { ToolDescriptor } from '../tool-descriptor.ts';
@@ -13,7 +14,8 @@ import { answerToolCall } from './tool-calls.ts';
 export const toolHandlers: HandlerTable = {
   'tools/list': (params, { deps, capabilities }) => {
     onePage(params);
-    return { tools: listTools(deps, { neverDeferred: declaresTasks(capabilities) }).map(wireTool) };
+    const tools = listTools(deps, { neverDeferred: declaresTasks(capabilities) });
+    return { tools: fitting('tool', tools.map(wireTool), deps) };
   },
   'tools/call': (params, context) => {
     const key = context.meta[META.idempotencyKey];

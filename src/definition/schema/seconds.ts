@@ -1,0 +1,10 @@
+import { z } from 'zod';
+import { MAX_SECONDS } from '../../core/duration.ts';
+
+const TOO_LONG = { error: `at most ${MAX_SECONDS} seconds (100 years)` };
+
+/** More than none. Anything longer than a hundred years is a mistake, and beyond what a date can hold. */
+export const positiveSeconds = z.number().positive().max(MAX_SECONDS, TOO_LONG);
+
+/** None, or more. */
+export const someSeconds = z.number().nonnegative().max(MAX_SECONDS, TOO_LONG);

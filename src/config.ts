@@ -1,6 +1,7 @@
 import { closeSync, openSync, readSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { messageOf } from './core/failure.ts';
+import { decodeText } from './core/text-file.ts';
 import { deepFreeze, isJsonObject } from './core/json.ts';
 import { nearest } from './core/suggest.ts';
 import { environmentName, flagName, SETTINGS } from './settings.ts';
@@ -255,7 +256,7 @@ function readAtMost(file: string, bytes: number): string | undefined {
     for (let count = -1; count !== 0 && size <= bytes; size += count) {
       count = readSync(descriptor, content, size, content.length - size, null);
     }
-    return size > bytes ? undefined : content.toString('utf8', 0, size);
+    return size > bytes ? undefined : decodeText(content.subarray(0, size));
   } finally {
     closeSync(descriptor);
   }

@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { messageOf } from '../core/failure.ts';
 import { FORBIDDEN_NAMES, isJsonObject, ownProperty } from '../core/json.ts';
 import type { JsonObject, JsonValue } from '../core/json.ts';
+import { decodeText } from '../core/text-file.ts';
 import { nearest } from '../core/suggest.ts';
 import type { JsonSchema } from '../definition/model.ts';
 import { usageError } from './exit.ts';
@@ -44,13 +45,14 @@ export async function readJsonFlag(
   let text = value;
   if (value === '@') throw usageError(`${flag} @: expected the name of a file behind @`);
   try {
-    if (fromFile) text = readFileSync(resolve(cwd, value.slice(1)), 'utf8');
+    if (fromFile) text = decodeText(readFileSync(resolve(cwd, value.slice(1))));
     else if (value === '-' || value === '@-') text = await readInput();
   } catch (error) {
     throw usageError(`${flag}: cannot read ${fromFile ? value.slice(1) : 'standard input'} (${messageOf(error)})`);
   }
   try {
-    return JSON.parse(text) as JsonValue;
+    // Editors and shells write a byte order mark; it is no part of the text.
+    return JSON.parse(text.replace(/^\uFEFF/u, '')) as JsonValue;
   } catch (error) {
     const hint = fromFile ? '' : `; quote it for the shell, or use ${flag} @file.json`;
     throw usageError(`${flag}: not JSON (${messageOf(error)})${hint}`);

@@ -21,18 +21,18 @@ const SHOWN_BODY_CHARACTERS = 300;
 const LINGER_MS = 1000;
 /** Notifications a minute that a server may send; what is over is read later. */
 export const NEWS_PER_MINUTE = 30_000;
-/** What servers say of a session that they do not know. Where the text tells, the status may be any of these. */
+/** What servers answer in a session that they do not know: the first two say so, the others may mean something else. */
 const GONE = new Set([404, 410]);
-const GONE_IF_SAID = new Set([400, 500, 503]);
+const PERHAPS_GONE = new Set([400, 500, 503]);
 
 /** The server refused a request by HTTP status. Nothing of the call was done. */
 export class HttpRefusal extends Error {
   override readonly name = 'HttpRefusal';
   readonly status: number;
   readonly retryAfterMs: number | undefined;
-  /** A request within a session that the server does not know (any more). */
-  readonly sessionGone: boolean;
-  constructor(status: number, text: string, retryAfterMs: number | undefined, sessionGone: boolean) {
+  /** Whether the server refused the session rather than the request. `perhaps`: its status is used for both, and it does not say. */
+  readonly sessionGone: boolean | 'perhaps';
+  constructor(status: number, text: string, retryAfterMs: number | undefined, sessionGone: HttpRefusal['sessionGone']) {
     super(`HTTP ${status}${text === '' ? '' : `: ${text}`}`);
     this.status = status;
     this.retryAfterMs = retryAfterMs;
@@ -84,7 +84,10 @@ export class HttpTransport implements ServerTransport {
   constructor(options: HttpTransportOptions) {
     this.options = options;
     this.gate = new InboundGate(() =>
-      options.logger.warn({}, 'the server answers with ids as text; they are taken for the numbers they name'),
+      options.logger.warn(
+        {},
+        'the server answers with an id as text where it was a number; it is taken for the number',
+      ),
     );
     this.news = new RateLimit(NEWS_PER_MINUTE, options.clock);
     this.inner = new StreamableHTTPClientTransport(options.url, {
@@ -219,11 +222,12 @@ export class HttpTransport implements ServerTransport {
       headers: response.headers,
     });
     const { status } = response;
-    const inSession = headers.has('mcp-session-id') && (GONE.has(status) || GONE_IF_SAID.has(status));
+    const inSession = headers.has('mcp-session-id') && (GONE.has(status) || PERHAPS_GONE.has(status));
     if (status !== 429 && status !== 503 && !inSession) return limited;
     const text = await limited.text().catch(() => '');
     // The specification says 404; servers that never had a session, or were restarted, answer otherwise and say so in words.
-    const sessionGone = inSession && (GONE.has(status) || /session|initiali[sz]e/i.test(text));
+    const said = GONE.has(status) || /session|initiali[sz]e/i.test(text);
+    const sessionGone = inSession && (said || 'perhaps');
     const refusal = new HttpRefusal(
       response.status,
       this.options.redactor.head(text, SHOWN_BODY_CHARACTERS),

@@ -1,4 +1,5 @@
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
+import path from 'node:path';
 import { spawn, type ChildProcessByStdio } from 'node:child_process';
 import type { Readable, Writable } from 'node:stream';
 import type { Clock } from '../core/clock.ts';
@@ -150,7 +151,13 @@ function exitText(code: number | null, signal: NodeJS.Signals | null): ExitText 
 
 function startError(options: ProcessOptions, error: Error): string {
   if ('code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR')) {
-    if (!existsSync(options.cwd)) return `its folder '${options.cwd}' does not exist (cwd)`;
+    const folder = statSync(options.cwd, { throwIfNoEntry: false });
+    if (folder?.isDirectory() !== true) {
+      return `its folder '${options.cwd}' ${folder === undefined ? 'does not exist' : 'is no folder'} (cwd)`;
+    }
+    if (options.command.includes('/') && existsSync(path.resolve(options.cwd, options.command))) {
+      return `the command '${options.command}' could not be started: the program that its first line names does not exist`;
+    }
     if (/\S\s+\S/u.test(options.command)) {
       return `the command '${options.command}' was not found: 'command' is the program only, its arguments go into 'args'`;
     }

@@ -183,7 +183,7 @@ export class ServerCalls {
         void this.restartIfHung(session);
         throw stepFailure('timeout', `server '${name}', ${words.what}: no answer within ${timeoutSeconds} s`);
       }
-      if (refusalIn(error)?.sessionGone === true) {
+      if (await this.isSessionGone(session, error, context.signal)) {
         // The server refused before it did anything, because it was restarted or let the session expire.
         this.connection.drop(session);
         if (mayRepeat) return this.request(words, context, send, false);
@@ -192,6 +192,19 @@ export class ServerCalls {
       throw toStepFailure(error, { ...words, server: name, redactor, endReason });
     } finally {
       if (token !== undefined) session.forgetProgress(token);
+    }
+  }
+
+  /** Where the status alone does not tell, a ping in the same session does: one that is answered shows that the request was refused. */
+  private async isSessionGone(session: Session, error: unknown, signal: AbortSignal): Promise<boolean> {
+    const gone = refusalIn(error)?.sessionGone ?? false;
+    if (gone !== 'perhaps') return gone;
+    const ms = Math.min(PING_SECONDS, this.config.timeoutSeconds) * 1000;
+    try {
+      await withDeadline(this.deps.clock, ms, signal, (inner) => session.ping(inner));
+      return false;
+    } catch (failed) {
+      return (refusalIn(failed)?.sessionGone ?? false) !== false;
     }
   }
 

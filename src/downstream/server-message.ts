@@ -14,11 +14,12 @@ const DATA = new Set([
 
 /**
  * A message of a server as it was meant. A member that may be absent and is `null` is absent, whatever the message: languages whose absent values
- * are null write them so. An answer of `null` is an empty one.
+ * are null write them so.
  */
 export function withoutNulls(message: JsonObject): JsonObject {
-  const emptied = message['result'] === null && (message['error'] ?? null) === null;
-  return { ...withoutNullMembers(message), ...(emptied ? { result: {} } : {}) };
+  // No result and no error is no answer: what asked for one says so.
+  const answersNothing = message['result'] === null && (message['error'] ?? null) === null;
+  return { ...withoutNullMembers(message), ...(answersNothing ? { result: null } : {}) };
 }
 
 /** The message of a line. @throws whatever is wrong with it: it is no JSON, or no JSON-RPC. */

@@ -11,10 +11,10 @@ const WINDOW_MS = 10_000;
 
 /** Lines that Node.js, Python and shells write after the error, and that say nothing of it. */
 const SAYS_NOTHING =
-  /^(?:Node\.js v\d|at\s|File "|\^+$|~+|[\]})]+;?,?$|\d+ \||node:internal|npm (?:error|ERR!) A complete log)/u;
+  /^(?:triggerUncaughtException|(?:code|errno|syscall|path|requireStack): |Thrown at|\(Use `node|npm (?:error|ERR!)(?: code| \d+)?\s*\S*$|Node\.js v\d|at\s|File "|\^+$|~+|[\]})]+;?,?$|\d+ \||node:internal|npm (?:error|ERR!) A complete log|npm (?:error|ERR!) *$)/u;
 /** The line that tells an error: its class or a word that begins one. */
 const TELLS =
-  /^(?:Uncaught\s+)?(?:[\w.]*(?:Error|Exception|Panic|panicked)\b|error\b|fatal\b|panic\b|thread '.*' panicked)/iu;
+  /^(?:Uncaught\s+|\[)?(?:UnhandledPromiseRejection|npm (?:error|ERR!) \S+ .*\b(?:Not Found|not found|denied|refused|failed)|[\w.]*(?:Error|Exception|Panic|panicked)\b|error\b|fatal\b|panic\b|thread '.*' panicked)/iu;
 
 /**
  * Passes a server's stderr on to the log (debug, at most 50 lines in 10 s) and remembers for error messages the last line that tells an error, or else

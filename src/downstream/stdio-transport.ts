@@ -50,7 +50,10 @@ export class StdioTransport implements ServerTransport {
     this.options = options;
     this.news = new RateLimit(NEWS_PER_MINUTE, options.clock);
     this.gate = new InboundGate(() =>
-      options.logger.warn({}, 'the server answers with ids as text; they are taken for the numbers they name'),
+      options.logger.warn(
+        {},
+        'the server answers with an id as text where it was a number; it is taken for the number',
+      ),
     );
   }
 

@@ -38,12 +38,12 @@ export function nextStep(view: TaskView): string {
   if (isTerminal(view)) return `${state} Get its result with tasks_result {"taskId": ${id}}.`;
   if (view.inputs.length > 0) {
     const [first] = view.inputs;
-    const answers = first === undefined ? {} : { [first.key]: exampleAnswer(first.request) };
+    const answers = Object.fromEntries(view.inputs.map(({ key, request }) => [key, exampleAnswer(request)]));
     const call = JSON.stringify({ taskId: view.taskId, inputResponses: answers });
     const who = first === undefined ? '' : ` ${whoAnswers(first.request)}, then call`;
     return (
       `${state} It waits for an answer to: ${JSON.stringify(inputRequests(view.inputs))}.` +
-      `${who} tasks_update, for example ${call}.`
+      `${who} tasks_update ${call} with the real answer.`
     );
   }
   const wake = view.wakeAt === undefined ? '' : ' It waits for a time and goes on by itself.';

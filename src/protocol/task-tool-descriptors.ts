@@ -89,7 +89,8 @@ export const TASK_TOOLS: readonly ToolDescriptor[] = [
     description:
       'Answers questions of a task that is input_required. inputResponses maps the key of each question (tasks_get shows them under ' +
       'inputRequests) to its answer: for an elicitation {"action": "accept", "content": {…}} with content by the requested schema, or ' +
-      '{"action": "decline"}. Ask the person first; do not invent answers. The first answer counts, later ones do nothing.',
+      '{"action": "decline"}; for a turn of a model {"role": "assistant", "content": {"type": "text", "text": …}}; for roots {"roots": [{"uri": …}]}. ' +
+      'Ask the person first; do not invent answers. The first answer counts, later ones do nothing.',
     inputSchema: schema(
       {
         taskId: TASK_ID,

@@ -6,7 +6,7 @@ import { COMPACT_TOOLS } from './compact.ts';
 import type { ProtocolDeps } from './deps.ts';
 import { withHandle } from './output-schema.ts';
 import { publishedSchema } from './fit.ts';
-import { nextStep } from './results.ts';
+import { URI } from './resource-uris.ts';
 import { SCHEDULE_TOOLS } from './schedule-tools.ts';
 import { taskObject } from './task-object.ts';
 import { TASK_TOOLS } from './task-tool-descriptors.ts';
@@ -97,7 +97,9 @@ function publishedOutput(definition: Definition, output: JsonObject, options: Li
 
 /** What the published schema lets a plain call answer instead of a result that is too large: the task. See `limitResult`. */
 export function insteadOfLarge(definition: Definition, view: TaskView): 'drop' | JsonObject {
-  return definition.output_schema === undefined ? 'drop' : { task: { ...taskObject(view), nextStep: nextStep(view) } };
+  if (definition.output_schema === undefined) return 'drop';
+  const where = `The result is too large to show here: the whole of it is the resource ${URI.taskResult(view.taskId)}.`;
+  return { task: { ...taskObject(view), nextStep: where } };
 }
 
 /** Whether a call of it can be answered with its task instead of its result: any plain call, as it may ask, last or meet a stop. */

@@ -4,6 +4,7 @@ import { jsonataSource } from '../expression/jsonata.ts';
 import type { DocumentPath, Finding } from '../finding.ts';
 import type { KnownServer } from '../known-tools.ts';
 import type { JsonSchema } from '../model.ts';
+import { valueAt } from '../schema/check.ts';
 import { compileSchema } from '../schema-validator.ts';
 import type { CallFact } from '../step-syntax.ts';
 import type { StepPlace } from './outline.ts';
@@ -124,7 +125,7 @@ class ArgumentCheck {
     const required = Array.isArray(schema['required']) ? schema['required'].map(String) : [];
     const missing = required
       // What has a default is filled in by the server.
-      .filter((key) => !Object.hasOwn(value, key) && !hasDefault(properties[key]))
+      .filter((key) => !Object.hasOwn(value, key) && !hasDefault(properties[key], this.#root))
       .map((key) => error('invalid_arguments', at, `${name}: '${key}' is missing${typeNote(properties[key])}`));
     const closed = schema['additionalProperties'] === false && schema['patternProperties'] === undefined;
     const unknown = Object.keys(value)
@@ -149,7 +150,7 @@ class ArgumentCheck {
       ...schema,
     };
     try {
-      return compileSchema(withoutFilledIn(whole))(value).map(({ path, message }) =>
+      return compileSchema(withoutFilledIn(whole, this.#root))(value).map(({ path, message }) =>
         error('invalid_arguments', at, `${path === '$' ? name : `${name} ${path}`}: ${message}`),
       );
     } catch {
@@ -159,8 +160,21 @@ class ArgumentCheck {
   }
 }
 
-function hasDefault(schema: JsonValue | undefined): boolean {
-  return isJsonObject(schema) && schema['default'] !== undefined;
+/** Also where the default stands behind references inside the same schema. */
+function hasDefault(schema: JsonValue | undefined, root: JsonSchema, hops = 0): boolean {
+  if (!isJsonObject(schema) || hops > MAX_DEPTH) return false;
+  if (schema['default'] !== undefined) return true;
+  const reference = schema['$ref'];
+  if (typeof reference !== 'string' || !reference.startsWith('#/')) return false;
+  const names = reference.slice(2).split('/');
+  return hasDefault(
+    valueAt(
+      root,
+      names.map((name) => name.replaceAll('~1', '/').replaceAll('~0', '~')),
+    ),
+    root,
+    hops + 1,
+  );
 }
 
 function isLiteral(value: JsonValue): boolean {
@@ -170,21 +184,21 @@ function isLiteral(value: JsonValue): boolean {
 }
 
 /** The schema without demands that the server meets itself: a required property with a default, at any depth. */
-function withoutFilledIn(schema: JsonObject): JsonObject {
+function withoutFilledIn(schema: JsonObject, root: JsonSchema): JsonObject {
   return Object.fromEntries(
     Object.entries(schema).map(([key, member]) => {
       const { properties } = schema;
       if (key === 'required' && Array.isArray(member) && isJsonObject(properties)) {
-        return [key, member.filter((name: JsonValue) => !hasDefault(properties[String(name)]))];
+        return [key, member.filter((name: JsonValue) => !hasDefault(properties[String(name)], root))];
       }
-      return [key, filledInside(member)];
+      return [key, filledInside(member, root)];
     }),
   );
 }
 
-function filledInside(value: JsonValue): JsonValue {
-  if (Array.isArray(value)) return value.map(filledInside);
-  return isJsonObject(value) ? withoutFilledIn(value) : value;
+function filledInside(value: JsonValue, root: JsonSchema): JsonValue {
+  if (Array.isArray(value)) return value.map((item: JsonValue) => filledInside(item, root));
+  return isJsonObject(value) ? withoutFilledIn(value, root) : value;
 }
 
 const WORDS: ReadonlyMap<string, string> = new Map([

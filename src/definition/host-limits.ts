@@ -112,6 +112,12 @@ function places(schema: JsonValue, at: readonly (string | number)[] = []): reado
     ...Object.entries(isJsonObject(schema['properties']) ? schema['properties'] : {}).flatMap(([name, property]) =>
       places(property, [...at, 'properties', name]),
     ),
+    ...['$defs', 'definitions'].flatMap((key) => {
+      const named = schema[key];
+      return isJsonObject(named)
+        ? Object.entries(named).flatMap(([name, each]) => places(each, [...at, key, name]))
+        : [];
+    }),
     ...['items', 'additionalProperties'].flatMap((key) => places(schema[key] ?? null, [...at, key])),
     ...COMBINATORS.flatMap((key) => {
       const options = schema[key];

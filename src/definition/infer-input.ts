@@ -18,10 +18,14 @@ function propertyOf(value: JsonValue): JsonObject {
 function schemaOf(value: JsonValue): JsonObject {
   if (value === null) return {};
   if (!Array.isArray(value)) return { type: typeOf(value) };
-  const list: readonly JsonValue[] = value;
-  const kinds = new Map(list.map((item) => [JSON.stringify(schemaOf(item)), schemaOf(item)]));
-  const [only] = kinds.values();
-  return { type: 'array', items: kinds.size === 1 && only !== undefined ? only : {} };
+  return { type: 'array', items: commonOf(value) };
+}
+
+/** What all items of a list have in common, as a schema. */
+function commonOf(items: readonly JsonValue[]): JsonObject {
+  const [type, ...others] = new Set(items.map((item) => (item === null ? null : typeOf(item))));
+  if (type === undefined || type === null || others.length > 0) return {};
+  return type === 'array' ? { type, items: commonOf(items.flat()) } : { type };
 }
 
 /** A whole number does not say that fractions are wrong. */

@@ -171,11 +171,12 @@ class Reader {
     return hasCommand ? this.stdio(name, entry, at) : this.http(name, entry, at);
   }
 
-  /** The arguments of a program can be read by every user of the machine; its environment cannot. */
+  /** The arguments of a program can be read by every user of the machine; its environment cannot. What has a default is a setting. */
   private warnOfSecretsInArguments(name: string, entry: JsonObject, at: readonly string[]): void {
     const { args } = entry;
     const shown = (Array.isArray(args) ? args : []).find(
-      (argument: JsonValue) => typeof argument === 'string' && /\$\{(?!HOME\b|env:HOME\b)/u.test(argument),
+      (argument: JsonValue) =>
+        typeof argument === 'string' && /\$\{(?!HOME\}|env:HOME\})[^}:]*(?:env:[^}:]*)?\}/u.test(argument),
     );
     if (shown === undefined) return;
     this.problem(

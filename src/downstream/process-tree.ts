@@ -69,13 +69,7 @@ export class ProcessTree {
   /** Rejects with a `StepFailure` that says why the command could not be started (`ENOENT`, `EACCES`, a missing folder). */
   static start(options: ProcessOptions, clock: Clock, guard: ProcessGuard): Promise<ProcessTree> {
     return new Promise((resolve, reject) => {
-      const child = spawn(options.command, [...options.args], {
-        cwd: options.cwd,
-        env: { ...options.env },
-        stdio: ['pipe', 'pipe', 'pipe'],
-        detached: process.platform !== 'win32',
-        windowsHide: true,
-      });
+      const child = spawnOrSay(options);
       for (const stream of [child.stdin, child.stdout, child.stderr]) stream.on('error', () => undefined);
       child.once('error', (error) => reject(stepFailure('transport', startError(options, error))));
       child.once('spawn', () => {
@@ -142,6 +136,21 @@ export class ProcessTree {
     } catch {
       // Gone in the meantime.
     }
+  }
+}
+
+/** Some errors of the system are thrown, others come as an event. @throws StepFailure */
+function spawnOrSay(options: ProcessOptions): ChildProcessByStdio<Writable, Readable, Readable> {
+  try {
+    return spawn(options.command, [...options.args], {
+      cwd: options.cwd,
+      env: { ...options.env },
+      stdio: ['pipe', 'pipe', 'pipe'],
+      detached: process.platform !== 'win32',
+      windowsHide: true,
+    });
+  } catch (error) {
+    throw stepFailure('transport', startError(options, error instanceof Error ? error : new Error(String(error))));
   }
 }
 

@@ -36,9 +36,22 @@ function checkHosts(document: JsonObject): Finding[] {
   }
   if (!isJsonObject(defaults)) return [];
   // An inferred schema has one property for each variable: what is wrong is said of that.
-  return hostFindings(inferInputSchema(defaults)).map(({ at, message, hint }) =>
+  const named = hostFindings(inferInputSchema(defaults)).map(({ at, message, hint }) =>
     warning('host_limit', ['variables', 'input', ...at.slice(1, 2)], message, hint),
   );
+  const empty = Object.entries(defaults).flatMap(([name, value]) =>
+    Array.isArray(value) && value.length > 0 && value.every((item) => item === null)
+      ? [
+          warning(
+            'host_limit',
+            ['variables', 'input', name],
+            `nothing says of which type the items of '${name}' are`,
+            'give the list an item that is one, or write `input_schema`',
+          ),
+        ]
+      : [],
+  );
+  return [...named, ...empty];
 }
 
 /** What the schema has refused already is passed over. */

@@ -85,7 +85,12 @@ class SessionServer {
   #answer(response: ServerResponse, id: JsonValue, result: JsonObject | undefined): void {
     const { textIds, events, envelope } = this.plan;
     const what = result === undefined ? { error: { code: -32601, message: 'no such method' } } : { result };
-    const message = JSON.stringify({ jsonrpc: '2.0', id: textIds === true ? String(id) : id, ...envelope, ...what });
+    const message = JSON.stringify({
+      jsonrpc: '2.0',
+      id: textIds === true ? JSON.stringify(id) : id,
+      ...envelope,
+      ...what,
+    });
     response.writeHead(200, {
       'content-type': events === true ? 'text/event-stream' : 'application/json',
       'mcp-session-id': String(this.sessions),

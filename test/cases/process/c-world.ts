@@ -38,6 +38,8 @@ export interface WorldOptions {
   readonly servers: (places: { readonly folder: string; readonly home: string }) => JsonObject | Promise<JsonObject>;
   readonly env?: Readonly<Record<string, string>>;
   readonly flags?: readonly string[];
+  /** The servers whose workflow answers with the id of its task. */
+  readonly asTasks?: readonly string[];
 }
 
 /** Makes a workspace and serves it. */
@@ -50,7 +52,7 @@ export async function openServersWorld(options: WorldOptions): Promise<ServersWo
   const servers = await options.servers({ folder, home });
   await writeFile(join(folder, 'servers.json'), JSON.stringify({ mcpServers: servers }));
   for (const name of Object.keys(servers)) {
-    const text = `name: ${name}\ntask: forbidden\nsteps:\n  - { id: go, server: ${name}, action: go }\n`;
+    const text = `name: ${name}\ntask: ${options.asTasks?.includes(name) === true ? 'required' : 'forbidden'}\nsteps:\n  - { id: go, server: ${name}, action: go }\n`;
     await writeFile(join(folder, 'definitions', `${name}.yaml`), text);
   }
   const workspace = { dir: folder, definitions: join(folder, 'definitions'), remove };

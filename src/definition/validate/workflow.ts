@@ -30,9 +30,10 @@ function checkHosts(document: JsonObject): Finding[] {
   const { input_schema: declared, variables } = document;
   const defaults = isJsonObject(variables) ? variables['input'] : undefined;
   if (isJsonObject(declared)) {
-    return hostFindings(declared).map(({ at, message, hint }) =>
-      warning('host_limit', ['input_schema', ...at], message, hint),
-    );
+    return hostFindings(declared).map(({ at, message, hint }) => ({
+      ...warning('host_limit', ['input_schema', ...at], message, hint),
+      atKey: true,
+    }));
   }
   if (!isJsonObject(defaults)) return [];
   // An inferred schema has one property for each variable: what is wrong is said of that.

@@ -87,7 +87,7 @@ class SessionServer {
     const what = result === undefined ? { error: { code: -32601, message: 'no such method' } } : { result };
     const message = JSON.stringify({
       jsonrpc: '2.0',
-      id: textIds === true ? JSON.stringify(id) : id,
+      id: textIds === true && typeof id === 'number' ? String(id) : id,
       ...envelope,
       ...what,
     });

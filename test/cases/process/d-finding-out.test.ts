@@ -134,14 +134,11 @@ beforeAll(async () => {
     make: ['get', tasks.order, '--step', 'make'],
     makeJson: ['get', tasks.order, '--step', 'make', '--json'],
     south: ['get', tasks.order, '--step', 'each[1]/one'],
-    child: ['get', tasks.order, '--step', 'child'],
-    computed: ['get', tasks.order, '--step', 'computed', '--json'],
     nowhere: ['get', tasks.order, '--step', 'mkae'],
     large: ['get', tasks.large, '--json'],
     largeStep: ['get', tasks.large, '--step', 'make'],
     short: ['get', tasks.order.slice(0, 8), '--json'],
     shortResult: ['result', tasks.order.slice(0, 8), '--json'],
-    none: ['get', 'zzzzzzzz'],
     list: ['list', '--json', '--limit', '200'],
   };
   await inTurns(
@@ -169,13 +166,11 @@ describe('D1: what went in', () => {
     [
       'tasks get --json',
       'json',
-      ['anvil', 'cellar', 'order of anvil', 'part for south', 'receipt 77', 'child of anvil'],
+      ['anvil', 'cellar', 'order of anvil', 'part for south', 'receipt 77', 'child of anvil', 'noted anvil'],
     ],
     ['tasks get --step', 'make', ['order of anvil', 'receipt 77']],
     ['tasks get --step --json', 'makeJson', ['order of anvil', 'receipt 77']],
     ['tasks get --step of an item', 'south', ['part for south', 'receipt 77']],
-    ['tasks get --step of a child', 'child', ['child of anvil']],
-    ['tasks get --step of a set', 'computed', ['noted anvil']],
   ])('D1: %s shows input, rendered arguments and output', (_what, name, words) => {
     const { code, stdout, stderr } = look(name);
     expect(stderr).toBe('');
@@ -265,7 +260,6 @@ describe('D3: finding a task', () => {
   it('D3: an id may be shortened to a beginning that no other has', () => {
     expect(parsed(look('short'))).toMatchObject({ taskId: tasks.order });
     expect(parsed(look('shortResult'))).toMatchObject({ structuredContent: { made: 'receipt 77' } });
-    expect(look('none').code).toBe(2);
   });
 
   it('D3: a beginning that several have is refused, and they are named', async () => {

@@ -1,5 +1,7 @@
 import { randomBytes } from 'node:crypto';
+import type { Clock } from '../../src/core/clock.ts';
 import { silentLogger } from '../../src/core/logger.ts';
+import type { Logger } from '../../src/core/logger.ts';
 import type { Definition, LoadedDefinition } from '../../src/definition/model.ts';
 import { digestOf, parseSnapshot } from '../../src/definition/snapshot.ts';
 import type { Downstream, WorkflowRunner } from '../../src/engine/ports.ts';
@@ -49,6 +51,9 @@ export interface ProcessOptions {
   /** Runs workflows instead of the scripts: the engine itself. */
   readonly workflows?: WorkflowRunner;
   readonly downstream?: Downstream;
+  /** A view of the world's clock that is this process's own. */
+  readonly clock?: Clock;
+  readonly logger?: Logger;
 }
 
 /** A process of the world: a task manager with its own connection and runner; `kill` lets it vanish without a goodbye. */
@@ -89,10 +94,10 @@ export class TaskWorld {
     const store = new MortalStore(options.store ?? this.store.another());
     const tasks = new TaskManager({
       store,
-      clock: this.clock,
+      clock: options.clock ?? this.clock,
       random: () => 0.5,
       ids: () => randomBytes(16).toString('base64url'),
-      logger: silentLogger,
+      logger: options.logger ?? silentLogger,
       definitions: { get: (name) => this.definitions.get(name) },
       parseSnapshot,
       runner: options.workflows ?? runner,

@@ -170,8 +170,9 @@ describe('an answer over HTTP that comes byte by byte', () => {
     response.flushHeaders();
     const chunk = (text: string): string => `${text.length.toString(16)}\r\n${text}\r\n`;
     socket?.write(chunk(before));
-    for (let sent = 0; sent < BYTES && socket?.destroyed === false; sent += 10_000) {
-      await new Promise((resolve) => socket.write(chunk(' ').repeat(10_000), resolve));
+    for (let sent = 0; sent < BYTES; sent += 10_000) {
+      if (response.destroyed) return;
+      await new Promise((resolve) => socket?.write(chunk(' ').repeat(10_000), resolve));
     }
     socket?.end(`${chunk(after)}0\r\n\r\n`);
   }

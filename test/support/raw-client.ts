@@ -30,7 +30,7 @@ export async function rawRequest(
   params: JsonObject,
   meta: JsonObject = {},
 ): Promise<JsonObject> {
-  const name = params['name'] ?? params['taskId'];
+  const name = params['name'] ?? params['taskId'] ?? params['uri'];
   const response = await fetch(url, {
     method: 'POST',
     // Whatever is wrong: a server answers or is gone.

@@ -34,8 +34,13 @@ export function addTest(program: Command, context: CliContext): void {
     const { loaded, issues } = await validatePaths(chosen, { ...config, serversGiven: false }, cwd);
     const errors = issues.filter((issue) => issue.severity === 'error');
     const tested: Tested[] = [];
+    const schemas = new Map(loaded.map(({ definition }) => [definition.name, definition.output_schema]));
     for (const { definition, file } of loaded) {
-      tested.push({ workflow: definition.name, file, ...(await runDefinitionTests(definition, stepKinds)) });
+      tested.push({
+        workflow: definition.name,
+        file,
+        ...(await runDefinitionTests(definition, stepKinds, (name) => schemas.get(name))),
+      });
     }
     if (flags.json === true) printJson(context.terminal, jsonReport(tested, errors));
     else context.terminal.out.write(textReport(tested, errors.map(issueText)));

@@ -64,6 +64,8 @@ export interface StepSyntax {
   readonly servers: (step: Step) => readonly { readonly name: string; readonly at: readonly (string | number)[] }[];
   /** Steps that this kind runs by id beside the common `on_error` and `retry.on_fail` (an `elicit` step's `on_decline`, …): targets as in rule 7. */
   readonly targets?: (step: Step) => readonly { readonly id: string; readonly at: readonly (string | number)[] }[];
+  /** Variables that the kind writes beside the common `save_output_to`, where they stand. */
+  readonly writes?: (step: Step) => readonly { readonly target: string; readonly at: readonly (string | number)[] }[];
   /** Words that the kind accepts as `on_error` beside a step id; they name no step. */
   readonly onErrorWords?: readonly string[];
   /** What is certain to fail when it runs; absent = nothing that its text shows. */

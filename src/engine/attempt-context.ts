@@ -8,6 +8,7 @@ import type { RunPorts } from './ports.ts';
 import type { Run, Tally } from './run.ts';
 import type { Scope } from './scope.ts';
 import { textOf } from './step-view.ts';
+import { parseTarget } from './variables.ts';
 
 /** A pause shorter than this is not worth a commit: after a crash it is simply made again. */
 const SHORTEST_DURABLE_PAUSE_MS = 1000;
@@ -100,6 +101,10 @@ export class AttemptContext implements StepContext {
 
   test(condition: string, scope = this.scope): Promise<boolean> {
     return this.#run.test(condition, scope, this.path);
+  }
+
+  variable(target: string): JsonValue | undefined {
+    return this.#run.variables.read(parseTarget(target));
   }
 
   async decide<T extends JsonValue>(word: string, compute: () => Promise<T>): Promise<T> {

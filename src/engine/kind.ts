@@ -89,6 +89,8 @@ export interface StepContext {
   /** Renders to text: text stays, null is empty, anything else is JSON. */
   renderText(value: unknown): Promise<string>;
   test(condition: string, scope?: Scope): Promise<boolean>;
+  /** What a variable holds now, by its target (`variables.global.x`); `undefined` = nothing yet. Throws `template_error` for what is no target. */
+  variable(target: string): JsonValue | undefined;
   /**
    * A choice that a later replay must repeat. The first time it is computed and noted; the note becomes durable together with
    * the next entry of the task, before anything that follows from the choice.
@@ -156,6 +158,8 @@ export interface StepKind extends StepSyntax {
   readonly ownTimeout?: boolean;
   /** It computes, or runs other steps, and does nothing else: what it did is lost with nothing but time, so its checkpoint may become durable late (E3). */
   readonly effectFree?: boolean;
+  /** It reads variables and writes them: from its first reading to its checkpoint no other such step of the task runs. */
+  readonly exclusive?: boolean;
   /** The key that `on_error: {step, arguments}` replaces; absent: `arguments` are laid over the kind's own keys. */
   readonly argumentsKey?: string;
 }
@@ -182,6 +186,8 @@ export interface KindSource<Shape extends z.ZodRawShape> {
   readonly members?: readonly string[];
   readonly ownTimeout?: boolean;
   readonly effectFree?: boolean;
+  readonly exclusive?: boolean;
+  readonly writes?: (spec: z.output<z.ZodObject<Shape>>) => ReturnType<NonNullable<StepSyntax['writes']>>;
   readonly argumentsKey?: string;
   readonly bind: (spec: z.output<z.ZodObject<Shape>>, binder: Binder, step: Step) => BoundStep;
 }
@@ -192,7 +198,11 @@ const checkedStep = z.custom<Step>((value) => typeof value === 'object' && value
 /** What was read of a step that does not fit its schema has texts where its readers rely on them. */
 function isReadable(found: object): boolean {
   const texts = Object.entries(found).flatMap(([key, value]: [string, unknown]) =>
-    key === 'name' || key === 'id' ? [value] : key === 'binds' && Array.isArray(value) ? (value as unknown[]) : [],
+    key === 'name' || key === 'id' || key === 'target'
+      ? [value]
+      : key === 'binds' && Array.isArray(value)
+        ? (value as unknown[])
+        : [],
   );
   return texts.every((text) => typeof text === 'string');
 }
@@ -240,6 +250,8 @@ export function defineStepKind<Shape extends z.ZodRawShape>(source: KindSource<S
     ...(source.derived === undefined ? {} : { derived: source.derived }),
     ...(source.ownTimeout === undefined ? {} : { ownTimeout: source.ownTimeout }),
     ...(source.effectFree === undefined ? {} : { effectFree: source.effectFree }),
+    ...(source.exclusive === undefined ? {} : { exclusive: source.exclusive }),
+    ...(source.writes === undefined ? {} : { writes: reading(source.writes) }),
     ...(source.argumentsKey === undefined ? {} : { argumentsKey: source.argumentsKey }),
     bind: (step, binder) => source.bind(schema.parse(step), binder, step),
   };

@@ -67,6 +67,11 @@ export function lastSegment(path: string): string {
   return path.slice(path.lastIndexOf('/') + 1);
 }
 
+/** The iterations that a path goes through, the outermost first. */
+export function iterationsOf(path: string): readonly number[] {
+  return [...path.matchAll(/\[(\d+)\]/gu)].map(([, index]) => Number(index));
+}
+
 /** The id of the step that a segment of a path belongs to. */
 export function stepIdIn(segment: string): string {
   return /^[^[@#!]*/u.exec(segment)?.[0] ?? segment;

@@ -50,6 +50,8 @@ export class Run {
   readonly progress: ProgressTracker;
   readonly scope: Scope;
   readonly warnings: string[] = [];
+  /** Resolves when the last of those that were let in has left. */
+  #exclusive: Promise<void> | undefined;
   readonly #entries: EntryBuffer;
   #finished = 0;
   #usage = { tool_calls: 0, tokens: 0, bytes: 0 };
@@ -138,6 +140,24 @@ export class Run {
     this.progress.ended(node, result.status, entry.at);
     if (!isLast && this.#entries.isDue) await this.flush();
     return entry.result;
+  }
+
+  /**
+   * Runs `work` while no other work given to this method runs: a step that reads variables and writes them sees what the one before wrote, and
+   * its checkpoint comes next in the journal. Settles as `work` does; never waits for one that waits for a person or a server.
+   */
+  async exclusively<T>(work: () => Promise<T>): Promise<T> {
+    const before = this.#exclusive;
+    let done: () => void = () => undefined;
+    this.#exclusive = new Promise((resolve) => {
+      done = resolve;
+    });
+    try {
+      await before;
+      return await work();
+    } finally {
+      done();
+    }
   }
 
   /** Checked before each step: more checkpoints than allowed end the task. */

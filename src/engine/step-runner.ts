@@ -59,6 +59,13 @@ export class StepRunner {
     place.signal.throwIfAborted();
     this.#run.checkStepLimit();
     const execution: Execution = { node, path, place };
+    if (node.kind.exclusive !== true) return await this.#execute(execution);
+    return await this.#run.exclusively(() => this.#execute(execution));
+  }
+
+  async #execute(execution: Execution): Promise<StepResult> {
+    const { node, path, place } = execution;
+    place.signal.throwIfAborted();
     const startedAt = this.#run.ports.clock.now();
     const skipped = await this.#skippedByWhen(execution);
     if (skipped !== undefined) return await this.#run.finish(node, path, startedAt, skipped);

@@ -74,6 +74,13 @@ export class Variables {
     return this.#outputWritten;
   }
 
+  /** What a target holds now; `undefined` = nothing yet. */
+  read({ area, names }: VariableTarget): JsonValue | undefined {
+    let value: JsonValue | undefined = this.#areas[area];
+    for (const name of names) value = isJsonObject(value) ? ownProperty(value, name) : undefined;
+    return value;
+  }
+
   /** Applies the write of journal entry `seq`; one that is older than what stands there is ignored. */
   write(target: VariableTarget, value: JsonValue, seq: number): void {
     const key = `${target.area}.${target.names.join('.')}`;

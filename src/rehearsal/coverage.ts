@@ -16,6 +16,12 @@ export interface Covered {
   readonly missing: readonly string[];
 }
 
+/** What one run left behind: its journal, and the steps that began. */
+export interface CoveredRun {
+  readonly entries: readonly StoredEntry[];
+  readonly ran: ReadonlySet<string>;
+}
+
 /** A place where a run goes one way or another, and how to see in a journal that it went this way. */
 interface Branch {
   readonly name: string;
@@ -26,15 +32,10 @@ interface Branch {
  * Steps: every step at any depth; one counts when it ran (a skipped one did not). Branches: both sides of `when` and of each
  * conditional, each case of a `switch` (and none of them), each `catch`, each error target.
  */
-export function coverageOf(
-  definition: Definition,
-  kinds: StepKindTable,
-  runs: readonly (readonly StoredEntry[])[],
-): Coverage {
+export function coverageOf(definition: Definition, kinds: StepKindTable, runs: readonly CoveredRun[]): Coverage {
   const steps = [...stepsOf(definition, kinds)];
-  const ran = new Set(
-    runs.flatMap((entries) => entries.flatMap((entry) => (finished(entry) && ranAtAll(entry) ? [entry.step] : []))),
-  );
+  // What the end of the task cuts short leaves no entry behind, and has run all the same.
+  const ran = new Set(runs.flatMap((run) => [...run.ran]));
   const branches = branchesOf(definition, steps, kinds);
   return {
     steps: covered(
@@ -43,7 +44,7 @@ export function coverageOf(
     ),
     branches: covered(
       branches.map(({ name }) => name),
-      (_name, index) => runs.some((entries) => branches[index]?.taken(entries) === true),
+      (_name, index) => runs.some(({ entries }) => branches[index]?.taken(entries) === true),
     ),
   };
 }

@@ -1,8 +1,7 @@
 import { describeFailure, StepFailure } from '../core/failure.ts';
-import type { Definition, DefinitionTest } from '../definition/model.ts';
-import type { StoredEntry } from '../engine/journal.ts';
+import type { Definition, DefinitionTest, JsonSchema } from '../definition/model.ts';
 import type { StepKindTable } from '../engine/kind.ts';
-import { coverageOf, type Coverage } from './coverage.ts';
+import { coverageOf, type Coverage, type CoveredRun } from './coverage.ts';
 import { unmet } from './expectation.ts';
 import { Mocks } from './mocks.ts';
 import type { OutsideCall, OutsideWorld } from './outside.ts';
@@ -25,15 +24,20 @@ export interface DefinitionTestReport {
 
 /**
  * Runs the `tests` of a definition, one after the other, each from nothing: mocked steps give what their mocks say, everything
- * else is the real engine, and a step that would ask a server, a person or a model without a mock fails its test by name.
+ * else is the real engine, and a step that would ask a server, a person or a model without a mock fails its test by name; so does a mock that
+ * does not fit the form that is asked, or the output schema of the workflow that is called.
  */
-export async function runDefinitionTests(definition: Definition, kinds: StepKindTable): Promise<DefinitionTestReport> {
+export async function runDefinitionTests(
+  definition: Definition,
+  kinds: StepKindTable,
+  outputSchema: (workflow: string) => JsonSchema | undefined = () => undefined,
+): Promise<DefinitionTestReport> {
   const results: TestResult[] = [];
-  const runs: (readonly StoredEntry[])[] = [];
+  const runs: CoveredRun[] = [];
   for (const test of definition.tests) {
-    const { result, entries } = await runTest(definition, test, kinds);
+    const { result, run } = await runTest(definition, test, kinds, outputSchema);
     results.push(result);
-    runs.push(entries);
+    runs.push(run);
   }
   return { results, coverage: coverageOf(definition, kinds, runs) };
 }
@@ -42,16 +46,23 @@ async function runTest(
   definition: Definition,
   test: DefinitionTest,
   kinds: StepKindTable,
-): Promise<{ readonly result: TestResult; readonly entries: readonly StoredEntry[] }> {
+  outputSchema: (workflow: string) => JsonSchema | undefined,
+): Promise<{ readonly result: TestResult; readonly run: CoveredRun }> {
   const mocks = new Mocks(test.mocks ?? {});
   const ran = new Set<string>();
   const calls: OutsideCall[] = [];
   const lacking = new Map<string, string>();
   const world: OutsideWorld = {
-    attempt: (step) => {
+    attempt: (step, _path, items) => {
       ran.add(step);
-      return mocks.next(step);
+      return mocks.next(step, items);
     },
+    misfit: ({ step }, why) => {
+      const text = `the mock of step '${step}' ${why}`;
+      lacking.set(step, text);
+      throw new StepFailure({ code: 'not_mocked', message: text, step });
+    },
+    outputSchema,
     called: (call) => {
       calls.push(call);
     },
@@ -72,7 +83,7 @@ async function runTest(
   }
   return {
     result: { name: test.name, passed: problems.length === 0, problems, calls },
-    entries: rehearsal.entries,
+    run: { entries: rehearsal.entries, ran },
   };
 }
 

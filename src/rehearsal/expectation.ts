@@ -1,5 +1,6 @@
 import { describeFailure, type Failure } from '../core/failure.ts';
 import { canonicalJson, isJsonObject, type JsonObject, type JsonValue } from '../core/json.ts';
+import { iterationsOf } from '../engine/paths.ts';
 import type { OutsideCall } from './outside.ts';
 import type { Rehearsal } from './rehearse.ts';
 
@@ -81,7 +82,7 @@ function calledProblems(expect: JsonObject, ran: readonly string[]): readonly st
 function argumentProblems(wanted: JsonValue | undefined, calls: readonly OutsideCall[]): readonly string[] {
   if (!isJsonObject(wanted)) return [];
   return Object.entries(wanted).flatMap(([step, value]) => {
-    const made = calls.filter((call) => call.step === step);
+    const made = calls.filter((call) => call.step === step).sort(byIteration);
     const list: readonly JsonValue[] = Array.isArray(value) ? value : [value];
     if (made.length !== list.length) {
       return [`expected ${list.length} call(s) of '${step}', found ${made.length}`];
@@ -90,6 +91,13 @@ function argumentProblems(wanted: JsonValue | undefined, calls: readonly Outside
       differences(entry, made[index]?.arguments ?? null, list.length > 1 ? `${step}[${index}]` : step, true),
     );
   });
+}
+
+/** Calls of one step in the order of its items and iterations, whichever was made first. */
+function byIteration(a: OutsideCall, b: OutsideCall): number {
+  const [left, right] = [iterationsOf(a.path), iterationsOf(b.path)];
+  const at = left.findIndex((index, level) => index !== right[level]);
+  return at === -1 ? 0 : (left[at] ?? 0) - (right[at] ?? 0);
 }
 
 /** Where two values differ, the first few places. With `partly` an object may have more members than expected. */

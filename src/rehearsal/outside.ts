@@ -1,4 +1,6 @@
-import type { JsonObject } from '../core/json.ts';
+import { isJsonObject, type JsonObject, type JsonValue } from '../core/json.ts';
+import type { JsonSchema } from '../definition/model.ts';
+import { compileSchema } from '../definition/schema-validator.ts';
 import type { InputRequest } from '../engine/journal.ts';
 import type { StepContext, StepKind, StepKindTable } from '../engine/kind.ts';
 import {
@@ -27,7 +29,11 @@ export interface OutsideCall {
 /** Stands in for everything outside. */
 export interface OutsideWorld {
   /** An attempt of a step begins: how it ends. `undefined`: the step runs as it is, as far as it needs nobody. */
-  attempt(step: string, path: string): Answer | undefined;
+  attempt(step: string, path: string, items: readonly JsonValue[]): Answer | undefined;
+  /** What `attempt` gave is none that the real thing could have given; throws. Absent = it is taken as it is. */
+  misfit?(call: OutsideCall, why: string): never;
+  /** The output schema of another workflow, where it is known. */
+  outputSchema?(workflow: string): JsonSchema | undefined;
   /** The step asks somebody and `attempt` gave nothing; throws or gives the answer. */
   unanswered(call: OutsideCall): Answer;
   /** Told of every call, with its rendered arguments. */
@@ -53,13 +59,18 @@ function inWorld(kind: StepKind, world: OutsideWorld): StepKind {
       return {
         ...bound,
         execute: async (context) => {
-          const answer = world.attempt(step.id, context.path);
+          const answer = world.attempt(step.id, context.path, itemsOf(context));
           if (answer !== undefined && !ASKING.has(kind.type)) return { output: outputOf(answer, 'tool_error') };
           return await bound.execute(withAnswer(context, step.id, kind.type, world, answer));
         },
       };
     },
   };
+}
+
+/** The items that a step runs for, the innermost last. */
+function itemsOf({ scope: { bound } }: StepContext): readonly JsonValue[] {
+  return Object.entries(bound).flatMap(([name, value]) => (name.endsWith('_index') ? [] : [value]));
 }
 
 function withAnswer(
@@ -88,20 +99,43 @@ function withAnswer(
       learnRepeatability: () => Promise.resolve('idempotent'),
     },
     input: {
-      ask: async (_path, { method, params }: InputRequest) =>
-        Promise.resolve(inputResponse(call(method, params), method)),
+      ask: async (_path, { method, params }: InputRequest) => {
+        const given = call(method, params);
+        const made = { step, path, attempt, type, what: method, arguments: params };
+        const form = params['requestedSchema'];
+        if (answer !== undefined && 'output' in given && isJsonObject(form))
+          checkFit(given.output, form, 'the form', made, world);
+        return Promise.resolve(inputResponse(given, method));
+      },
       canAsk: () => true,
     },
-    children: childrenBy(call),
+    children: childrenBy(call, (workflow, given) => {
+      const schema = world.outputSchema?.(workflow);
+      const made = { step, path, attempt, type, what: workflow, arguments: {} };
+      if (answer !== undefined && 'output' in given && schema !== undefined) {
+        checkFit(given.output, schema, `the output schema of '${workflow}'`, made, world);
+      }
+    }),
   });
 }
 
-function childrenBy(call: (what: string, args: JsonObject) => Answer): StepContext['children'] {
+/** A test that gives what nobody could have given is green for the wrong reason. */
+function checkFit(value: JsonValue, schema: JsonSchema, what: string, call: OutsideCall, world: OutsideWorld): void {
+  const [violation] = compileSchema(schema)(value);
+  if (violation !== undefined) world.misfit?.(call, `does not fit ${what}: ${violation.path}: ${violation.message}`);
+}
+
+function childrenBy(
+  call: (what: string, args: JsonObject) => Answer,
+  check: (workflow: string, answer: Answer) => void,
+): StepContext['children'] {
   const answers = new Map<string, Answer>();
   return {
     start: async (path, workflow, input) => {
       const taskId = `rehearsal of ${path}`;
-      answers.set(taskId, call(workflow, input));
+      const answer = call(workflow, input);
+      check(workflow, answer);
+      answers.set(taskId, answer);
       return Promise.resolve({ taskId });
     },
     outcome: async (taskId) => Promise.resolve(childOutcome(answers.get(taskId) ?? { output: null })),

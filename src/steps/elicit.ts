@@ -1,10 +1,9 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
-import { isJsonObject, type JsonObject, type JsonValue } from '../core/json.ts';
+import { isJsonObject, type JsonObject, type JsonValue, objectOrEmpty } from '../core/json.ts';
 import { stepFailure, type FailureCode } from '../core/failure.ts';
 import { positiveSeconds } from '../definition/schema/seconds.ts';
 import { defineStepKind, type StepOutput } from '../engine/kind.ts';
-import { argumentsObject } from './tool.ts';
 
 type Action = 'accept' | 'decline' | 'cancel' | 'timeout';
 
@@ -115,7 +114,7 @@ function readAnswer(answer: JsonValue | undefined): { readonly action: Action; r
 
 /** A form without a schema is a plain yes or no. MCP wants a type on each field; one that says none is a text. */
 function formSchema(schema: JsonValue): JsonObject {
-  const form = { type: 'object', properties: {}, ...argumentsObject(schema) };
+  const form = { type: 'object', properties: {}, ...objectOrEmpty(schema) };
   if (!isJsonObject(form.properties)) return form;
   const fields = Object.entries(form.properties).map(([name, field]) => [
     name,

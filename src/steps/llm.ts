@@ -1,11 +1,11 @@
 import { z } from 'zod';
 import { stepFailure, StepFailure } from '../core/failure.ts';
-import { isJsonObject, type JsonObject, type JsonValue } from '../core/json.ts';
+import { isJsonObject, type JsonObject, type JsonValue, objectOrEmpty } from '../core/json.ts';
 import { compileSchema, SchemaError } from '../definition/schema-validator.ts';
 import type { StepProblem } from '../definition/step-syntax.ts';
 import { defineStepKind, type StepContext, type StepOutput } from '../engine/kind.ts';
 import { parsedJson, textOf } from '../engine/step-view.ts';
-import { argumentsObject, textBlocks } from './tool.ts';
+import { textBlocks } from './tool.ts';
 
 const DEFAULT_MAX_TOKENS = 4096;
 
@@ -110,7 +110,7 @@ async function messagesOf(
   const rendered = await context.render(messages);
   const list: readonly JsonValue[] = Array.isArray(rendered) ? rendered : [];
   return list.map((message) => {
-    const { role, content } = { role: 'user', content: '', ...argumentsObject(message) };
+    const { role, content } = { role: 'user', content: '', ...objectOrEmpty(message) };
     return { role, content: typeof content === 'string' ? { type: 'text', text: content } : content };
   });
 }
@@ -121,7 +121,7 @@ function readAnswer(
   answer: JsonValue,
   schema: JsonObject | undefined,
 ): StepOutput {
-  const message = argumentsObject(answer);
+  const message = objectOrEmpty(answer);
   const error = message['error'];
   if (isJsonObject(error)) {
     throw new StepFailure({

@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import type { JsonObject } from '../core/json.ts';
+import { type JsonObject, objectOrEmpty } from '../core/json.ts';
 import { defineStepKind } from '../engine/kind.ts';
 import { textOf } from '../engine/step-view.ts';
-import { argumentsObject, callContext, textBlocks } from './tool.ts';
+import { callContext, textBlocks } from './tool.ts';
 
 /** Gets a prompt of a downstream server (rule 9). Getting it twice is harmless. */
 export const promptKind = defineStepKind({
@@ -40,7 +40,7 @@ arguments:
     return {
       about: `${spec.server}.${name}`,
       execute: async (context) => {
-        const args = promptArguments(argumentsObject(await context.render(spec.arguments ?? {})));
+        const args = promptArguments(objectOrEmpty(await context.render(spec.arguments ?? {})));
         const { messages, description } = await context.downstream.getPrompt(
           name,
           args,

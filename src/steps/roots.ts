@@ -1,8 +1,7 @@
-import { isJsonObject, type JsonValue } from '../core/json.ts';
+import { isJsonObject, type JsonValue, objectOrEmpty } from '../core/json.ts';
 import { stepFailure, StepFailure } from '../core/failure.ts';
 import { defineStepKind } from '../engine/kind.ts';
 import { textOf } from '../engine/step-view.ts';
-import { argumentsObject } from './tool.ts';
 
 /** Asks the client which folders it works in. The request belongs to the task: it survives restarts and any connection can answer it. */
 export const rootsKind = defineStepKind({
@@ -33,7 +32,7 @@ timeout_seconds: 30
 });
 
 function rootsIn(answer: JsonValue): readonly JsonValue[] {
-  const { error, roots } = argumentsObject(answer);
+  const { error, roots } = objectOrEmpty(answer);
   if (isJsonObject(error)) {
     throw new StepFailure({
       code: textOf(error['code'] ?? 'tool_error'),

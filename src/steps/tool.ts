@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Failure } from '../core/failure.ts';
-import { isJsonObject, type JsonObject, type JsonValue } from '../core/json.ts';
+import { isJsonObject, type JsonValue, objectOrEmpty } from '../core/json.ts';
 import type { ToolResult } from '../core/outcome.ts';
 import type { StepResult } from '../engine/journal.ts';
 import { defineStepKind, type StepContext, type StepOutput } from '../engine/kind.ts';
@@ -45,7 +45,7 @@ arguments:
     },
     abandon: (handle, downstream, signal) => downstream.abandon(spec.server, handle, signal),
     execute: async (context) => {
-      const args = argumentsObject(await context.render(spec.arguments ?? {}));
+      const args = objectOrEmpty(await context.render(spec.arguments ?? {}));
       context.charge('tool_calls', 1);
       const result = await context.downstream.callTool(spec.action, args, callContext(context, spec.server));
       return resultOutput(result);
@@ -75,11 +75,6 @@ export function callContext(
     onHandle: (handle) => context.saveHandle(handle),
     ...(context.handle === undefined ? {} : { handle: context.handle }),
   };
-}
-
-/** A rendered `arguments` map. The schema let only an object in, and rendering keeps it one. */
-export function argumentsObject(value: JsonValue): JsonObject {
-  return isJsonObject(value) ? value : {};
 }
 
 function resultOutput(result: ToolResult): StepOutput {

@@ -1,10 +1,10 @@
+import { objectOrEmpty } from '../core/json.ts';
 import { z } from 'zod';
 import { stepFailure } from '../core/failure.ts';
 import type { Outcome } from '../core/outcome.ts';
 import { isFixed } from '../definition/expression/references.ts';
 import { defineStepKind, type StepOutput } from '../engine/kind.ts';
 import { notePath } from '../engine/paths.ts';
-import { argumentsObject } from './tool.ts';
 
 /** Runs another workflow as a task of its own, linked to this one and cancelled with it. A restart finds the child that was started. */
 export const workflowKind = defineStepKind({
@@ -42,7 +42,7 @@ input: { name: "{{input.name}}" }
         );
       }
       const workflow = await context.renderText(spec.workflow);
-      const input = argumentsObject(await context.render(spec.input ?? {}));
+      const input = objectOrEmpty(await context.render(spec.input ?? {}));
       const { taskId } = await context.children.start(context.attemptPath, workflow, input);
       context.status(`waiting for ${workflow}`);
       const outcome = await context.children.outcome(taskId, context.signal, (question, withdrawn) =>

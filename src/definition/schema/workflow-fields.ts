@@ -75,6 +75,10 @@ const mock = z
       .min(1)
       .optional()
       .describe('One answer for each attempt or iteration, in order; the last one stays.'),
+    items: z
+      .record(z.string(), z.strictObject({ ...answer, sequence: z.array(z.strictObject(answer)).min(1).optional() }))
+      .optional()
+      .describe('Answers for single items of a `foreach`, by the item as text, whichever comes first.'),
   })
   .describe('What the step gives instead of asking a server, a person or a model.');
 

@@ -1,6 +1,6 @@
 import { isJsonObject, type JsonObject } from '../../core/json.ts';
 import { valueAt } from '../schema/check.ts';
-import type { Outline, StepList, StepPlace } from './outline.ts';
+import { writesOf, type Outline, type StepList, type StepPlace } from './outline.ts';
 
 /** What can be read of the roots that are not steps. `open`: more keys may exist than are known. */
 export interface Area {
@@ -59,11 +59,9 @@ export function boundNames(lists: Iterable<StepList>, inside?: StepPlace): Set<s
 
 function writtenVariables(outline: Outline): Map<string, Set<string>> {
   const written = new Map<string, Set<string>>();
-  for (const { step } of outline.places) {
-    const assign: unknown = step['assign'];
-    const targets: unknown[] = [step.save_output_to, ...(isJsonObject(assign) ? Object.keys(assign) : [])];
-    for (const target of targets) {
-      const [root, area = '', name] = typeof target === 'string' ? target.split('.') : [];
+  for (const place of outline.places) {
+    for (const { target } of writesOf(place)) {
+      const [root, area = '', name] = target.split('.');
       if (root !== 'variables' || name === undefined) continue;
       const known = written.get(area);
       if (known === undefined) written.set(area, new Set([name]));

@@ -31,6 +31,18 @@ export interface StepPlace {
   readonly index: number;
 }
 
+/** Every variable that a step writes, and where it says so. */
+export function writesOf({
+  step,
+  syntax,
+}: StepPlace): readonly { readonly target: string; readonly at: DocumentPath }[] {
+  const saved: unknown = step.save_output_to;
+  return [
+    ...(typeof saved === 'string' ? [{ target: saved, at: ['save_output_to'] }] : []),
+    ...(syntax.writes?.(step) ?? []),
+  ];
+}
+
 /** Every step of a document by place, document order. One whose kind is wrong or missing counts as the kind that it was probably meant to be. */
 export interface Outline {
   readonly lists: readonly StepList[];

@@ -3,7 +3,7 @@ import { FORBIDDEN_NAMES, isJsonObject } from '../../core/json.ts';
 import type { DocumentPath, Finding } from '../finding.ts';
 import { ASSIGNABLE, RESERVED_NAMES } from '../schema/names.ts';
 import { checkFormFields } from './client-limits.ts';
-import type { Outline, StepPlace } from './outline.ts';
+import { writesOf, type Outline, type StepPlace } from './outline.ts';
 import { error, findIn, suggestion, warning } from './report.ts';
 
 const SECRET_FIELD =
@@ -64,20 +64,14 @@ function checkLoop({ id, step, at }: StepPlace): Finding[] {
   return [error('endless_loop', at, `the loop '${id}' has no end`, 'give it `until` or `max_iterations`')];
 }
 
-/** `save_output_to` is checked by its pattern; here the names in it, and the keys of `assign`. */
-function checkAssignments({ step, at }: StepPlace): Finding[] {
-  const assign: unknown = step['assign'];
-  const targets = [
-    ...(typeof step.save_output_to === 'string'
-      ? [{ target: step.save_output_to, at: [...at, 'save_output_to'] }]
-      : []),
-    ...(isJsonObject(assign) ? Object.keys(assign).map((target) => ({ target, at: [...at, 'assign', target] })) : []),
-  ];
-  return targets.flatMap(({ target, at: where }) => {
+/** `save_output_to` is checked by its pattern; here the names in it, and the variables that the kind writes. */
+function checkAssignments(place: StepPlace): Finding[] {
+  return writesOf(place).flatMap(({ target, at: inside }) => {
+    const where = [...place.at, ...inside];
     if (target.split('.').some((name) => FORBIDDEN_NAMES.has(name))) {
       return [error('forbidden_name', where, `'${target}' names something that is not allowed`)];
     }
-    if (where.at(-2) !== 'assign' || ASSIGNABLE.test(target)) return [];
+    if (inside[0] === 'save_output_to' || ASSIGNABLE.test(target)) return [];
     const hint = 'variables.output.x, variables.global.x or variables.saved.x';
     return [{ ...error('invalid_target', where, `cannot assign to '${target}'`, hint), atKey: true }];
   });

@@ -2,7 +2,7 @@
 import { isJsonObject, type JsonObject } from '../../core/json.ts';
 import { conditionReferences } from '../expression/references.ts';
 import type { Reference } from '../expression/contract.ts';
-import { listsAround, type Outline, type StepList, type StepPlace } from './outline.ts';
+import { listsAround, writesOf, type Outline, type StepList, type StepPlace } from './outline.ts';
 import type { Target } from './targets.ts';
 
 type Lists = ReadonlySet<StepList>;
@@ -92,10 +92,8 @@ function listsOf(place: StepPlace): Lists {
 function writersOf(outline: Outline): Map<string, StepPlace[]> {
   const writers = new Map<string, StepPlace[]>();
   for (const place of outline.places) {
-    const assign: unknown = place.step['assign'];
-    const targets: unknown[] = [place.step.save_output_to, ...(isJsonObject(assign) ? Object.keys(assign) : [])];
-    for (const target of targets) {
-      const [root, area, name] = typeof target === 'string' ? target.split('.') : [];
+    for (const { target } of writesOf(place)) {
+      const [root, area, name] = target.split('.');
       if (root !== 'variables' || area === undefined || name === undefined) continue;
       append(writers, `${area}.${name}`, place);
     }

@@ -18,7 +18,11 @@ it('F3: a line that comes byte by byte takes no more memory than its bytes, and 
   const never = (): never => {
     throw new Error('the line is within the limit');
   };
-  const splitter = new LineSplitter(length, { line: (text) => lines.push(text), dropped: never, endless: never });
+  const splitter = new LineSplitter(length, {
+    line: (bytes) => lines.push(bytes.toString('utf8')),
+    dropped: never,
+    endless: never,
+  });
   const before = inUse();
   for (let sent = 0; sent < length; sent += 1) splitter.push(Buffer.alloc(1, 'abcdefg'.charAt(sent % 7)));
   const held = inUse() - before;

@@ -56,4 +56,16 @@ describe('an argument that a tool insists on and has a default for', () => {
     expect(errorsOf({ scale: 'huge' }, { properties: { scale }, required: ['scale'] })).not.toEqual([]);
     expect(errorsOf({ scale: 5 }, { properties: { scale }, required: ['scale'] })).not.toEqual([]);
   });
+
+  it('A11: is missing in a call of another workflow, whose own check fills nothing in', () => {
+    const text = JSON.stringify({
+      name: 'w',
+      steps: [{ id: 'child', type: 'workflow', workflow: 'other', input: {} }],
+    });
+    const workflows = new Map([['other', { input: { type: 'object', properties: { scale }, required: ['scale'] } }]]);
+    const { issues } = parseDefinition(text, 'w.json', stepSyntaxes, { workflows });
+    expect(issues).toContainEqual(
+      expect.objectContaining({ severity: 'error', message: expect.stringContaining('scale') }),
+    );
+  });
 });

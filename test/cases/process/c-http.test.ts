@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { isJsonObject, type JsonObject, type JsonValue } from '../../../src/core/json.ts';
 import { startHttpServer, type TestHttpServer } from '../../support/http-server.ts';
-import { openServersWorld, type ServersWorld } from './c-world.ts';
+import { openServersWorld, warningsOf, type ServersWorld } from './c-world.ts';
 
 interface Plan {
   /** What a request within a session is answered with, by the number of the session; `undefined` lets it in. */
@@ -188,8 +188,7 @@ describe('answers over HTTP', () => {
     'C12: whose id is the right number as text are taken, with a warning (%s)',
     async (name) => {
       expect(await world.call(name)).toEqual({ output: { calls: 1 } });
-      const warnings = world.log().filter(({ level, server }) => level === 40 && server === name);
-      expect(warnings.map(({ msg }) => msg)).toEqual([expect.stringMatching(/\bid\b/u)]);
+      expect(await warningsOf(world, name)).toEqual([expect.stringMatching(/\bid\b/u)]);
     },
   );
 

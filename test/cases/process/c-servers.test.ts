@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { JsonObject } from '../../../src/core/json.ts';
 import { startHttpServer, type TestHttpServer } from '../../support/http-server.ts';
-import { oddServer, openServersWorld, writeProgram, type ServersWorld } from './c-world.ts';
+import { oddServer, openServersWorld, warningsOf, writeProgram, type ServersWorld } from './c-world.ts';
 
 /** What a test's title says of a server, the name that it has here, and its entry. */
 type Case = readonly [title: string, name: string, entry: JsonObject];
@@ -264,8 +264,7 @@ describe('a handshake', () => {
     'C12: answers whose id is the right number as text are taken, with a warning (%s)',
     async (_, name) => {
       expect(await world.call(name)).toMatchObject({ output: { args: [] } });
-      const warnings = world.log().filter(({ level, server }) => level === 40 && server === name);
-      expect(warnings.map(({ msg }) => msg)).toEqual([expect.stringMatching(/\bid\b/u)]);
+      expect(await warningsOf(world, name)).toEqual([expect.stringMatching(/\bid\b/u)]);
     },
   );
 });

@@ -5,6 +5,7 @@ import { isJsonObject, type JsonObject, type JsonValue } from '../../../src/core
 import { startBuiltServer, type BuiltServer } from '../../support/built-server.ts';
 import { rawRequest } from '../../support/raw-client.ts';
 import { tempDir } from '../../support/temp-dir.ts';
+import { waitUntil } from '../../support/wait-until.ts';
 
 const ODD_SERVER = fileURLToPath(new URL('./c-odd-server.mjs', import.meta.url));
 
@@ -87,6 +88,18 @@ export function logLines(text: string): readonly JsonObject[] {
     const value: unknown = JSON.parse(line);
     return isJsonObject(value) ? [value] : [];
   });
+}
+
+/** The warnings that a server is the subject of, when there is one: the log takes its way beside the answer. */
+export function warningsOf(world: ServersWorld, server: string): Promise<readonly unknown[]> {
+  return waitUntil(
+    `a warning about '${server}'`,
+    () => {
+      const lines = world.log().filter((line) => line['level'] === 40 && line['server'] === server);
+      return lines.length > 0 && lines.map((line) => line['msg']);
+    },
+    10_000,
+  );
 }
 
 /** Writes a program that can be started by its name. */

@@ -9,6 +9,7 @@ import type { Config } from './config.ts';
 import { ConfigError } from './config.ts';
 import { systemClock } from './core/clock.ts';
 import { messageOf } from './core/failure.ts';
+import { PRODUCT } from './core/product.ts';
 import { isJsonObject } from './core/json.ts';
 import { silentLogger } from './core/logger.ts';
 import type { Logger } from './core/logger.ts';
@@ -37,10 +38,10 @@ import { MemoryTaskStore } from './store/memory-task-store.ts';
 import { sharedSecret } from './store/shared-secret.ts';
 import { TaskMetrics } from './tasks/metrics.ts';
 import { TaskManager } from './tasks/task-manager.ts';
+import type { Greeted } from './transports/greeter.ts';
 import type { TaskStore } from './tasks/task-store.ts';
 
 const DATABASE = 'tasks.sqlite';
-const PRODUCT = 'mcp-workflow-engine';
 
 export interface EngineOptions {
   /** `all`: runs its own tasks and those nobody runs. `own`: those it creates. `none`: looks and answers only. */
@@ -68,7 +69,7 @@ export interface Engine {
   /** Serves Streamable HTTP; rejects when the address cannot be used. Port 0 = any. */
   serveHttp(host: string, port: number): Promise<{ readonly url: string; close(): Promise<void> }>;
   /** Serves one client on standard input and output. */
-  serveStdio(): Promise<{ readonly closed: Promise<void>; close(): Promise<void> }>;
+  serveStdio(greeted?: Greeted): Promise<{ readonly closed: Promise<void>; close(): Promise<void> }>;
   /** Stops runs (their tasks stay open for the next start), servers and the store. */
   close(): Promise<void>;
 }
@@ -145,9 +146,9 @@ export async function openEngine(config: Config, options: EngineOptions): Promis
         allowedOrigins: config.allowedOrigins,
       });
     },
-    serveStdio: async () => {
+    serveStdio: async (greeted) => {
       const { serveOnStdio } = await import('./transports/stdio.ts');
-      return await serveOnStdio(await deps());
+      return await serveOnStdio(await deps(), undefined, greeted);
     },
     close: async () => {
       metrics.close();

@@ -1,5 +1,6 @@
 import type { JSONRPCMessage, Transport } from '@modelcontextprotocol/server';
 import type { Readable, Writable } from 'node:stream';
+import type { Greeted } from './greeter.ts';
 import { screenMessage } from './message-screen.ts';
 
 /** A message longer than this closes the pipe: the client is broken or hostile. */
@@ -26,6 +27,7 @@ export class PipeTransport implements Transport {
   readonly #output: Writable;
   readonly #onClosed: () => void;
   readonly #write: (text: string) => boolean;
+  #greeted: Greeted | undefined;
   #parts: Buffer[] = [];
   #size = 0;
   #lines: string[] = [];
@@ -38,16 +40,27 @@ export class PipeTransport implements Transport {
   /**
    * @param onClosed called once, after everything else: whoever serves the pipe keeps `onclose` for itself.
    * @param write the output's own `write`, for an output whose public one has been redirected.
+   * @param greeted what came before this was there.
    */
-  constructor(input: Readable, output: Writable, onClosed: () => void, write?: (text: string) => boolean) {
+  constructor(
+    input: Readable,
+    output: Writable,
+    onClosed: () => void,
+    write?: (text: string) => boolean,
+    greeted?: Greeted,
+  ) {
     this.#input = input;
     this.#output = output;
     this.#onClosed = onClosed;
     this.#write = write ?? ((text) => output.write(text));
+    this.#greeted = greeted;
   }
 
   start(): Promise<void> {
+    if (this.#greeted !== undefined) this.#onData(this.#greeted.bytes);
     this.#input.on('data', this.#onData);
+    // Whoever had it before has paused it.
+    this.#input.resume();
     this.#input.on('error', this.#onBroken);
     this.#input.on('end', this.#onEnd);
     this.#input.on('close', this.#onEnd);
@@ -59,6 +72,7 @@ export class PipeTransport implements Transport {
   /** Resolves when the stream takes more. Rejects when the pipe is closed or breaks, and for news that the host is too slow for. */
   send(message: JSONRPCMessage): Promise<void> {
     if (this.#closed) return Promise.reject(new Error('the pipe is closed'));
+    if (this.#wasAnswered(message)) return Promise.resolve();
     if (this.#output.writableLength > MAX_WAITING_BYTES && isNews(message)) {
       if (!this.#deaf) this.onerror?.(new Error('the host does not read: it gets no news until it does'));
       this.#deaf = true;
@@ -70,6 +84,14 @@ export class PipeTransport implements Transport {
       process.nextTick(() => this.#flush().then(resolve, reject));
     });
     return this.#flushed;
+  }
+
+  /** The first answer to the request that the greeter has answered. */
+  #wasAnswered(message: JSONRPCMessage): boolean {
+    const answered = this.#greeted?.answered;
+    if (answered === undefined || 'method' in message || message.id !== answered) return false;
+    this.#greeted = undefined;
+    return true;
   }
 
   async #flush(): Promise<void> {

@@ -6,7 +6,10 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
-          include: ['test/{unit,steps,property,store,architecture,protocol}/**/*.test.ts', 'test/cases/unit/**/*.test.ts'],
+          include: [
+            'test/{unit,steps,property,store,architecture,protocol}/**/*.test.ts',
+            'test/cases/unit/**/*.test.ts',
+          ],
           // No test waits for time: a minute is for a machine that has other things to do.
           testTimeout: 60_000,
           sequence: { groupOrder: 0 },

@@ -87,13 +87,15 @@ function asked(title: string, step: object, answer: () => string, ends: End = 'a
 const modelSays = (value: string): string =>
   `{"role":"assistant","model":"m","content":{"type":"text","text":${JSON.stringify(value)}}}`;
 
+const TAKES = { input_schema: { type: 'object', properties: { v: {}, none: {} } }, output: { ok: true } };
+
 /** An expression of a definition, and what a caller gives it. */
 function expression(title: string, source: string, value: () => unknown = () => null, ends: End = 'any'): HostileInput {
   return {
     title,
     setup: () => ({
       definitions: {
-        check: { steps: [{ id: 'e', type: 'set', values: { v: `{% ${source} %}` } }], output: { ok: true } },
+        check: { ...TAKES, steps: [{ id: 'e', type: 'set', values: { v: `{% ${source} %}` } }] },
       },
     }),
     text: () => `{"v":${JSON.stringify(value())}}`,
@@ -129,7 +131,7 @@ function line(title: string, text: () => string): HostileInput {
 
 /** Rows that are all different, and the same with a pair in it. */
 const rows = (count: number): readonly object[] => times(count, (id) => ({ id, name: `row ${id}` }));
-const withPair = (count: number): readonly object[] => [...rows(count), { name: 'row 7', id: 7 }];
+const withPair = (count: number): readonly object[] => [{ name: 'row 0', id: 0 }, ...rows(count)];
 const UNIQUE = { type: 'array', uniqueItems: true };
 const PAIR = /not have|duplicate|twice|different|unique|same/iu;
 
@@ -162,23 +164,37 @@ export const SCHEMA_INPUTS: readonly HostileInput[] = [
     () => ({ a: rows(5_000), b: rows(5_000) }),
     'done',
   ),
-  underInput('F1: an enum of 20 000 numbers over 20 000 values', { type: 'array', items: { enum: times(20_000, (i) => i) } }, () =>
-    times(20_000, () => 19_999),
+  underInput(
+    'F1: an enum of 30 000 numbers over 30 000 values',
+    { type: 'array', items: { enum: times(30_000, (i) => i) } },
+    () => times(30_000, () => 29_999),
   ),
-  underInput('F1: an enum of 1 900 objects over 20 000 values', { type: 'array', items: { enum: times(1_900, (a) => ({ a })) } }, () =>
-    times(20_000, () => ({ a: 1_899 })),
+  underInput(
+    'F1: an enum of 1 900 objects over 20 000 values',
+    { type: 'array', items: { enum: times(1_900, (a) => ({ a })) } },
+    () => times(20_000, () => ({ a: 1_899 })),
   ),
-  underInput('F1: oneOf of 490 choices over 20 000 values', { type: 'array', items: { oneOf: times(490, (i) => ({ const: i })) } }, () =>
-    times(20_000, () => 489),
+  underInput(
+    'F1: oneOf of 490 choices over 20 000 values',
+    { type: 'array', items: { oneOf: times(490, (i) => ({ const: i })) } },
+    () => times(20_000, () => 489),
   ),
-  underInput('F1: anyOf of 490 choices that 8 000 values all miss', { type: 'array', items: { anyOf: times(490, (i) => ({ const: i })) } }, () =>
-    times(8_000, () => 'x'), 'failed',
+  underInput(
+    'F1: anyOf of 490 choices that 8 000 values all miss',
+    { type: 'array', items: { anyOf: times(490, (i) => ({ const: i })) } },
+    () => times(8_000, () => 'x'),
+    'failed',
   ),
-  underInput('F1: allOf of 400 that 8 000 values all miss', { type: 'array', items: { allOf: times(400, () => ({ type: 'string' })) } }, () =>
-    times(8_000, (i) => i), 'failed',
+  underInput(
+    'F1: allOf of 400 that 8 000 values all miss',
+    { type: 'array', items: { allOf: times(400, () => ({ type: 'string' })) } },
+    () => times(8_000, (i) => i),
+    'failed',
   ),
-  underInput('F1: contains with 20 000 choices over 20 000 values', { type: 'array', contains: { enum: times(20_000, (i) => i) } }, () =>
-    times(20_000, () => 'x'),
+  underInput(
+    'F1: contains with 20 000 choices over 20 000 values',
+    { type: 'array', contains: { enum: times(20_000, (i) => i) } },
+    () => times(20_000, () => 'x'),
   ),
   underInput(
     'F1: 900 patternProperties over 20 000 keys',
@@ -197,13 +213,12 @@ export const SCHEMA_INPUTS: readonly HostileInput[] = [
   ),
   underInput(
     'F1: unevaluatedProperties after 400 subschemas',
-    { type: 'object', allOf: times(400, (i) => ({ patternProperties: { [`^k${i}x`]: {} } })), unevaluatedProperties: false },
+    {
+      type: 'object',
+      allOf: times(400, (i) => ({ patternProperties: { [`^k${i}x`]: {} } })),
+      unevaluatedProperties: false,
+    },
     () => members(15_000, (i) => [`z${i}`, 0]),
-  ),
-  underInput(
-    'F1: unevaluatedItems after 400 subschemas',
-    { type: 'array', allOf: times(400, (i) => ({ contains: { const: i }, minContains: 0 })), unevaluatedItems: false },
-    () => times(20_000, (i) => -i - 1),
   ),
   underInput(
     'F1: 900 dependentSchemas over 400 objects with all their keys',
@@ -215,23 +230,47 @@ export const SCHEMA_INPUTS: readonly HostileInput[] = [
     { type: 'array', items: { dependentRequired: members(90, (i) => [`p${i}`, times(200, (j) => `q${j}`)]) } },
     () => times(60, () => members(90, (i) => [`p${i}`, 0])),
   ),
-  underInput('F1: 10 000 required members over 200 empty objects', { type: 'array', items: { required: times(10_000, (i) => `r${i}`) } }, () =>
-    times(200, () => ({})), 'failed',
+  underInput(
+    'F1: 10 000 required members over 200 empty objects',
+    { type: 'array', items: { required: times(10_000, (i) => `r${i}`) } },
+    () => times(200, () => ({})),
+    'failed',
   ),
   underInput(
     'F1: a choice of two that leads to itself twice over 40 levels',
-    within({ anyOf: [{ ...A, required: ['b'] }, { ...A, required: ['c'] }] }),
+    within({
+      anyOf: [
+        { ...A, required: ['b'] },
+        { ...A, required: ['c'] },
+      ],
+    }),
     () => nested(40),
   ),
   underInput('F1: a schema that means itself twice over 40 levels', within({ allOf: [A, A] }), () => nested(40)),
-  underInput('F1: a condition that leads to itself over 40 levels', within({ if: A, then: A }), () => nested(40)),
-  underInput('F7: 600 000 items of the wrong type', { type: 'array', items: { type: 'string' } }, () => times(600_000, () => 0), 'failed'),
+  underInput(
+    'F1: a condition that leads to itself over 40 levels',
+    within(
+      Object.fromEntries([
+        ['if', A],
+        ['then', A],
+      ]),
+    ),
+    () => nested(40),
+  ),
+  underInput(
+    'F7: 600 000 items of the wrong type',
+    { type: 'array', items: { type: 'string' } },
+    () => times(600_000, () => 0),
+    'failed',
+  ),
   underInput('F6: a text of 60 000 characters of the format url', { type: 'string', format: 'url' }, () => REPEATED),
   underInput('F6: 400 texts of 4 000 characters of the format url', { type: 'array', items: { format: 'url' } }, () =>
     times(400, () => `http://${':'.repeat(4_000)}}`),
   ),
   ...['uri', 'uri-reference', 'date-time', 'regex', 'email'].map((format) =>
-    underInput(`F6: a text of a mebibyte of the format ${format}`, { type: 'string', format }, () => 't'.repeat(1 << 20)),
+    underInput(`F6: a text of a mebibyte of the format ${format}`, { type: 'string', format }, () =>
+      't'.repeat(1 << 20),
+    ),
   ),
   underInput(
     'F6: 300 formats that each look at 300 texts',
@@ -259,7 +298,7 @@ export const ANSWER_SCHEMA_INPUTS: readonly HostileInput[] = [
     ...FAR_ROWS,
     output_schema: ROWS_SCHEMA,
   }),
-  fromFar('F1: an enum of output_schema over 100 000 values of a server', 'one_choice', 'any', {
+  fromFar('F1: an enum of output_schema over 200 000 values of a server', 'one_choice', 'any', {
     ...FAR_ROWS,
     output_schema: { type: 'object', properties: { rows: { items: { enum: times(5_000, (i) => i) } } } },
   }),
@@ -285,15 +324,19 @@ export const ANSWER_SCHEMA_INPUTS: readonly HostileInput[] = [
     modelSays(listText('{}', 3_000_000)),
   ),
   asked(
-    'F1: a form whose 20 000 choices are each chosen',
-    FORM({ type: 'array', uniqueItems: true, items: { type: 'string', enum: times(12_000, (i) => `choice ${i}`) } }),
-    () => JSON.stringify({ action: 'accept', content: { v: times(12_000, (i) => `choice ${i}`) } }),
+    'F1: a form whose 25 000 choices are each chosen',
+    FORM({ type: 'array', uniqueItems: true, items: { type: 'string', enum: times(25_000, (i) => `c${i}`) } }),
+    () => JSON.stringify({ action: 'accept', content: { v: times(25_000, (i) => `c${i}`) } }),
   ),
-  asked('F6: a form whose field of the format uri gets 2 000 000 characters', FORM({ type: 'string', format: 'uri' }), () =>
-    JSON.stringify({ action: 'accept', content: { v: `http://${'a:'.repeat(1_000_000)}` } }),
+  asked(
+    'F6: a form whose field of the format uri gets 2 000 000 characters',
+    FORM({ type: 'string', format: 'uri' }),
+    () => JSON.stringify({ action: 'accept', content: { v: `http://${'a:'.repeat(1_000_000)}` } }),
   ),
-  asked('F7: a form that is answered with 600 000 keys', FORM({ type: 'string' }), () =>
-    `{"action":"accept","content":${keysText(600_000)}}`,
+  asked(
+    'F7: a form that is answered with 600 000 keys',
+    FORM({ type: 'string' }),
+    () => `{"action":"accept","content":${keysText(600_000)}}`,
   ),
 ];
 
@@ -301,18 +344,19 @@ export const FAR_INPUTS: readonly HostileInput[] = [
   fromFar('F4: an answer with 700 000 keys', 'keys'),
   fromFar('F4: an answer with 4 500 000 numbers', 'numbers'),
   fromFar('F4: an answer with 3 000 000 levels', 'levels'),
-  fromFar('F4: an answer with 1 400 000 levels of objects', 'levels_of_objects'),
   fromFar('F4: an answer with 3 000 000 empty objects', 'objects'),
   fromFar('F4: an answer with 3 000 000 empty lists', 'lists'),
   fromFar('F4: an answer with 320 000 rows', 'rows'),
   fromFar('F4: an answer with 3 000 000 empty texts', 'empty_texts'),
-  fromFar('F4: an answer with 250 000 blocks', 'blocks'),
+  fromFar('F4: an answer with 380 000 blocks', 'blocks'),
   fromFar('F4: an answer with 600 000 blocks of no known type', 'unknown_blocks'),
   fromFar('F4: an answer with 700 000 keys in its _meta', 'meta'),
   fromFar('F4: an answer with 700 000 members of its own', 'unknown_members'),
   fromFar('F4: an answer that is one text of 9 MiB', 'text'),
   fromFar('F4: an answer that is a text of 4 194 304 line ends', 'escapes'),
-  fromFar('F4: a text that is JSON of 3 000 000 levels, read as .json', 'json_levels', 'any', { output: { n: '{{go.json}}' } }),
+  fromFar('F4: a text that is JSON of 3 000 000 levels, read as .json', 'json_levels', 'any', {
+    output: { n: '{{go.json}}' },
+  }),
   fromFar('F4: a text that is JSON of 4 500 000 numbers, read as .json', 'json_numbers', 'any', {
     output: { n: '{{go.json | length}}' },
   }),
@@ -328,7 +372,7 @@ export const FAR_INPUTS: readonly HostileInput[] = [
   fromFar('F4: a prompt with 150 000 messages', 'prompt', 'any', {
     steps: [{ id: 'go', type: 'prompt', server: 'far', prompt_name: 'p' }],
   }),
-  fromFar('F4: a list of 100 000 tools', 'tools', 'any'),
+  fromFar('F4: a list of 200 000 tools', 'tools', 'any'),
   fromFar('F4: a tool whose schema has 600 000 properties', 'schema', 'any'),
   fromFar('F4: a notification with 600 000 keys before the answer', 'notification', 'done'),
   fromFar('F4: progress with 3 000 000 levels before the answer', 'progress', 'done'),
@@ -337,17 +381,13 @@ export const FAR_INPUTS: readonly HostileInput[] = [
 ];
 
 const SHARED = '$f := function($x, $n) { $n = 0 ? $x : $f({"l": $x, "r": $x}, $n - 1) }; $d := $f({"a": 1}, 40);';
-const LEVELS = '$g := function($x, $n) { $n = 0 ? $x : $g([$x], $n - 1) }; $d := $g(1, 400);';
-const WORDS = 'one hundred and twenty three thousand four hundred and fifty six ';
 
 export const EXPRESSION_INPUTS: readonly HostileInput[] = [
   ...(
     [
       ['$clone', '$clone($d)'],
       ['=', '$d = $f({"a": 1}, 40)'],
-      ['in', '$d in [$f({"a": 1}, 40)]'],
       ['$distinct', '$distinct([$d, $d])'],
-      ['$boolean', '$boolean($d)'],
       ['$string', '$length($string($d))'],
       ['&', '$length($d & "")'],
       ['a transform', '$d ~> |$|{"b": 1}|'],
@@ -356,33 +396,65 @@ export const EXPRESSION_INPUTS: readonly HostileInput[] = [
       ['the result', '$d'],
     ] as const
   ).map(([what, source]) =>
-    expression(`F5: ${what} of a value that shares its parts 40 times over`, `( ${SHARED} ${source} )`, undefined, 'any'),
+    expression(
+      `F5: ${what} of a value that shares its parts 40 times over`,
+      `( ${SHARED} ${source} )`,
+      undefined,
+      'any',
+    ),
   ),
-  expression('F5: $boolean of lists that share their parts', '( $f := function($x, $n) { $n = 0 ? $x : $f([[$x], [$x]], $n - 1) }; $boolean($f([false], 40)) )'),
-  expression('F5: a value of 400 levels', `( ${LEVELS} $string($d) )`),
-  expression('F5: $toMillis of 120 words', '$toMillis(input.v, "[Yw]")', () => `${'one two three '.repeat(40)}!`),
-  expression('F5: $toMillis of ordinal words', '$toMillis(input.v, "[Dwo] [MNn] [Yw]")', () => `${WORDS.repeat(20)} !`),
-  expression('F5: $toMillis of a name of a month that goes on', '$toMillis(input.v, "[D1o] [MNn], [Y]")', () => `1st ${'January'.repeat(20_000)}`),
-  expression('F5: $toMillis with a picture of the caller', '$toMillis("one two", input.v)', () => '[Yw][Mw][Dw]'.repeat(60)),
-  expression('F5: $parseInteger of 20 000 words', '$parseInteger(input.v, "w")', () => WORDS.repeat(1_700)),
-  expression('F5: $parseInteger with a picture of the caller', '$parseInteger("1", input.v)', () => '#,'.repeat(100_000) + '0'),
+  expression(
+    'F5: $boolean of lists that share their parts',
+    '( $f := function($x, $n) { $n = 0 ? $x : $f([[$x], [$x]], $n - 1) }; $boolean($f([false], 40)) )',
+  ),
+  expression('F5: $toMillis of 350 words with pictures of words', '$toMillis(input.v, "[Yw][Mw][Dw][Hw]x")', () =>
+    'one'.repeat(350),
+  ),
+  expression('F5: $toMillis of 450 letters with pictures of letters', '$toMillis(input.v, "[Ya][Ma][Da][Ha]x")', () =>
+    'a'.repeat(450),
+  ),
+  expression('F5: $toMillis of 450 Roman digits', '$toMillis(input.v, "[YI][MI][DI][HI]x")', () => 'I'.repeat(450)),
+  expression('F5: $toMillis with a picture of the caller', '$toMillis("one two", input.v)', () =>
+    '[Yw][Mw][Dw]'.repeat(60),
+  ),
+  expression(
+    'F5: $parseInteger with a picture of the caller',
+    '$parseInteger("1", input.v)',
+    () => '#,'.repeat(100_000) + '0',
+  ),
   expression('F5: $fromMillis with a picture of 200 000 parts', '$fromMillis(0, input.v)', () => '[Y]'.repeat(200_000)),
-  expression('F5: $formatNumber with a picture of 500 000 signs', '$formatNumber(1, input.v)', () => '0'.repeat(500_000)),
-  expression('F5: $formatInteger in words', '$map([1..50000], function($i) { $formatInteger(1e15 + $i, "w") })'),
-  expression('F5: a range of 10 000 000', '$count([1..10000000])'),
+  expression('F5: $formatNumber with a picture of 500 000 signs', '$formatNumber(1, input.v)', () =>
+    '0'.repeat(500_000),
+  ),
   expression('F5: ranges within a range', '$count($map([1..3000], function($i) { [[1..90000]] }))'),
-  expression('F5: ranges that are put together', '( $r := [1..90000]; $f := function($x, $n) { $n = 0 ? $x : $f($append($x, $r), $n - 1) }; $count($f([], 3000)) )'),
   expression('F5: $pad of many texts', '$count($map([1..20000], function($i) { $pad("x", 100000) }))'),
-  expression('F5: a text that doubles 40 times', '( $f := function($x, $n) { $n = 0 ? $x : $f($x & $x, $n - 1) }; $length($f("0123456789", 40)) )'),
-  expression('F5: large texts of a caller, made large again', '$count($map([1..5000], function($i) { $uppercase(input.v) & $i }))', () => 'x'.repeat(500_000)),
-  expression('F5: a text that is split and joined', '$join($map([1..2000], function($i) { $join($split(input.v, "")) }))', () => 'x'.repeat(200_000)),
-  expression('F5: $replace of every character', '$length($replace(input.v, "x", input.v))', () => 'x'.repeat(20_000)),
+  expression(
+    'F5: a text that doubles 40 times',
+    '( $f := function($x, $n) { $n = 0 ? $x : $f($x & $x, $n - 1) }; $length($f("0123456789", 40)) )',
+  ),
+  expression(
+    'F5: large texts of a caller, made large again',
+    '$count($map([1..5000], function($i) { $uppercase(input.v) & $i }))',
+    () => 'x'.repeat(500_000),
+  ),
+  expression(
+    'F5: a text that is split and joined',
+    '$join($map([1..2000], function($i) { $join($split(input.v, "")) }))',
+    () => 'x'.repeat(200_000),
+  ),
   expression('F5: $sort with a comparison', '$count($sort([1..90000], function($a, $b) { $a < $b }))'),
   expression('F5: a product of lists', '$count([1..3000].($x := $; [1..3000].($x * $)))'),
-  expression('F5: a join of lists by focus', '$count(input.v@$a.$$.input.v@$b[$a = $b])', () => times(3_000, (i) => i)),
-  expression('F5: a function that calls itself for ever', '( $f := function($n) { $f($n + 1) }; $f(0) )', undefined, 'failed'),
-  expression('F5: a function that calls itself deeper and deeper', '( $f := function($n) { 1 + $f($n + 1) }; $f(0) )', undefined, 'failed'),
-  expression('F5: $zip, $merge and $spread of large objects', '$count($spread($merge([input.v, input.v]))) + $count($zip($keys(input.v), $keys(input.v)))', () => members(60_000, (i) => [`k${i}`, i])),
+  expression(
+    'F5: a function that calls itself for ever',
+    '( $f := function($n) { $f($n + 1) }; $f(0) )',
+    undefined,
+    'failed',
+  ),
+  expression(
+    'F5: $zip, $merge and $spread of large objects',
+    '$count($spread($merge([input.v, input.v]))) + $count($zip($keys(input.v), $keys(input.v)))',
+    () => members(60_000, (i) => [`k${i}`, i]),
+  ),
   expression('F5: $eval', '$eval("[1..10000000]")', undefined, 'refused'),
   expression('F5: $match', '$match(input.v, /^(a+)+$/)', () => `${'a'.repeat(60)}!`, 'refused'),
 ];
@@ -394,15 +466,17 @@ export const STEP_INPUTS: readonly HostileInput[] = [
     setup: () => ({
       definitions: {
         check: {
+          ...TAKES,
           steps: [
             {
               id: 'each',
               type: 'foreach',
               items: '{{input.v}}',
-              steps: [{ id: 'one', type: 'set', when: '{{input.v}} contains {{input.none}}', values: { v: '{{item}}' } }],
+              steps: [
+                { id: 'one', type: 'set', when: '{{input.v}} contains {{input.none}}', values: { v: '{{item}}' } },
+              ],
             },
           ],
-          output: { ok: true },
         },
       },
     }),
@@ -412,6 +486,7 @@ export const STEP_INPUTS: readonly HostileInput[] = [
     setup: () => ({
       definitions: {
         check: {
+          ...TAKES,
           steps: [
             {
               id: 'one',
@@ -420,7 +495,6 @@ export const STEP_INPUTS: readonly HostileInput[] = [
               values: { v: 1 },
             },
           ],
-          output: { ok: true },
         },
       },
     }),
@@ -430,8 +504,8 @@ export const STEP_INPUTS: readonly HostileInput[] = [
     setup: () => ({
       definitions: {
         check: {
+          ...TAKES,
           steps: [{ id: 'one', type: 'set', values: members(60, (i) => [`t${i}`, `at ${i}: {{input.v}}`]) }],
-          output: { ok: true },
         },
       },
     }),
@@ -441,16 +515,56 @@ export const STEP_INPUTS: readonly HostileInput[] = [
 export const REQUEST_INPUTS: readonly HostileInput[] = [
   request('F7: a ping with 600 000 keys in _meta', 'ping', () => `{"_meta":${keysText(600_000)}}`),
   request('F7: a ping with 2 000 000 objects in _meta', 'ping', () => `{"_meta":{"a":${listText('{}', 2_000_000)}}}`),
-  request('F7: a ping with 2 000 000 levels in _meta', 'ping', () => `{"_meta":{"a":${deepText(2_000_000)}}}`, 'refused'),
+  request(
+    'F7: a ping with 2 000 000 levels in _meta',
+    'ping',
+    () => `{"_meta":{"a":${deepText(2_000_000)}}}`,
+    'refused',
+  ),
   request('F7: a list of tools whose params have 600 000 keys', 'tools/list', () => keysText(600_000)),
   request('F7: a call with 300 000 arguments', 'tools/call', () => `{"name":"check","arguments":${keysText(300_000)}}`),
-  request('F7: a call with 1 300 000 empty objects', 'tools/call', () => `{"name":"check","arguments":{"v":${listText('{}', 1_300_000)}}}`),
-  request('F7: a call with a text of 4 000 000 characters', 'tools/call', () => `{"name":"check","arguments":{"v":"${'x'.repeat(4_000_000)}"}}`),
-  request('F7: a call of a tool whose name has 4 000 000 characters', 'tools/call', () => `{"name":"${'x'.repeat(4_000_000)}","arguments":{}}`, 'refused'),
-  request('F7: a completion with 600 000 arguments in its context', 'completion/complete', () => `{"ref":{"type":"ref/prompt","name":"p"},"argument":{"name":"a","value":""},"context":{"arguments":${keysText(600_000)}}}`),
-  request('F7: a resource whose address has 4 000 000 characters', 'resources/read', () => `{"uri":"workflow://tasks/${'%41'.repeat(1_300_000)}"}`, 'refused'),
-  request('F7: a task whose id has 4 000 000 characters', 'tasks/get', () => `{"taskId":"${'x'.repeat(4_000_000)}"}`, 'refused'),
-  line('F7: a notification with 600 000 keys', () => `{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":"none","_meta":${keysText(600_000)}}}`),
-  line('F7: an answer to nothing with 600 000 keys', () => `{"jsonrpc":"2.0","id":"none","result":${keysText(600_000)}}`),
+  request(
+    'F7: a call with 1 300 000 empty objects',
+    'tools/call',
+    () => `{"name":"check","arguments":{"v":${listText('{}', 1_300_000)}}}`,
+  ),
+  request(
+    'F7: a call with a text of 4 000 000 characters',
+    'tools/call',
+    () => `{"name":"check","arguments":{"v":"${'x'.repeat(4_000_000)}"}}`,
+  ),
+  request(
+    'F7: a call of a tool whose name has 4 000 000 characters',
+    'tools/call',
+    () => `{"name":"${'x'.repeat(4_000_000)}","arguments":{}}`,
+    'refused',
+  ),
+  request(
+    'F7: a completion with 600 000 arguments in its context',
+    'completion/complete',
+    () =>
+      `{"ref":{"type":"ref/prompt","name":"p"},"argument":{"name":"a","value":""},"context":{"arguments":${keysText(600_000)}}}`,
+  ),
+  request(
+    'F7: a resource whose address has 4 000 000 characters',
+    'resources/read',
+    () => `{"uri":"workflow://tasks/${'%41'.repeat(1_300_000)}"}`,
+    'refused',
+  ),
+  request(
+    'F7: a task whose id has 4 000 000 characters',
+    'tasks/get',
+    () => `{"taskId":"${'x'.repeat(4_000_000)}"}`,
+    'refused',
+  ),
+  line(
+    'F7: a notification with 600 000 keys',
+    () =>
+      `{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":"none","_meta":${keysText(600_000)}}}`,
+  ),
+  line(
+    'F7: an answer to nothing with 600 000 keys',
+    () => `{"jsonrpc":"2.0","id":"none","result":${keysText(600_000)}}`,
+  ),
   line('F7: a batch of 1 000 000', () => listText('{}', 1_000_000)),
 ];

@@ -5,7 +5,8 @@ import { fileURLToPath } from 'node:url';
 
 const MB = 1024 * 1024;
 const list = (/** @type {string} */ item, /** @type {number} */ count) => `[${`${item},`.repeat(count - 1)}${item}]`;
-const keys = (/** @type {number} */ count) => `{${Array.from({ length: count }, (_, index) => `"k${index}":0`).join(',')}}`;
+const keys = (/** @type {number} */ count) =>
+  `{${Array.from({ length: count }, (_, index) => `"k${index}":0`).join(',')}}`;
 const deep = (/** @type {number} */ levels) => '['.repeat(levels) + ']'.repeat(levels);
 const text = (/** @type {string} */ value) => `{"content":[{"type":"text","text":${JSON.stringify(value)}}]}`;
 const structured = (/** @type {string} */ value) => `{"content":[],"structuredContent":{"v":${value}}}`;
@@ -17,12 +18,11 @@ const ANSWERS = {
   keys: () => result(structured(keys(700_000))),
   numbers: () => result(structured(list('0', 4_500_000))),
   levels: () => result(structured(deep(3_000_000))),
-  levels_of_objects: () => result(structured(`${'{"a":'.repeat(1_400_000)}1${'}'.repeat(1_400_000)}`)),
   objects: () => result(structured(list('{}', 3_000_000))),
   lists: () => result(structured(list('[]', 3_000_000))),
   rows: () => result(structured(list('{"id":1,"name":"n","ok":true}', 320_000))),
   empty_texts: () => result(structured(list('""', 3_000_000))),
-  blocks: () => result(`{"content":${list('{"type":"text","text":""}', 250_000)}}`),
+  blocks: () => result(`{"content":${list('{"type":"text","text":""}', 380_000)}}`),
   unknown_blocks: () => result(`{"content":${list('{"type":"x"}', 600_000)}}`),
   meta: () => result(`{"content":[],"_meta":${keys(700_000)}}`),
   unknown_members: () => result(`{"content":[],${keys(700_000).slice(1)}`),
@@ -37,13 +37,14 @@ const ANSWERS = {
   // Rows that are all different, for a schema that says so.
   different_rows: () =>
     result(structured(`[${Array.from({ length: 20_000 }, (_, index) => `{"id":${index}}`).join(',')}]`)),
-  one_choice: () => result(structured(list('4999', 100_000))),
+  one_choice: () => result(structured(list('4999', 200_000))),
   urls: () => result(structured(`["http://${':'.repeat(80_000)}}"]`)),
 };
 
 /** Whole messages before the answer to `go`, by name. @type {Record<string, (token: unknown) => string>} */
 const BEFORE = {
-  notification: () => `{"jsonrpc":"2.0","method":"notifications/message","params":{"level":"info","data":${keys(600_000)}}}`,
+  notification: () =>
+    `{"jsonrpc":"2.0","method":"notifications/message","params":{"level":"info","data":${keys(600_000)}}}`,
   progress: (token) =>
     `{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":${JSON.stringify(token)},"progress":1,"x":${deep(3_000_000)}}}`,
   unasked: () => `{"jsonrpc":"2.0","id":987654,"result":${keys(600_000)}}`,
@@ -63,7 +64,7 @@ export function answerOf(/** @type {string} */ what, /** @type {any} */ { id, me
     case 'tools/list': {
       const more =
         what === 'tools'
-          ? `,${Array.from({ length: 100_000 }, (_, index) => `{"name":"t${index}","inputSchema":{"type":"object"}}`).join(',')}`
+          ? `,${Array.from({ length: 200_000 }, (_, index) => `{"name":"t${index}","inputSchema":{"type":"object"}}`).join(',')}`
           : what === 'schema'
             ? `,{"name":"big","inputSchema":{"type":"object","properties":${keys(600_000)}}}`
             : '';
@@ -93,7 +94,8 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
   createInterface({ input: process.stdin })
     .on('line', (line) => {
       const message = JSON.parse(line);
-      if (message.method !== undefined && message.id !== undefined) process.stdout.write(`${answerOf(what, message)}\n`);
+      if (message.method !== undefined && message.id !== undefined)
+        process.stdout.write(`${answerOf(what, message)}\n`);
     })
     .on('close', () => process.exit(0));
 }

@@ -66,12 +66,14 @@ export async function startSubject(setup: SubjectSetup): Promise<Subject> {
   const { path: folder, remove } = await tempDir();
   const hasFar = setup.far !== undefined || setup.farUrl !== undefined;
   // What comes with the list of tools is to come when it is measured.
-  const warm = hasFar && setup.far !== 'tools' && setup.far !== 'schema' ? { ...WARM, steps: [...WARM.steps, WARM_FAR] } : WARM;
+  const warm =
+    hasFar && setup.far !== 'tools' && setup.far !== 'schema' ? { ...WARM, steps: [...WARM.steps, WARM_FAR] } : WARM;
   await mkdir(join(folder, 'definitions'));
   for (const [name, definition] of Object.entries({ ...setup.definitions, warm })) {
     await writeFile(join(folder, 'definitions', `${name}.json`), JSON.stringify({ name, ...definition }));
   }
-  const far = setup.farUrl === undefined ? { command: process.execPath, args: [FAR, setup.far] } : { url: setup.farUrl };
+  const far =
+    setup.farUrl === undefined ? { command: process.execPath, args: [FAR, setup.far] } : { url: setup.farUrl };
   await writeFile(join(folder, 'servers.json'), JSON.stringify({ mcpServers: hasFar ? { far } : {} }));
 
   const http = setup.transport === 'http';

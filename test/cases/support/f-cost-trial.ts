@@ -2,7 +2,7 @@ import { expect } from 'vitest';
 import { slowness } from '../../support/machine-speed.ts';
 import type { RawMessage } from '../../support/raw-server.ts';
 import type { End, HostileInput } from './f-cost-corpus.ts';
-import { startSubject, type Cost, type Subject } from './f-cost-subject.ts';
+import { startSubject, type Cost, type Subject, type SubjectSetup } from './f-cost-subject.ts';
 
 /** Milliseconds of processor time on the machine that `slowness` knows, and mebibytes beyond the size of the input. */
 export const HOLD_MS = 250;
@@ -34,19 +34,26 @@ export async function inTurn<T>(work: () => Promise<T>): Promise<T> {
 /** Gives the input to a server of its own: the answer is clean, another request is answered after it, and neither took too long nor too much. */
 export async function tried(input: HostileInput): Promise<void> {
   const text = input.text();
-  const size = input.size ?? text.length;
+  await triedCheaply(input.setup(), input.size ?? text.length, async (subject) => {
+    const answer = await input.run(subject, text);
+    expect(await subject.request('ping', '{}')).toHaveProperty('result');
+    expectClean(answer, input);
+  });
+}
+
+/** What `work` does to a server of its own costs it no more than something of so many bytes may. */
+export async function triedCheaply(
+  setup: SubjectSetup,
+  size: number,
+  work: (subject: Subject) => Promise<void>,
+): Promise<void> {
   const costs: Cost[] = [];
   for (let tries = 0; tries < TRIES; tries += 1) {
-    const subject = await startSubject(input.setup());
+    const subject = await startSubject(setup);
     try {
-      const { value, cost } = await subject.measure(async () => {
-        const answer = await input.run(subject, text);
-        expect(await subject.request('ping', '{}')).toHaveProperty('result');
-        return answer;
-      });
+      const { cost } = await subject.measure(() => work(subject));
       costs.push(cost);
-      if (process.env['F_COST_TABLE']) console.log(`COST ${input.title} | hold ${Math.round(cost.hold)} total ${Math.round(cost.total)} grown ${Math.round(cost.grown)} kept ${Math.round(cost.kept)} size ${(size/MB).toFixed(1)} | ${JSON.stringify(value.error ?? value.result).slice(0,160)}`);
-      expectClean(value, input);
+      if (process.env['F_COST_TABLE']) console.log(`COST ${Math.round(cost.hold)} total ${Math.round(cost.total)} grown ${Math.round(cost.grown)} kept ${Math.round(cost.kept)} size ${(size/MB).toFixed(1)} ${expect.getState().currentTestName}`);
       const over = excess(cost, size, 1);
       if (over <= 1) return;
       if (over > A_LITTLE) break;
@@ -62,7 +69,7 @@ const allowedMb = (size: number): number => GROWN_MB + (4 * size) / MB;
 
 /** How many times over what is allowed. */
 export function excess({ hold, grown }: Cost, size: number, slow: number): number {
-  return Math.max(hold / (HOLD_MS * slow), grown / (allowedMb(size)));
+  return Math.max(hold / (HOLD_MS * slow), grown / allowedMb(size));
 }
 
 /** The best of them is within what is allowed on this machine as it is now. */
@@ -86,10 +93,7 @@ export function expectClean(answer: RawMessage, { ends, says }: Pick<HostileInpu
   expect(answer.error?.code).not.toBe(OWN_FAULT);
   expect(text).not.toMatch(/internal[_ ]error/iu);
   expect(answer.error === undefined || answer.error.message !== '').toBe(true);
-  const end: End =
-    answer.error === undefined ? (answer.result?.isError === true ? 'failed' : 'done') : 'refused';
+  const end: End = answer.error === undefined ? (answer.result?.isError === true ? 'failed' : 'done') : 'refused';
   if (ends !== 'any') expect(end, text.slice(0, 500)).toBe(ends);
   if (says !== undefined) expect(text).toMatch(says);
 }
-
-export type { Subject };

@@ -1,18 +1,22 @@
 import { readdir, rename, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { isJsonObject } from '../../../src/core/json.ts';
+import { startHttpServer } from '../../support/http-server.ts';
 import { waitUntil } from '../../support/wait-until.ts';
 import {
   ANSWER_SCHEMA_INPUTS,
   deepText,
   EXPRESSION_INPUTS,
   FAR_INPUTS,
+  fromFar,
   keysText,
   REQUEST_INPUTS,
   SCHEMA_INPUTS,
   STEP_INPUTS,
 } from '../support/f-cost-corpus.ts';
 import { HOSTILE_FILES } from '../support/f-cost-definitions.ts';
+import { answerOf } from '../support/f-cost-far.mjs';
 import { HttpCaller, inBatches, modern, silentConnections } from '../support/f-cost-http.ts';
 import { startSubject, type Cost, type Subject, type SubjectSetup } from '../support/f-cost-subject.ts';
 import { expectCheap, inTurn, tried, triedCheaply } from '../support/f-cost-trial.ts';
@@ -33,13 +37,39 @@ describe.concurrent('an input that costs whoever is careless much is answered so
   for (const input of INPUTS) it(input.title, PATIENCE, () => inTurn(() => tried(input)));
 });
 
+const FAR_CALL = { steps: [{ id: 'go', server: 'far', action: 'go' }], output: { ok: true } };
 const NOTHING = { steps: [{ id: 's', type: 'set', values: { a: 1 } }] };
+
+describe.concurrent('an answer of a server over HTTP', () => {
+  for (const type of ['application/json', 'text/event-stream']) {
+    it(`F4: ${type} with 700 000 keys`, PATIENCE, () =>
+      inTurn(async () => {
+        const far = await startHttpServer((request, response, body) => {
+          if (request.method !== 'POST') return response.writeHead(405).end();
+          if (!isJsonObject(body) || body['id'] === undefined) return response.writeHead(202).end();
+          const text = answerOf('keys', body);
+          return response
+            .writeHead(200, { 'content-type': type })
+            .end(type === 'application/json' ? text : `data: ${text}\n\n`);
+        });
+        try {
+          await tried({
+            ...fromFar(type, 'keys'),
+            setup: () => ({ definitions: { check: FAR_CALL }, farUrl: far.url }),
+          });
+        } finally {
+          await far.close();
+        }
+      }),
+    );
+  }
+});
 
 describe.concurrent('a definition that is put into the folder of a server that runs', () => {
   for (const { title, extension, text } of HOSTILE_FILES) {
     it(title, PATIENCE, () =>
       inTurn(() =>
-        triedCheaply({ definitions: {} }, text().length, async (subject) => {
+        triedCheaply(title, { definitions: {} }, text().length, async (subject) => {
           const folder = join(subject.folder, 'definitions');
           await writeFile(join(subject.folder, 'new'), text());
           await rename(join(subject.folder, 'new'), join(folder, `hostile.${extension}`));
@@ -160,18 +190,15 @@ describe.concurrent('what a client says once and a session remembers', () => {
     ),
   );
 
-  it.each([
-    ['sixty addresses of 3.9 MB', 60, 3_900_000],
-    ['six hundred addresses of 60 kB', 600, 60_000],
-  ])('F8: subscriptions to %s in one session are not kept', PATIENCE, (_what, count, length) =>
+  it('F8: six hundred subscriptions to addresses of 60 kB in one session are not kept', PATIENCE, () =>
     inTurn(() =>
       served(async (subject, a) => {
         const { session = '' } = await a.initialize();
         const before = await sizeOf(join(subject.folder, 'data'));
         const { value, cost } = await subject.measure(() =>
-          inBatches(count, 2, (index) =>
+          inBatches(600, 2, (index) =>
             a.post(
-              `{"jsonrpc":"2.0","id":${index},"method":"resources/subscribe","params":{"uri":"workflow://tasks/${index}-${'x'.repeat(length)}"}}`,
+              `{"jsonrpc":"2.0","id":${index},"method":"resources/subscribe","params":{"uri":"workflow://tasks/${index}-${'x'.repeat(60_000)}"}}`,
               { 'mcp-session-id': session },
             ),
           ),
@@ -202,6 +229,9 @@ describe.concurrent('what a client says once and a session remembers', () => {
   );
 });
 
+/** Whoever asks for more than its share may also lose the connection. */
+const refused = (): undefined => undefined;
+
 const PING = '{"jsonrpc":"2.0","id":2,"method":"ping"}';
 
 describe.concurrent('shares of what a server has', () => {
@@ -209,7 +239,7 @@ describe.concurrent('shares of what a server has', () => {
     inTurn(() =>
       served(async (_subject, a, b) => {
         const { session = '' } = await b.initialize();
-        await inBatches(1_010, 20, () => a.initialize());
+        await inBatches(1_010, 20, () => a.initialize().catch(refused));
         expect((await b.post(PING, { 'mcp-session-id': session })).status).toBe(200);
       }),
     ),
@@ -219,9 +249,9 @@ describe.concurrent('shares of what a server has', () => {
     inTurn(() =>
       served(async (_subject, a, b) => {
         await inBatches(1_010, 20, async () => {
-          const { session } = await a.initialize();
+          const session = (await a.initialize().catch(refused))?.session;
           if (session !== undefined)
-            await a.stream('GET', { 'mcp-session-id': session, 'mcp-protocol-version': '2025-11-25' });
+            await a.stream('GET', { 'mcp-session-id': session, 'mcp-protocol-version': '2025-11-25' }).catch(refused);
         });
         const { status, session = '' } = await b.initialize();
         expect(status).toBe(200);
@@ -234,7 +264,7 @@ describe.concurrent('shares of what a server has', () => {
     inTurn(() =>
       served(async (_subject, a, b) => {
         const [body, headers] = modern('subscriptions/listen', '"notifications":{"toolsListChanged":true}');
-        await inBatches(1_030, 20, () => a.stream('POST', headers, body));
+        await inBatches(1_030, 20, () => a.stream('POST', headers, body).catch(refused));
         expect(await b.stream('POST', headers, body)).toBe(200);
       }),
     ),

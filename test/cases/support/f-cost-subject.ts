@@ -55,7 +55,7 @@ export interface Subject {
 }
 
 /** Whoever says nothing for so long holds its event loop for ever. A claim about hanging, not about speed. */
-const SILENCE_MS = 40_000;
+const SILENCE_MS = 20_000;
 
 /** Every subject has it: a call of it loads what is loaded when it is first used. */
 const WARM = { steps: [{ id: 'sum', type: 'set', values: { n: '{% 1 + 1 %}' } }], output: { n: '{{sum.output.n}}' } };

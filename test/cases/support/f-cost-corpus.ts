@@ -184,12 +184,6 @@ export const SCHEMA_INPUTS: readonly HostileInput[] = [
     'wrong',
   ),
   underInput(
-    'F1: allOf of 400 that 8 000 values all miss',
-    { type: 'array', items: { allOf: times(400, () => ({ type: 'string' })) } },
-    () => times(8_000, (i) => i),
-    'wrong',
-  ),
-  underInput(
     'F1: contains with 20 000 choices over 20 000 values',
     { type: 'array', contains: { enum: times(20_000, (i) => i) } },
     () => times(20_000, () => 'x'),
@@ -246,16 +240,16 @@ export const SCHEMA_INPUTS: readonly HostileInput[] = [
     () => nested(40),
   ),
   underInput(
-    'F7: 600 000 items of the wrong type',
+    'F7: 1 900 000 items of the wrong type',
     { type: 'array', items: { type: 'string' } },
-    () => times(600_000, () => 0),
+    () => times(1_900_000, () => 0),
     'wrong',
   ),
   underInput('F6: a text of 60 000 characters of the format url', { type: 'string', format: 'url' }, () => REPEATED),
   underInput('F6: 400 texts of 4 000 characters of the format url', { type: 'array', items: { format: 'url' } }, () =>
     times(400, () => `http://${':'.repeat(4_000)}}`),
   ),
-  ...['date-time', 'regex', 'uri-reference'].map((format) =>
+  ...['date-time', 'regex'].map((format) =>
     underInput(`F6: a text of a mebibyte of the format ${format}`, { type: 'string', format }, () =>
       't'.repeat(1 << 20),
     ),
@@ -336,7 +330,7 @@ export const FAR_INPUTS: readonly HostileInput[] = [
   fromFar('F4: an answer with 320 000 rows', 'rows'),
   fromFar('F4: an answer with 380 000 blocks', 'blocks'),
   fromFar('F4: an answer with 700 000 keys in its _meta', 'meta'),
-  fromFar('F4: an answer that is one text of 9 MiB', 'text'),
+  fromFar('F4: an answer that is one text of 8 MiB', 'text'),
   fromFar('F4: a text that is JSON of 3 000 000 levels, read as .json', 'json_levels', 'any', {
     output: { n: '{{go.json}}' },
   }),
@@ -351,7 +345,7 @@ export const FAR_INPUTS: readonly HostileInput[] = [
   fromFar('F4: a resource with 300 000 contents', 'resource', 'any', {
     steps: [{ id: 'go', type: 'resource', server: 'far', action: 'read', uri: 'a:b' }],
   }),
-  fromFar('F4: a prompt with 150 000 messages', 'prompt', 'any', {
+  fromFar('F4: a prompt with 190 000 messages', 'prompt', 'any', {
     steps: [{ id: 'go', type: 'prompt', server: 'far', prompt_name: 'p' }],
   }),
   fromFar('F4: a list of 200 000 tools', 'tools', 'any'),
@@ -373,7 +367,6 @@ export const EXPRESSION_INPUTS: readonly HostileInput[] = [
       ['$string', '$length($string($d))'],
       ['a transform', '$d ~> |$|{"b": 1}|'],
       ['a descent', '$count($d.**)'],
-      ['the result', '$d'],
     ] as const
   ).map(([what, source]) =>
     expression(
@@ -402,7 +395,6 @@ export const EXPRESSION_INPUTS: readonly HostileInput[] = [
     '$parseInteger("1", input.v)',
     () => '#,'.repeat(100_000) + '0',
   ),
-  expression('F5: $fromMillis with a picture of 200 000 parts', '$fromMillis(0, input.v)', () => '[Y]'.repeat(200_000)),
   expression('F5: ranges within a range', '$count($map([1..3000], function($i) { [[1..90000]] }))'),
   expression('F5: $pad of many texts', '$count($map([1..20000], function($i) { $pad("x", 100000) }))'),
   expression(
@@ -425,11 +417,6 @@ export const EXPRESSION_INPUTS: readonly HostileInput[] = [
     '( $f := function($n) { $f($n + 1) }; $f(0) )',
     undefined,
     'failed',
-  ),
-  expression(
-    'F5: $zip, $merge and $spread of large objects',
-    '$count($spread($merge([input.v, input.v]))) + $count($zip($keys(input.v), $keys(input.v)))',
-    () => members(60_000, (i) => [`k${i}`, i]),
   ),
   expression('F5: $eval', '$eval("[1..10000000]")', undefined, 'refused'),
   expression('F5: $match', '$match(input.v, /^(a+)+$/)', () => `${'a'.repeat(60)}!`, 'refused'),
@@ -507,12 +494,6 @@ export const REQUEST_INPUTS: readonly HostileInput[] = [
     'F7: a call with a text of 4 000 000 characters',
     'tools/call',
     () => `{"name":"check","arguments":{"v":"${'x'.repeat(4_000_000)}"}}`,
-  ),
-  request(
-    'F7: a call of a tool whose name has 4 000 000 characters',
-    'tools/call',
-    () => `{"name":"${'x'.repeat(4_000_000)}","arguments":{}}`,
-    'refused',
   ),
   request(
     'F7: a completion with 600 000 arguments in its context',

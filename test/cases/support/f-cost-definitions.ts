@@ -59,20 +59,6 @@ export const HOSTILE_FILES: readonly HostileFile[] = [
       `name: hostile\nsteps:\n${times(2_000, (i) => `  - { id: s${i}, type: set, values: { n: '{{input.v}} ${i}' } }`).join('\n')}\n`,
   },
   {
-    title: 'F4: a graph of 600 steps that each depend on all before',
-    extension: 'json',
-    text: () =>
-      JSON.stringify({
-        name: 'hostile',
-        steps: times(600, (i) => ({
-          id: `s${i}`,
-          type: 'set',
-          values: { n: i },
-          depends_on: times(i, (j) => `s${j}`),
-        })),
-      }),
-  },
-  {
     title: 'F5: an expression of 19 000 characters that is nested as deep',
     extension: 'json',
     text: () =>

@@ -22,7 +22,7 @@ const ANSWERS = {
   rows: () => result(structured(list('{"id":1,"name":"n","ok":true}', 320_000))),
   blocks: () => result(`{"content":${list('{"type":"text","text":""}', 380_000)}}`),
   meta: () => result(`{"content":[],"_meta":${keys(700_000)}}`),
-  text: () => result(text('x'.repeat(9 * MB))),
+  text: () => result(text('x'.repeat(8 * MB))),
   json_levels: () => result(text(deep(3_000_000))),
   json_numbers: () => result(text(list('0', 4_500_000))),
   json_objects: () => result(text(list('{}', 3_000_000))),
@@ -71,7 +71,7 @@ export function answerOf(/** @type {string} */ what, /** @type {any} */ { id, me
     case 'resources/read':
       return answer(result(`{"contents":${list('{"uri":"a:b","text":""}', 300_000)}}`));
     case 'prompts/get':
-      return answer(result(`{"messages":${list('{"role":"user","content":{"type":"text","text":""}}', 150_000)}}`));
+      return answer(result(`{"messages":${list('{"role":"user","content":{"type":"text","text":""}}', 190_000)}}`));
     case 'tools/call': {
       if (params.name === 'ok') return answer(result(text('ok')));
       const before = BEFORE[what]?.(params._meta?.progressToken);

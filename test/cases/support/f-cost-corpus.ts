@@ -2,8 +2,8 @@ import type { RawMessage } from '../../support/raw-server.ts';
 import type { Subject, SubjectSetup } from './f-cost-subject.ts';
 
 /**
- * What comes of an input: a result, a workflow that failed with a code, a refusal with a number, one of these two, or whichever the server
- * likes best.
+ * What comes of an input: a result, a workflow that failed with a code, a refusal with a number, one of these two,
+ * or whichever the server likes best.
  */
 export type End = 'done' | 'failed' | 'refused' | 'wrong' | 'any';
 
@@ -139,17 +139,14 @@ const UNIQUE = { type: 'array', uniqueItems: true };
 const PAIR = /not have|duplicate|twice|different|unique|same/iu;
 
 const REPEATED = 'http://' + ':'.repeat(60_000) + '}';
-const recursive = (node: object): object => ({ $ref: '#/$defs/n', $defs: { n: node } });
 const nested = (levels: number): object => {
   let value: object = {};
   for (let level = 0; level < levels; level += 1) value = { a: value };
   return value;
 };
 const A = { properties: { a: { $ref: '#/properties/v/$defs/n' } } };
-const within = (node: object): object => ({
-  ...recursive(node),
-  $ref: '#/properties/v/$defs/n',
-});
+/** A schema that a property `v` has, in which `A` leads to the schema itself. */
+const within = (node: object): object => ({ $ref: '#/properties/v/$defs/n', $defs: { n: node } });
 
 export const SCHEMA_INPUTS: readonly HostileInput[] = [
   underInput('F1: 10 000 different objects under uniqueItems', UNIQUE, () => rows(10_000), 'done'),

@@ -1,5 +1,5 @@
-// A stdio MCP server whose answers are below 10 MiB and cost their reader much. The first argument names what is done at a call of `go`;
-// `ok` always answers with a word. Written on bare pipes. `answerOf` is for servers behind HTTP.
+// A stdio MCP server whose answers are below 10 MiB and cost their reader much. The first argument names what is done
+// at a call of `go`; `ok` always answers with a word. Written on bare pipes. `answerOf` is for servers behind HTTP.
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 

@@ -74,7 +74,7 @@ export class HttpCaller {
   }
 }
 
-/** A request of 2026-07-28, which stands for itself: its headers and its body. `params` are members of an object, without the braces. */
+/** A request of 2026-07-28, which stands for itself. `params` are members of an object, without the braces. */
 export function modern(method: string, params: string): readonly [body: string, headers: Record<string, string>] {
   const meta =
     '"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientInfo":{"name":"a","version":"1"},"io.modelcontextprotocol/clientCapabilities":{}}';
@@ -84,7 +84,7 @@ export function modern(method: string, params: string): readonly [body: string, 
   ];
 }
 
-/** Connections from another address of this machine on which nothing is ever said. Those that are refused or ended count as well. */
+/** Connections from another address of this machine on which nothing is ever said, refused ones included. */
 export async function silentConnections(url: string, count: number, localAddress: string): Promise<readonly Socket[]> {
   const { port } = new URL(url);
   const sockets: Socket[] = [];

@@ -42,7 +42,10 @@ export interface Subject {
   readonly folder: string;
   /** Where it listens. */
   readonly url: string;
-  /** Writes a request with the text of its params as it stands; resolves with the answer. Rejects when the server ends, or stays silent too long. */
+  /**
+   * Writes a request with the text of its params as it stands; resolves with the answer. Rejects when the server ends,
+   * or stays silent too long.
+   */
   request(method: string, params: string): Promise<RawMessage>;
   /** Writes a line. Nothing comes of it. */
   write(line: string): void;
@@ -61,7 +64,10 @@ const SILENCE_MS = 20_000;
 const WARM = { steps: [{ id: 'sum', type: 'set', values: { n: '{% 1 + 1 %}' } }], output: { n: '{{sum.output.n}}' } };
 const WARM_FAR = { id: 'far', server: 'far', action: 'ok' };
 
-/** Starts it, shakes hands as a client of 2025-11-25 that shows forms and has a model (over stdio), and makes a first call of everything. */
+/**
+ * Starts it. Over stdio it shakes hands as a client of 2025-11-25 that shows forms and has a model, and makes a first
+ * call of everything.
+ */
 export async function startSubject(setup: SubjectSetup): Promise<Subject> {
   const { path: folder, remove } = await tempDir();
   const hasFar = setup.far !== undefined || setup.farUrl !== undefined;

@@ -5,8 +5,8 @@ import type { End, HostileInput } from './f-cost-corpus.ts';
 import { startSubject, type Cost, type Subject, type SubjectSetup } from './f-cost-subject.ts';
 
 /** Milliseconds of processor time on the machine that `slowness` knows, and mebibytes beyond the size of the input. */
-export const HOLD_MS = 250;
-export const GROWN_MB = 100;
+const HOLD_MS = 250;
+const GROWN_MB = 100;
 const MB = 1024 * 1024;
 
 /** What is a little too much is tried again in another process: a collection, or compiling, may have fallen into it. */
@@ -31,7 +31,10 @@ export async function inTurn<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
-/** Gives the input to a server of its own: the answer is clean, another request is answered after it, and neither took too long nor too much. */
+/**
+ * Gives the input to a server of its own: the answer is clean, another request is answered after it, and neither took
+ * too long nor too much.
+ */
 export async function tried(input: HostileInput): Promise<void> {
   const text = input.text();
   await triedCheaply(input.title, input.setup(), input.size ?? text.length, async (subject) => {
@@ -41,7 +44,10 @@ export async function tried(input: HostileInput): Promise<void> {
   });
 }
 
-/** What `work` does to a server of its own costs it no more than something of so many bytes may. `F_COST_TABLE` shows what it was. */
+/**
+ * What `work` does to a server of its own costs it no more than something of so many bytes may. `F_COST_TABLE` in the
+ * environment shows what it was.
+ */
 export async function triedCheaply(
   title: string,
   setup: SubjectSetup,
@@ -69,12 +75,13 @@ export async function triedCheaply(
 const allowedMb = (size: number): number => GROWN_MB + (4 * size) / MB;
 
 /** How many times over what is allowed. */
-export function excess({ hold, grown }: Cost, size: number, slow: number): number {
+function excess({ hold, grown }: Cost, size: number, slow: number): number {
   return Math.max(hold / (HOLD_MS * slow), grown / allowedMb(size));
 }
 
 /** The best of them is within what is allowed on this machine as it is now. */
 export function expectCheap(costs: readonly Cost[], size: number): void {
+  if (costs.some((cost) => excess(cost, size, 1) <= 1)) return;
   const slow = slowness();
   const [best] = [...costs].sort((left, right) => excess(left, size, slow) - excess(right, size, slow));
   if (best === undefined) throw new Error('nothing was tried');

@@ -1,6 +1,7 @@
 /**
- * Loaded into the built server before anything else (`--import`). On request it measures, from `begin` to `end`, which stand on lines of their own on
- * descriptor 3: how long the event loop was held at most, in processor time of the main thread, and how far the memory of the whole process grew.
+ * Loaded into the built server before anything else (`--import`). From `begin` to `end`, which come as lines on
+ * descriptor 3, it measures how long the event loop was held at most, in processor time of the main thread, and how far
+ * the memory of the whole process grew.
  * Processor time, because on a busy machine the clock runs while nothing of ours does.
  */
 import { openSync, readFileSync, readSync, writeFileSync } from 'node:fs';

@@ -1,5 +1,6 @@
 import type { JSONRPCMessage, Transport } from '@modelcontextprotocol/server';
 import type { Readable, Writable } from 'node:stream';
+import type { JsonBounds } from '../core/json-scan.ts';
 import type { Greeted } from './greeter.ts';
 import { screenMessage } from './message-screen.ts';
 
@@ -10,6 +11,9 @@ const MAX_WAITING_BYTES = 4 * 1024 * 1024;
 /** With so much, nothing more is read from it either: what it asks is what it is owed. */
 const MAX_OWED_BYTES = 2 * MAX_WAITING_BYTES;
 const NEWLINE = 10;
+/** A longer line is no blank one. */
+const MAX_BLANK_BYTES = 64;
+const MAX_PIECES = 1024;
 const SUBSCRIPTION_ID = 'io.modelcontextprotocol/subscriptionId';
 
 /**
@@ -26,6 +30,7 @@ export class PipeTransport implements Transport {
   readonly #input: Readable;
   readonly #output: Writable;
   readonly #onClosed: () => void;
+  readonly #bounds: JsonBounds;
   readonly #write: (text: string) => boolean;
   #greeted: Greeted | undefined;
   #parts: Buffer[] = [];
@@ -46,12 +51,14 @@ export class PipeTransport implements Transport {
     input: Readable,
     output: Writable,
     onClosed: () => void,
+    bounds: JsonBounds,
     write?: (text: string) => boolean,
     greeted?: Greeted,
   ) {
     this.#input = input;
     this.#output = output;
     this.#onClosed = onClosed;
+    this.#bounds = bounds;
     this.#write = write ?? ((text) => output.write(text));
     this.#greeted = greeted;
   }
@@ -154,18 +161,20 @@ export class PipeTransport implements Transport {
       this.#parts = [];
       this.#size = 0;
       from = end + 1;
-      if (line !== undefined) this.#onLine(line.toString('utf8').trim());
+      if (line !== undefined) this.#onLine(line);
       if (this.#closed) return;
     }
     this.#parts.push(chunk.subarray(from));
     this.#size += chunk.length - from;
+    // Many small pieces take a hundred times their bytes.
+    if (this.#parts.length > MAX_PIECES) this.#parts = [Buffer.concat(this.#parts)];
     if (this.#size > MAX_MESSAGE_BYTES)
       this.#onBroken(new Error(`a message is longer than ${MAX_MESSAGE_BYTES} bytes`));
   };
 
-  #onLine(line: string): void {
-    if (line === '') return;
-    const screened = screenMessage(line);
+  #onLine(line: Buffer): void {
+    if (line.length < MAX_BLANK_BYTES && line.toString('utf8').trim() === '') return;
+    const screened = screenMessage(line, this.#bounds);
     if (screened.ok) {
       this.onmessage?.(screened.message);
       return;

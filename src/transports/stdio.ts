@@ -41,10 +41,11 @@ export async function serveOnStdio(
   const closed = new Promise<void>((resolve) => {
     onClosed = resolve;
   });
+  const bounds = deps.settings.messageBounds;
   const pipe =
     streams === undefined
-      ? new PipeTransport(process.stdin, process.stdout, () => onClosed(), claimStdout(), greeted)
-      : new PipeTransport(streams.input, streams.output, () => onClosed(), undefined, greeted);
+      ? new PipeTransport(process.stdin, process.stdout, () => onClosed(), bounds, claimStdout(), greeted)
+      : new PipeTransport(streams.input, streams.output, () => onClosed(), bounds, undefined, greeted);
   const onerror = (error: Error): void => deps.logger.warn({ err: error }, 'stdio');
   const lanes = pipeLanes(pipe, (message, shaken) => stateless?.claims(message, shaken) === true);
   // The entry only connects and closes a server of the older SDK, which has both methods in the same form.

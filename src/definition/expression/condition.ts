@@ -15,6 +15,7 @@ import type { NameLookup, OnMissing } from './contract.ts';
 import { evaluateJsonata, jsonataSource } from './jsonata.ts';
 import { resolvePath } from './resolve.ts';
 import type { Path } from './scanner.ts';
+import { OMITTED } from './filters.ts';
 import { evaluateExpression, renderInsideText } from './template.ts';
 import { textOf } from './value-text.ts';
 
@@ -133,7 +134,7 @@ function valueOf(operand: ConditionOperand, names: NameLookup, onMissing: OnMiss
     case 'text':
       return renderInsideText(operand.text, names, onMissing);
     case 'value':
-      return evaluateExpression(operand.expression, names, onMissing);
+      return orNothing(evaluateExpression(operand.expression, names, onMissing));
   }
 }
 
@@ -142,3 +143,8 @@ function isNull(operand: ConditionOperand): boolean {
 }
 
 const ignoreMissing: OnMissing = () => undefined;
+
+/** There is no key to leave out in a condition. */
+function orNothing(value: JsonValue): JsonValue {
+  return value === OMITTED ? null : value;
+}

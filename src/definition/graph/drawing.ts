@@ -105,7 +105,7 @@ class Draughtsman {
   /** Draws a list; `heads` are the nodes it begins with. */
   #list(steps: readonly Step[]): { readonly items: readonly Item[]; readonly heads: readonly string[] } {
     const items = steps.flatMap((step) => this.#step(step));
-    const graph = steps.some((step) => (step.depends_on ?? []).length > 0);
+    const graph = steps.some((step) => step.depends_on !== undefined);
     const inOrder = steps.filter(({ id }) => !this.#targets.has(id));
     if (graph) {
       for (const step of inOrder) {

@@ -48,6 +48,11 @@ function* expressionTexts({ document, outline, surroundings }: ReferenceContext)
     const positions: ExpressionPosition[] = [
       { at: ['when'], as: 'condition' },
       { at: ['on_error', 'arguments'], as: 'template' },
+      { at: ['timeout_seconds'], as: 'template' },
+      ...['max_attempts', 'delay_seconds', 'max_delay_seconds'].map((key) => ({
+        at: ['retry', key],
+        as: 'template' as const,
+      })),
       ...place.syntax.expressions(place.step),
     ];
     for (const position of positions) {
@@ -58,7 +63,7 @@ function* expressionTexts({ document, outline, surroundings }: ReferenceContext)
       }
     }
   }
-  for (const key of ['output', 'result', 'idempotency_key']) {
+  for (const key of ['output', 'result', 'idempotency_key', 'timeout_seconds']) {
     const binds = key === 'result' ? ['output'] : [];
     for (const found of textsIn(document[key], [key])) yield { ...found, as: 'template', binds };
   }

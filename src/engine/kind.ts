@@ -185,6 +185,7 @@ export interface KindSource<Shape extends z.ZodRawShape> {
   readonly blocks?: (spec: z.output<z.ZodObject<Shape>>) => readonly Block[];
   readonly expressions?: (spec: z.output<z.ZodObject<Shape>>) => readonly ExpressionPosition[];
   readonly servers?: (spec: z.output<z.ZodObject<Shape>>) => ReturnType<StepSyntax['servers']>;
+  readonly fixed?: (spec: z.output<z.ZodObject<Shape>>) => ReturnType<NonNullable<StepSyntax['fixed']>>;
   readonly targets?: (spec: z.output<z.ZodObject<Shape>>) => ReturnType<NonNullable<StepSyntax['targets']>>;
   readonly onErrorWords?: readonly string[];
   readonly problems?: (spec: z.output<z.ZodObject<Shape>>) => readonly StepProblem[];
@@ -193,6 +194,7 @@ export interface KindSource<Shape extends z.ZodRawShape> {
   readonly derived?: StepKind['derived'];
   /** Members of its result that it stores (`StepOutput.view`), for a reference to be checked against. */
   readonly members?: readonly string[];
+  readonly inside?: readonly string[];
   readonly ownTimeout?: boolean;
   readonly effectFree?: boolean;
   readonly exclusive?: boolean;
@@ -260,6 +262,8 @@ export function defineStepKind<Shape extends z.ZodRawShape>(source: KindSource<S
     ...(source.derived === undefined ? {} : { derived: source.derived }),
     ...(source.ownTimeout === undefined ? {} : { ownTimeout: source.ownTimeout }),
     ...(source.effectFree === undefined ? {} : { effectFree: source.effectFree }),
+    ...(source.inside === undefined ? {} : { inside: source.inside }),
+    ...(source.fixed === undefined ? {} : { fixed: reading(source.fixed) }),
     ...(source.repairs === undefined ? {} : { repairs: source.repairs }),
     ...(source.exclusive === undefined ? {} : { exclusive: source.exclusive }),
     ...(source.writes === undefined ? {} : { writes: reading(source.writes) }),

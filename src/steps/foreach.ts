@@ -59,6 +59,7 @@ steps:
     const message = `expected a list, an object or a template, found ${typeof items === 'string' ? 'text' : typeof items}`;
     return never ? [{ at: ['items'], code: 'invalid_type', message }] : [];
   },
+  output: (spec) => ({ is: 'items', steps: spec.steps }),
   derived: {
     items: itemsOf,
     failures: (result) => itemsOf(result).filter((entry) => entry['status'] === 'failed'),

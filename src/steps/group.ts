@@ -30,6 +30,7 @@ steps:
     max_concurrency: orTemplate(countOf).optional().describe('Of a graph: how many steps run at once. Default 5.'),
   }),
   blocks: (spec) => [{ at: ['steps'], steps: spec.steps, runs: 'once' }],
+  output: (spec) => ({ is: 'members', members: new Map(spec.steps.map((step) => [step.id, [step]])) }),
   expressions: () => [{ at: ['max_concurrency'], as: 'template' }],
   bind: (spec, binder) => {
     const steps = binder.sequence(spec.steps);

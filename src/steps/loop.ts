@@ -50,7 +50,8 @@ steps:
     ...(spec.until === undefined ? [] : [{ at: ['until'], as: 'condition' as const, inside: true }]),
     ...['max_iterations', 'delay_seconds', 'max_delay_seconds'].map((key) => ({ at: [key], as: 'template' as const })),
   ],
-  members: ['iterations', 'exhausted', 'iteration'],
+  members: ['iterations', 'exhausted'],
+  inside: ['iteration'],
   bind: (spec, binder, step) => {
     const body = binder.sequence(spec.steps);
     return {

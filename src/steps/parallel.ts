@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { StepFailure, stepFailure, type Failure } from '../core/failure.ts';
 import type { JsonObject, JsonValue } from '../core/json.ts';
+import type { Step } from '../definition/model.ts';
 import { countOf, orTemplate } from '../definition/schema/numbers.ts';
 import { COUNT } from '../engine/numbers.ts';
 import { fanOut } from '../engine/fan-out.ts';
@@ -57,6 +58,13 @@ tasks:
       runs: 'once' as const,
     })),
   ],
+  output: (spec) => ({
+    is: 'members',
+    members: new Map<string, readonly Step[]>([
+      ...(spec.tasks ?? []).map((step) => [step.id, [step]] as const),
+      ...Object.entries(spec.branches ?? {}),
+    ]),
+  }),
   expressions: () => [{ at: ['max_concurrency'], as: 'template' }],
   derived: { errors: (result) => result.view?.['errors'] ?? [] },
   bind: (spec, binder) => {

@@ -210,7 +210,7 @@ function checkNames(reference: Reference, expression: ExpressionText, context: R
     case 'saved':
       return checkArea('variables.saved', names.saved, second, at);
     case 'steps':
-      return second === undefined ? [] : checkStep(second, expression, context);
+      return second === undefined ? [] : checkStep(second, reference.path[2], expression, context);
     default: {
       const members = FIXED_MEMBERS.get(root);
       if (members !== undefined && !outline.byId.has(root)) {
@@ -218,10 +218,23 @@ function checkNames(reference: Reference, expression: ExpressionText, context: R
         return checkMember(root, members, second, at);
       }
       const id = !outline.ids.has(root) && root.startsWith('step_') ? root.slice('step_'.length) : root;
-      if (outline.ids.has(id)) return checkStep(id, expression, context);
+      if (outline.ids.has(id)) return checkStep(id, reference.path[1], expression, context);
       return [unknownName(root, second, [...bound], expression, context)];
     }
   }
+}
+
+/** A member that a step has while what is inside of it runs (`{{poll.iteration}}`). */
+function isReadInside(
+  target: StepPlace,
+  member: string | number | undefined,
+  { place, inside }: ExpressionText,
+): boolean {
+  if (member === undefined || place === undefined || target.syntax.inside?.includes(String(member)) !== true)
+    return false;
+  if (inside === true && place === target) return true;
+  for (const { list } of listsAround(place)) if (list.owner === target) return true;
+  return false;
 }
 
 function namesBoundAt({ binds, lists, place, inside }: ExpressionText): Set<string> {
@@ -263,7 +276,12 @@ function unknownName(
   return error('unknown_variable', at, `'${shorten(root)}' unknown`, suggestion(root, known, 'names here'));
 }
 
-function checkStep(id: string, expression: ExpressionText, context: ReferenceContext): Finding[] {
+function checkStep(
+  id: string,
+  member: string | number | undefined,
+  expression: ExpressionText,
+  context: ReferenceContext,
+): Finding[] {
   const { at, place, lists = new Set<StepList>(), inside = false } = expression;
   const { outline } = context;
   if (!outline.ids.has(id)) return [unknownStep(id, outline.ids, at)];
@@ -274,7 +292,9 @@ function checkStep(id: string, expression: ExpressionText, context: ReferenceCon
   const target = outline.byId.get(id);
   return target === undefined
     ? []
-    : checkOrder(target, { at, lists, inside, ...(place === undefined ? {} : { place }) }, context);
+    : isReadInside(target, member, expression)
+      ? []
+      : checkOrder(target, { at, lists, inside, ...(place === undefined ? {} : { place }) }, context);
 }
 
 function checkVariables(reference: Reference, at: DocumentPath, names: NamesInScope): Finding[] {

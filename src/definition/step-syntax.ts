@@ -72,6 +72,10 @@ export interface StepSyntax {
   readonly targets?: (step: Step) => readonly { readonly id: string; readonly at: readonly (string | number)[] }[];
   /** Variables that the kind writes beside the common `save_output_to`, where they stand. */
   readonly writes?: (step: Step) => readonly { readonly target: string; readonly at: readonly (string | number)[] }[];
+  /** After it the task is over, successfully. */
+  readonly endsTask?: boolean;
+  /** How long its body is repeated, in words; absent, or nothing: it is not. */
+  readonly repeats?: (step: Step) => string | undefined;
   /** Words that the kind accepts as `on_error` beside a step id; they name no step. */
   readonly onErrorWords?: readonly string[];
   /** What is certain to fail when it runs; absent = nothing that its text shows. */

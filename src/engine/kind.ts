@@ -185,6 +185,8 @@ export interface KindSource<Shape extends z.ZodRawShape> {
   readonly blocks?: (spec: z.output<z.ZodObject<Shape>>) => readonly Block[];
   readonly expressions?: (spec: z.output<z.ZodObject<Shape>>) => readonly ExpressionPosition[];
   readonly servers?: (spec: z.output<z.ZodObject<Shape>>) => ReturnType<StepSyntax['servers']>;
+  readonly endsTask?: boolean;
+  readonly repeats?: (spec: z.output<z.ZodObject<Shape>>) => string | undefined;
   readonly fixed?: (spec: z.output<z.ZodObject<Shape>>) => ReturnType<NonNullable<StepSyntax['fixed']>>;
   readonly targets?: (spec: z.output<z.ZodObject<Shape>>) => ReturnType<NonNullable<StepSyntax['targets']>>;
   readonly onErrorWords?: readonly string[];
@@ -264,6 +266,8 @@ export function defineStepKind<Shape extends z.ZodRawShape>(source: KindSource<S
     ...(source.effectFree === undefined ? {} : { effectFree: source.effectFree }),
     ...(source.inside === undefined ? {} : { inside: source.inside }),
     ...(source.fixed === undefined ? {} : { fixed: reading(source.fixed) }),
+    ...(source.endsTask === undefined ? {} : { endsTask: source.endsTask }),
+    ...(source.repeats === undefined ? {} : { repeats: readingOne(source.repeats) }),
     ...(source.repairs === undefined ? {} : { repairs: source.repairs }),
     ...(source.exclusive === undefined ? {} : { exclusive: source.exclusive }),
     ...(source.writes === undefined ? {} : { writes: reading(source.writes) }),

@@ -52,6 +52,8 @@ steps:
   ],
   members: ['iterations', 'exhausted'],
   inside: ['iteration'],
+  repeats: (spec) =>
+    spec.until === undefined ? `up to ${spec.max_iterations ?? 'any number of'} times` : `until ${String(spec.until)}`,
   bind: (spec, binder, step) => {
     const body = binder.sequence(spec.steps);
     return {

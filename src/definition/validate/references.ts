@@ -124,6 +124,14 @@ function checkJsonata(text: string, at: DocumentPath): Finding[] {
 const INSIDE_TEXT = /\{%[^%]*%\}/u;
 const STAYS_TEXT = '{% … %} is an expression only where it is the whole value, and stays text here';
 
+const NO_CONDITION = 'this stays text: nothing compares here';
+const CONDITION_HINT = 'write {% a = b %} for true or false, or put the comparison into a `when`';
+
+/** A comparison of templates and literals that is the whole text: prose has other words. */
+function looksLikeCondition(text: string): boolean {
+  return /^\s*\S.*\s(?:==|!=|<=|>=|<|>)\s.*\S\s*$/su.test(text) && text.includes('{{') && isCondition(text);
+}
+
 /** The templates of one text, each path looked at by `check`; a text that is as a whole `{% … %}` needs to parse only. */
 export function checkTemplate(
   text: string,
@@ -134,6 +142,7 @@ export function checkTemplate(
   const { references, verbatim } = textFindings(text);
   return [
     ...(INSIDE_TEXT.test(text) ? [warning('not_a_template', at, STAYS_TEXT)] : []),
+    ...(looksLikeCondition(text) ? [warning('not_a_condition', at, NO_CONDITION, CONDITION_HINT)] : []),
     ...references.slice(0, MAX_FINDINGS).flatMap(check),
     ...verbatim
       .slice(0, MAX_FINDINGS)
@@ -323,4 +332,9 @@ function checkMember(
 ): Finding[] {
   if (name === undefined || members.has(name)) return [];
   return [warning('unknown_variable', at, `'${root}.${name}' unknown`, suggestion(name, members, 'there are'))];
+}
+
+function isCondition(text: string): boolean {
+  const parsed = parseCondition(text);
+  return 'condition' in parsed;
 }

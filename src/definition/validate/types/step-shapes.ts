@@ -77,7 +77,7 @@ export function unknownStepMember(
   const member = path[root === 'steps' ? 2 : 1];
   const own = place?.syntax.members;
   if (place === undefined || own === undefined || member === undefined) return undefined;
-  const known = new Set(['output', ...COMMON.keys(), ...own]);
+  const known = new Set(['output', ...COMMON.keys(), ...own, ...(place.syntax.inside ?? [])]);
   return known.has(String(member)) || ALWAYS.has(String(member))
     ? undefined
     : { step: place.id, member: String(member), known: [...known] };

@@ -232,9 +232,9 @@ export const SETTINGS = {
   }),
   max_expression_mb: setting({
     schema: whole('megabytes', 16, 16_384),
-    fallback: 128,
+    fallback: 1024,
     takes: 'MB',
-    help: 'memory of the worker that evaluates large JSONata expressions',
+    help: 'most memory of a worker that evaluates a JSONata expression; it is given less for little',
   }),
   max_json_values: setting({
     schema: whole('values', 1000),

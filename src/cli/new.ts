@@ -48,14 +48,14 @@ export function addNew(program: Command, context: CliContext): void {
 async function writeStarter(chosen: Chosen, flags: NewFlags, config: Config, context: CliContext): Promise<void> {
   const { choice, notes } = chosen;
   const cwd = context.cwd ?? process.cwd();
-  const [{ starterText }, { parseDefinition }, { runDefinitionTests }, { stepKinds, stepSyntaxes }, { shown }] =
-    await Promise.all([
+  const [{ starterText }, { parseDefinition }, { runDefinitionTests }, { stepKinds, stepSyntaxes }] = await Promise.all(
+    [
       import('../definition/starter/text.ts'),
       import('../definition/parse.ts'),
       import('../rehearsal/definition-test.ts'),
       import('../steps/index.ts'),
-      import('./validation.ts'),
-    ]);
+    ],
+  );
   const target = join(config.definitions, `${choice.name}.yaml`);
   await refuseTaken(
     choice.name,

@@ -1,5 +1,5 @@
-// A stdio MCP server on bare pipes that closes its standard output, and nothing else, when its first argument says: `at_start`,
-// `in_handshake`, `in_call`, `in_call_mid_line`, `after_call`. It goes on living until its input ends. Lists the tool `go`.
+// A stdio MCP server on bare pipes that closes its standard output, and nothing else, when its first argument says:
+// `at_start`, `in_handshake`, `in_call`, `in_call_mid_line`, `after_call`. It lives until its input ends. Lists `go`.
 import { closeSync, writeSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 

@@ -224,6 +224,12 @@ export const SETTINGS = {
     takes: 'N',
     help: 'journal entries of one task',
   }),
+  max_crashes: setting({
+    schema: whole('crashes', 1, 1000),
+    fallback: DEFAULT_LIMITS.crashes,
+    takes: 'N',
+    help: 'crashes in a row as a task begins to run, after which it is given up',
+  }),
   max_expression_ms: setting({
     schema: whole('milliseconds', 100, 600_000),
     fallback: 30_000,

@@ -6,6 +6,7 @@ import type { StoredEntry } from '../engine/journal.ts';
 import type { Children, RunEnd, RunPorts, RunTask } from '../engine/ports.ts';
 import type { Given } from './admission.ts';
 import type { TaskContext } from './context.ts';
+import { fencedDownstream } from './fenced-downstream.ts';
 import { failedOutcome, settle } from './ending.ts';
 import { TaskInputs } from './input-gate.ts';
 import { JournalState } from './journal-state.ts';
@@ -249,13 +250,19 @@ export class OpenRun {
     return {
       clock,
       random,
-      downstream,
+      downstream: fencedDownstream(downstream, () => this.#stillOurs()),
       input: this.#inputs,
       children,
       progress: this.#progress,
       journal: this.#journal,
       cache: new KeptResults(this.#context, this.principal, this.writer.record.workflow),
     };
+  }
+
+  /** Another process may have ended or taken the task while this one was paused, or while a call waited for its turn. */
+  async #stillOurs(): Promise<void> {
+    await this.#patiently(() => this.writer.refresh());
+    this.signal.throwIfAborted();
   }
 
   async #append(entries: readonly DatedEntry[]): Promise<readonly StoredEntry[]> {

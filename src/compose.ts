@@ -31,6 +31,8 @@ import { ScheduleMetrics } from './schedule/metrics.ts';
 import { Scheduler } from './schedule/scheduler.ts';
 import { scheduleObject, Schedules } from './schedule/schedules.ts';
 import { stepKinds, stepSyntaxes } from './steps/index.ts';
+import { metricText } from './core/metrics-text.ts';
+import { MeasuredStore } from './store/measured-store.ts';
 import { KeyvTaskStore } from './store/keyv-task-store.ts';
 import { writableByOthers } from './store/writable-by-others.ts';
 import { useExpressionPool } from './definition/expression/jsonata.ts';
@@ -91,7 +93,7 @@ export async function openEngine(config: Config, options: EngineOptions): Promis
   await options.prepare?.(definitions);
   const expressions = new JsonataPool(config.expressions);
   useExpressionPool(expressions);
-  const store = await openStore(config, options);
+  const store = new MeasuredStore(await openStore(config, options), systemClock);
   const downstream = openPool(config, catalog, logger);
   const tasks = new TaskManager({
     store,
@@ -120,7 +122,8 @@ export async function openEngine(config: Config, options: EngineOptions): Promis
   const scheduleMetrics = new ScheduleMetrics();
   const scheduler = new Scheduler({ store, tasks, definitions, clock: systemClock, logger, metrics: scheduleMetrics });
   if (options.claims === 'all' && config.schedules) scheduler.start();
-  const metricsText = (): string => `${metrics.text()}${scheduleMetrics.text(scheduler.planned)}`;
+  const metricsText = (): string =>
+    `${metrics.text()}${scheduleMetrics.text(scheduler.planned)}${store.text()}${processText()}`;
   const deps = async (): Promise<ProtocolDeps> =>
     protocolDeps(
       config,
@@ -256,6 +259,15 @@ function protocolDeps(config: Config, parts: Parts, requestStateKey: Uint8Array)
     requestStateKey,
     serverInfo: serverInfo(),
   };
+}
+
+/** The memory of this process, by the names that dashboards know. */
+function processText(): string {
+  const { rss, heapUsed } = process.memoryUsage();
+  return (
+    metricText('process_resident_memory_bytes', 'gauge', 'Resident memory of this process.', [['', rss]]) +
+    metricText('nodejs_heap_size_used_bytes', 'gauge', 'Used heap of this process.', [['', heapUsed]])
+  );
 }
 
 /** Ready = recovery has been ordered, no write fails and a small one can be made durable now. */

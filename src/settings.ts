@@ -34,6 +34,7 @@ export interface Setting<T> {
   readonly help: string;
 }
 
+const NO_ADDRESS = 'expected a folder: tasks are kept there in SQLite, and no other store is supported';
 const path = z.string('expected a path').min(1, 'expected a path');
 
 const toggle = z.preprocess(
@@ -129,7 +130,7 @@ export const SETTINGS = {
     help: 'the mcpServers file: the servers that workflows may use',
   }),
   data: setting({
-    schema: path,
+    schema: path.refine((text) => !/^[a-z][a-z0-9+.-]*:\/\//iu.test(text), NO_ADDRESS),
     fallback: './data',
     isPath: true,
     takes: 'DIR',

@@ -7,7 +7,7 @@ import { failFromOutside } from './ending.ts';
 import { OpenRun } from './open-run.ts';
 import type { RunStart, RunStop } from './open-run.ts';
 import { viewOf } from './record.ts';
-import type { MarkedRecord } from './record.ts';
+import type { MarkedRecord, TaskRecord } from './record.ts';
 import { loadEntries } from './run-journal.ts';
 import { TaskWriter } from './task-writer.ts';
 
@@ -67,6 +67,8 @@ export class TaskRuns {
 
   /** Runs a task that was just created for this process: its journal is empty, and nothing of it need be read. */
   startNew(marked: MarkedRecord, given: Given): void {
+    const { id, workflow } = marked.record;
+    this.#context.logger.info({ taskId: id, workflow }, 'a task begins');
     this.#start(marked, { entries: [], given });
   }
 
@@ -148,6 +150,7 @@ export class TaskRuns {
     if (open > 0) this.#openOf.set(principal, open);
     else this.#openOf.delete(principal);
     if (stop === 'left') return;
+    this.#logEnd(run.writer.record);
     try {
       if (run.mayHaveChildren) await this.#keeper.orphaned(id);
       if (stop === 'cancelled' && !this.#closed) await this.cleanUps.take(id);
@@ -155,5 +158,14 @@ export class TaskRuns {
       // The next recovery sweep finds what is left: the clean-up row, and children whose parent has ended.
       this.#context.logger.warn({ taskId: id, error: messageOf(error) }, 'a stopped task could not be cleaned up yet');
     }
+  }
+
+  #logEnd({ id, workflow, state, createdAt }: TaskRecord): void {
+    if (state.kind === 'open') return;
+    const { status, at, failure } = state;
+    const why =
+      failure === undefined ? {} : { code: failure.code, ...(failure.step !== undefined && { step: failure.step }) };
+    const fields = { taskId: id, workflow, status, ms: Math.max(0, at - createdAt), ...why };
+    this.#context.logger.info(fields, 'a task has ended');
   }
 }

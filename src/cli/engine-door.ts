@@ -15,7 +15,7 @@ export interface EngineDoor {
     errorsOf(name: string): readonly Issue[];
   };
   readonly tasks: TaskService;
-  readonly schedules: Pick<Schedules, 'list' | 'pause' | 'resume' | 'runNow'>;
+  readonly schedules: Pick<Schedules, 'list' | 'upcoming' | 'pause' | 'resume' | 'runNow'>;
   schema(): JsonSchema;
   serveHttp(host: string, port: number): Promise<{ readonly url: string; close(): Promise<void> }>;
   serveStdio(greeted?: Greeted): Promise<{ readonly closed: Promise<void>; close(): Promise<void> }>;

@@ -14,6 +14,7 @@ import type { EngineDoor } from './engine-door.ts';
 import { EXIT, usageError } from './exit.ts';
 import { follow } from './follow.ts';
 import { printJson, printOutcome, taskFacts } from './present.ts';
+import { questionLines } from './question-text.ts';
 import { exitCodeOf, runReport } from './report.ts';
 import { shownPath } from './shown-path.ts';
 import { plainLine } from './terminal.ts';
@@ -71,11 +72,11 @@ async function run(command: Command, context: CliContext, name: string, flags: R
       stopOnInput: flags.background !== true,
     });
     const facts = await taskFacts(engine.tasks, followed.view, LOCAL_PRINCIPAL);
-    if (!human) printJson(terminal, runReport(facts.view, facts.outcome, facts.steps, facts.cleanUp));
-    else {
-      printOutcome(terminal, facts);
-      if (facts.view.status !== 'completed') terminal.err.write(nextStep(facts.view));
-    }
+    if (human) printOutcome(terminal, facts);
+    else printJson(terminal, runReport(facts.view, facts.outcome, facts.steps, facts.cleanUp));
+    if (human && facts.view.status !== 'completed') terminal.err.write(nextStep(facts.view));
+    for (const input of facts.view.inputs)
+      terminal.err.write(`${questionLines(view.taskId, input, clock.now()).join('\n')}\n`);
     context.exitCode = followed.end === 'interrupted' ? EXIT.interrupted : exitCodeOf(facts.view.status);
   });
 }
@@ -175,7 +176,7 @@ async function runDetached(command: Command, context: CliContext, name: string, 
 
 function nextStep(view: TaskView): string {
   const id = view.taskId;
-  if (view.status === 'input_required') return `task ${id} waits for input: mcp-workflow tasks respond ${id}\n`;
+  if (view.status === 'input_required') return `task ${id} waits for input\n`;
   if (view.status === 'failed') return `task ${id}; run the rest again: mcp-workflow tasks resume ${id}\n`;
   return view.status === 'working' ? `task ${id} goes on with a server, or: mcp-workflow tasks resume ${id}\n` : '';
 }

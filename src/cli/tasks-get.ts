@@ -1,13 +1,15 @@
 import type { Command } from 'commander';
-import { isoTime } from '../core/clock.ts';
 import { humanDuration } from '../core/duration.ts';
 import type { StoredEntry } from '../engine/journal.ts';
-import { JournalState, stepPath } from '../tasks/journal-state.ts';
-import type { CleanUpState, PendingInput, StepRow, TaskView } from '../tasks/task.ts';
+import { JournalState } from '../tasks/journal-state.ts';
+import type { CleanUpState, StepRow, TaskView } from '../tasks/task.ts';
 import { LOOKING_AT_TASKS, withEngine } from './context.ts';
 import type { CliContext } from './context.ts';
 import { EXIT } from './exit.ts';
-import { follow, unknownTask } from './follow.ts';
+import { localTime } from './local-time.ts';
+import { questionLines } from './question-text.ts';
+import { findTask } from './find-task.ts';
+import { follow } from './follow.ts';
 import { printJson, table, taskFacts, valueText } from './present.ts';
 import type { TaskFacts } from './present.ts';
 import { bar, stepLine } from './progress-view.ts';
@@ -23,13 +25,13 @@ export function addTasksGet(tasks: Command, context: CliContext): void {
     .description('explain a task: state, steps with attempts, times and errors')
     .argument('<ID>', 'the task')
     .option('--watch', 'follow it until it ends; Ctrl-C stops looking and leaves the task alone');
-  command.action(async (taskId: string, flags: TaskFlags) => {
+  command.action(async (id: string, flags: TaskFlags) => {
     const { terminal, clock } = context;
     const { principal } = flags;
     const human = flags.json !== true && (flags.watch !== true || terminal.out.isTerminal);
     await withEngine(command, context, LOOKING_AT_TASKS, async (engine) => {
-      let view = await engine.tasks.get(taskId, principal);
-      if (view === undefined) throw unknownTask(taskId);
+      let view = await findTask(engine.tasks, id, principal);
+      const { taskId } = view;
       if (flags.watch === true) {
         const followed = await follow(engine.tasks, taskId, {
           principal,
@@ -76,7 +78,7 @@ export function explain(
     ...stepLines,
     ...view.warnings.map((warning) => plainLine(`warning: ${warning}`)),
     ...(cleanUp === undefined ? [] : cleanUpLines(cleanUp)),
-    ...view.inputs.flatMap((input) => questionLines(view.taskId, input)),
+    ...view.inputs.flatMap((input) => ['', ...questionLines(view.taskId, input, now)]),
   ];
   if (outcome?.kind === 'result' && outcome.failure === undefined) lines.push('', valueText(outcome.output));
   else if (view.status === 'failed') lines.push('', resumeLine(view, steps));
@@ -107,7 +109,7 @@ function resumedRows(journal: readonly StoredEntry[]): readonly (readonly string
       ? [
           [
             'resumed',
-            `${isoTime(entry.at)}, from ${entry.from === undefined ? 'the failed step' : `step ${entry.from}`}`,
+            `${localTime(entry.at)}, from ${entry.from === undefined ? 'the failed step' : `step ${entry.from}`}`,
           ],
         ]
       : [],
@@ -125,16 +127,6 @@ function cleanUpLines({ status, undone, warnings }: CleanUpState): readonly stri
   return ['', head, ...lines, ...warnings.map((warning) => plainLine(`warning: ${warning}`))];
 }
 
-function questionLines(taskId: string, { key, path, request }: PendingInput): readonly string[] {
-  const message = request.params['message'];
-  const asks = typeof message === 'string' ? `: ${message}` : ` (${request.method})`;
-  return [
-    '',
-    plainLine(`${key}, asked by step ${stepPath(path)}${asks}`),
-    `  mcp-workflow tasks respond ${taskId} --key ${key}`,
-  ];
-}
-
 function headRows(view: TaskView, now: number): readonly (readonly string[])[] {
   const took = humanDuration(Math.max(0, (view.endedAt ?? now) - view.createdAt));
   const rows = [
@@ -146,13 +138,13 @@ function headRows(view: TaskView, now: number): readonly (readonly string[])[] {
     ],
     [
       'created',
-      `${isoTime(view.createdAt)}${view.endedAt === undefined ? '' : `, ended ${isoTime(view.endedAt)}`} (${took})`,
+      `${localTime(view.createdAt)}${view.endedAt === undefined ? '' : `, ended ${localTime(view.endedAt)}`} (${took})`,
     ],
-    ['kept', view.ttl === null ? 'for ever' : `until ${isoTime(view.createdAt + view.ttl)}`],
+    ['kept', view.ttl === null ? 'for ever' : `until ${localTime(view.createdAt + view.ttl)}`],
   ];
-  if (view.wakeAt !== undefined) rows.push(['goes on', isoTime(view.wakeAt)]);
+  if (view.wakeAt !== undefined) rows.push(['goes on', localTime(view.wakeAt)]);
   if (view.parent !== undefined) rows.push(['started by', `${view.parent.taskId}, step ${view.parent.path}`]);
-  if (view.scheduleTime !== undefined) rows.push(['scheduled', view.scheduleTime]);
+  if (view.scheduleTime !== undefined) rows.push(['scheduled', localTime(Date.parse(view.scheduleTime))]);
   return rows;
 }
 
@@ -161,9 +153,9 @@ function attemptNotes(journal: readonly StoredEntry[], path: string): readonly s
   return journal.flatMap((entry) => {
     if (entry.type !== 'attempt_failed' || entry.path !== path) return [];
     const { attempt, at, failure, retryAt } = entry;
-    const again = retryAt === undefined ? '' : `; again at ${isoTime(retryAt)}`;
+    const again = retryAt === undefined ? '' : `; again at ${localTime(retryAt)}`;
     return [
-      plainLine(`      attempt ${attempt} failed at ${isoTime(at)} (${failure.code}): ${failure.message}${again}`),
+      plainLine(`      attempt ${attempt} failed at ${localTime(at)} (${failure.code}): ${failure.message}${again}`),
     ];
   });
 }

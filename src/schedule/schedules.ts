@@ -101,6 +101,17 @@ export class Schedules {
     return view;
   }
 
+  /** The next occurrences of a schedule, whether it is paused or not; fewer than `count` where there are no more. */
+  upcoming(workflow: string, count: number): { readonly schedule: Schedule; readonly times: readonly number[] } {
+    const { schedule, occurrences } = this.#plan(workflow);
+    const times: number[] = [];
+    for (let time = occurrences.next(this.#deps.clock.now()); time !== undefined && times.length < count;) {
+      times.push(time);
+      time = occurrences.next(time);
+    }
+    return { schedule, times };
+  }
+
   async #change(workflow: string, change: (row: ScheduleRow) => ScheduleRow): Promise<ScheduleView> {
     const plan = this.#plan(workflow);
     const now = this.#deps.clock.now();

@@ -23,7 +23,7 @@ export interface Workspace {
   readonly path: string;
   /** Every call of a stand-in so far, in order. */
   ledger(): readonly LedgerEntry[];
-  /** Lets the calls of stand-ins pass that are held (`held: true`), and all later ones. */
+  /** Lets the calls of stand-ins pass that are held (`held`), and all later ones. */
   release(): void;
   remove(): Promise<void>;
 }

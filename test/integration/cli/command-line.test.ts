@@ -28,7 +28,7 @@ output: { ok: '{{question.output.ok}}' }
   // Goes on when the test says so, in whichever process.
   held: `
 steps:
-  - { id: call, server: ledger, action: record, idempotent: true, arguments: { label: call, held: true } }
+  - { id: call, server: ledger, action: record, idempotent: true, arguments: { label: call, held: 1 } }
 output: { said: '{{call.text}}' }
 `,
 };

@@ -42,11 +42,11 @@ const DEFINITIONS = {
   ].join('\n'),
 } as const;
 
-const MINUTE = 60_000;
 const ANSWERS = [
   { when: { url: 'large' }, text: 'x'.repeat(150) },
-  { when: { url: 'for-ever' }, delay_ms: 10 * MINUTE, text: 'late' },
-  { when: { url: 'slow-once' }, delay_ms: 10 * MINUTE, text: 'late' },
+  // Nobody releases them.
+  { when: { url: 'for-ever' }, held: true },
+  { when: { url: 'slow-once' }, held: true },
   { when: { url: 'slow-once' }, text: 'in time' },
   { when: { url: 'line' }, delay_ms: 300, text: 'through' },
   { when: { url: 'fails' }, text: 'no', is_error: true },
@@ -131,12 +131,11 @@ afterAll(async () => {
   await workspace.remove();
 });
 
-/** Runs a workflow to its end; `ms` is what passed meanwhile. */
-async function run(name: keyof typeof DEFINITIONS): Promise<{ result: CallToolResult; ms: number; taskId: string }> {
-  const started = performance.now();
+/** Runs a workflow to its end. */
+async function run(name: keyof typeof DEFINITIONS): Promise<{ result: CallToolResult; taskId: string }> {
   const { taskId } = await callAsTask(client, name);
   const result = await resultOf(client, taskId);
-  return { result, ms: performance.now() - started, taskId };
+  return { result, taskId };
 }
 
 /** The calls whose `url` or `code` is `mark`, in order. */
@@ -184,10 +183,9 @@ describe('a budget', () => {
   });
 
   test('of seconds stops what runs', async () => {
-    const { result, ms } = await run('seconds');
+    const { result } = await run('seconds');
     expect(textOf(result)).toContain('budget_exceeded');
     expect((meta(result, 'usage') as { seconds: number }).seconds).toBeGreaterThanOrEqual(1);
-    expect(ms).toBeLessThan(MINUTE);
   });
 });
 
@@ -199,9 +197,8 @@ describe('a time limit', () => {
   });
 
   test.each(['step', 'workflow'] as const)('of a %s stops what is inside', async (name) => {
-    const { result, ms } = await run(name);
+    const { result } = await run(name);
     expect(textOf(result)).toContain('(timeout)');
-    expect(ms).toBeLessThan(MINUTE);
   });
 });
 

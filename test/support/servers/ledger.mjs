@@ -12,7 +12,7 @@ const schema = (properties, required = []) => ({ type: 'object', properties, req
 const common = {
   label: labelSchema,
   delay_ms: { type: 'number' },
-  held: { type: 'boolean' },
+  held: { type: 'integer' },
   fail_times: { type: 'integer' },
   fail_code: { type: 'integer' },
   big_bytes: { type: 'integer' },
@@ -20,7 +20,8 @@ const common = {
 const TOOLS = [
   {
     name: 'record',
-    description: 'Notes a label; can be slow, be held by the test, fail its first N calls, or answer with many bytes',
+    description:
+      'Notes a label; can be slow, fail its first N calls, answer with many bytes, and be held by the test from the Nth call on',
     inputSchema: schema(common, ['label']),
   },
   {
@@ -97,7 +98,7 @@ server.setRequestHandler(CallToolRequestSchema, async ({ params }, extra) => {
       return text(`ok ${label}`);
     default:
       if (args.delay_ms) await sleep(args.delay_ms, undefined, { signal: extra.signal });
-      if (args.held) await released(extra.signal);
+      if (args.held !== undefined && before + 1 >= args.held) await released(extra.signal);
       if (before < (args.fail_times ?? 0)) {
         if (args.fail_code !== undefined) throw new McpError(args.fail_code, `failure ${before + 1} of ${label}`);
         return text(`failure ${before + 1} of ${label}`, { isError: true });

@@ -223,13 +223,14 @@ describe.each(['stdio', 'HTTP'] as const)('the life of a task over %s', (reach) 
   });
 
   test('two clients: both see the task and wait for it, both get the same result; one cancels what the other began', async () => {
-    const { engine: server, release } = await begin(reach);
+    const world = await begin(reach);
+    const { engine: server } = world;
     const one = await server.connect();
     const two = await server.connect();
     const { taskId } = await callAsTask(one, 'calls');
     expect((await two.experimental.tasks.getTask(taskId)).status).toBe('working');
     const both = Promise.all([resultOf(one, taskId), resultOf(two, taskId)]);
-    release();
+    world.release();
     const [first, second] = await both;
     expect(second).toEqual(first);
     expect(first.structuredContent).toEqual({ three: 'record three #1' });

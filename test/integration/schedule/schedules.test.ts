@@ -76,11 +76,7 @@ async function occurrences(workflow: string): Promise<Occurrence[]> {
 
 async function newOnes(workflow: string, count: number): Promise<void> {
   const before = (await occurrences(workflow)).length;
-  await waitUntil(
-    `${count} more of ${workflow}`,
-    async () => (await occurrences(workflow)).length >= before + count,
-    60_000,
-  );
+  await waitUntil(`${count} more of ${workflow}`, async () => (await occurrences(workflow)).length >= before + count);
 }
 
 async function schedule(...args: readonly string[]): Promise<unknown> {

@@ -26,7 +26,7 @@ const OWN_CLOCK: Readonly<Record<string, string>> = {
 const CLOCK = /\bDate\.now\(|\bperformance\.now\(|\bhrtime\b|\bsetTimeout\b/;
 /** Limits of a test's own: a number of milliseconds behind its function or among its options, and waiting that gives up after a second. */
 const OWN_LIMIT =
-  /^\s*\}, ?[\d_]+\);|\b(?:testTimeout|hookTimeout|timeout): ?[\d_]{4,}|\bexpect\.poll\(|\bvi\.wait(?:For|Until)\(/m;
+  /^\s*\}, ?[\d_]{4,}\);|\b(?:testTimeout|hookTimeout|timeout): ?[\d_]{4,}|\bexpect\.poll\(|\bvi\.wait(?:For|Until)\(/m;
 
 const root = new URL('../', import.meta.url);
 /** Not those that are about time: they run by themselves, as long as they are told. */

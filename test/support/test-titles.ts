@@ -2,27 +2,17 @@ import { readFileSync } from 'node:fs';
 
 const root = new URL('../../', import.meta.url);
 
-/** A call of one of `names`, also `.each(…)` and the like but no skipped one, up to its title. */
-function calls(names: string): RegExp {
-  const modified = String.raw`(?:\.(?!skip\b|todo\b)[a-zA-Z]+(?:\([^]*?\)|<[^>]*>\([^]*?\))?)*`;
-  const title = String.raw`(?<quote>['"${'`'}])(?<title>[^]*?)(?<!\\)\k<quote>`;
-  return new RegExp(String.raw`\b(?:${names})${modified}\(\s*${title}`, 'g');
-}
-
-function matches(file: string, pattern: RegExp): readonly string[] {
-  const source = readFileSync(new URL(file, root), 'utf8');
-  return [...source.matchAll(pattern)].map(({ groups }) => groups?.['title'] ?? '');
-}
-
 /** The titles of the tests that are not skipped in a source file of the repository, as they are written there. */
 export function titlesOf(file: string): readonly string[] {
-  return matches(file, calls('it|test'));
+  const source = readFileSync(new URL(file, root), 'utf8');
+  const calls =
+    /\b(?:it|test)(?:\.(?!skip\b|todo\b)[a-zA-Z]+(?:\([^]*?\)|<[^>]*>\([^]*?\))?)*\(\s*(?<quote>['"`])(?<title>[^]*?)(?<!\\)\k<quote>/g;
+  return [...source.matchAll(calls)].map(({ groups }) => groups?.['title'] ?? '');
 }
 
-/** As `titlesOf`, with the titles of groups and those that rows of a table give (`title: '…'`). */
-export function allTitlesOf(file: string): readonly string[] {
-  return [
-    ...matches(file, calls('it|test|describe')),
-    ...matches(file, /\btitle: (?<quote>['"`])(?<title>.*?)\k<quote>/g),
-  ];
+/** The entries (`A3`, `G7`) that texts in a source file begin with, as titles of tests, of groups and of rows of a table do: `A3: …`, `G7, G8: …`. */
+export function entriesCitedIn(file: string): readonly string[] {
+  const source = readFileSync(new URL(file, root), 'utf8');
+  const texts = /(?<!\.(?:skip|todo)\(\s*)['"`](?<ids>[A-Z]\d+(?:(?:, | and )[A-Z]\d+)*): /g;
+  return [...source.matchAll(texts)].flatMap(({ groups }) => (groups?.['ids'] ?? '').split(/, | and /));
 }

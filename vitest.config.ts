@@ -23,7 +23,7 @@ const QUICK = [
   'test/integration/seed/documents.test.ts',
   // A task over a kill of its server, at its most important moments and at random ones.
   'test/integration/lifecycle/restart.test.ts',
-  'test/recovery/{crash-every-write,interrupted-calls,some-kills}.test.ts',
+  'test/recovery/{crash-every-write,some-kills}.test.ts',
 ];
 
 const withProcesses = {

@@ -1,5 +1,7 @@
 // Planted bugs: each a small patch of the source, and the test that has to catch it. `from` must stand in the file exactly once.
 // `built`: the test drives the built command, so the patched source is built first. `slow`: left out by `--fast`, as in CI.
+import { CASE_MUTANTS } from './mutants-cases.mjs';
+
 const tasks = 'src/tasks';
 
 /** @type {readonly { id: string, bug: string, guarantee: string, file: string, from: string, to: string, test: string, name: string, built?: true, slow?: true }[]} */
@@ -327,8 +329,8 @@ export const MUTANTS = [
     bug: 'what a value holds is read as a template again',
     guarantee: 'T',
     file: 'src/definition/expression/template.ts',
-    from: ".parts.map((part) => (typeof part === 'string' ? part : textOf(evaluateExpression(part, names, onMissing))))",
-    to: ".parts.map((part) => (typeof part === 'string' ? part : renderInsideText(textOf(evaluateExpression(part, names, onMissing)), names, onMissing)))",
+    from: ".parts.map((part) => (typeof part === 'string' ? part : textOf(orNull(evaluateExpression(part, names, onMissing)))))",
+    to: ".parts.map((part) => (typeof part === 'string' ? part : renderInsideText(textOf(orNull(evaluateExpression(part, names, onMissing))), names, onMissing)))",
     test: 'test/unit/definition/template.test.ts',
     name: 'renders once: templates and expressions inside a value stay text',
   },
@@ -342,4 +344,5 @@ export const MUTANTS = [
     test: 'test/unit/engine/rules.test.ts',
     name: 'keep their decision over a restart',
   },
+  ...CASE_MUTANTS,
 ];

@@ -8,6 +8,8 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { MUTANTS } from './mutants-list.mjs';
 
+/** A bug may make its test hang: then it is caught. */
+const HANGS_MS = 300_000;
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const copy = mkdtempSync(join(tmpdir(), 'mcp-workflow-mutants-'));
 const { values, positionals: wanted } = parseArgs({
@@ -43,8 +45,9 @@ function passes({ test, name }) {
   const report = join(copy, 'report.json');
   rmSync(report, { force: true });
   const pattern = name.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&').replaceAll("'", '.');
-  const args = ['vitest', 'run', test, '-t', pattern, '--reporter=json', `--outputFile=${report}`];
-  spawnSync('npx', args, { cwd: copy, encoding: 'utf8', timeout: 300_000 });
+  const patience = [`--testTimeout=${HANGS_MS}`, `--hookTimeout=${HANGS_MS}`];
+  const args = ['vitest', 'run', test, '-t', pattern, ...patience, '--reporter=json', `--outputFile=${report}`];
+  spawnSync('npx', args, { cwd: copy, encoding: 'utf8' });
   if (!existsSync(report)) return undefined;
   const { testResults } = JSON.parse(readFileSync(report, 'utf8'));
   const ran = testResults

@@ -137,6 +137,7 @@ function toConfig(
       entries: values.max_history,
       outcomeBytes: values.max_result_bytes,
       argumentDepth: values.max_argument_depth,
+      crashes: values.max_crashes,
       depth: values.max_depth,
       descendants: values.max_descendants,
       ttlDefault: values.ttl_default_ms,

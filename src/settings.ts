@@ -224,6 +224,12 @@ export const SETTINGS = {
     takes: 'N',
     help: 'journal entries of one task',
   }),
+  max_crashes: setting({
+    schema: whole('crashes', 1, 1000),
+    fallback: DEFAULT_LIMITS.crashes,
+    takes: 'N',
+    help: 'crashes in a row as a task begins to run, after which it is given up',
+  }),
   max_expression_ms: setting({
     schema: whole('milliseconds', 100, 600_000),
     fallback: 30_000,
@@ -232,9 +238,9 @@ export const SETTINGS = {
   }),
   max_expression_mb: setting({
     schema: whole('megabytes', 16, 16_384),
-    fallback: 128,
+    fallback: 1024,
     takes: 'MB',
-    help: 'memory of the worker that evaluates large JSONata expressions',
+    help: 'most memory of a worker that evaluates a JSONata expression; it is given less for little',
   }),
   max_json_values: setting({
     schema: whole('values', 1000),

@@ -12,6 +12,7 @@ export interface EngineDoor {
     list(): readonly LoadedDefinition[];
     get(name: string): LoadedDefinition | undefined;
     issues(): readonly Issue[];
+    errorsOf(name: string): readonly Issue[];
   };
   readonly tasks: TaskService;
   readonly schedules: Pick<Schedules, 'list' | 'pause' | 'resume' | 'runNow'>;

@@ -3,6 +3,7 @@ import { describeFailure } from '../core/failure.ts';
 import type { JsonObject } from '../core/json.ts';
 import { nearest } from '../core/suggest.ts';
 import type { LoadedDefinition } from '../definition/model.ts';
+import { issueText } from '../definition/registry.ts';
 import { LOCAL_PRINCIPAL, TaskError } from '../tasks/task.ts';
 import type { TaskView } from '../tasks/task.ts';
 import { readArguments } from './arguments.ts';
@@ -14,6 +15,7 @@ import { EXIT, usageError } from './exit.ts';
 import { follow } from './follow.ts';
 import { printJson, printOutcome, taskFacts } from './present.ts';
 import { exitCodeOf, runReport } from './report.ts';
+import { shownPath } from './shown-path.ts';
 import { plainLine } from './terminal.ts';
 
 interface RunFlags {
@@ -87,7 +89,7 @@ async function rehearseRun(command: Command, context: CliContext, name: string, 
     import('../steps/index.ts'),
   ]);
   await withEngine(command, context, LOOKING, async (engine) => {
-    const { definition } = findWorkflow(engine.definitions, name);
+    const { definition } = findWorkflow(engine.definitions, name, context);
     const input = await argumentsOf(engine.definitions, context, name, flags);
     const { calls, notes, failure } = await dryRun(definition, stepKinds, input);
     // As `run` says it: nothing was walked yet.
@@ -124,11 +126,12 @@ function wrongArguments(name: string, problem: string): Error {
 
 async function argumentsOf(
   definitions: EngineDoor['definitions'],
-  { cwd = process.cwd(), terminal }: CliContext,
+  context: CliContext,
   name: string,
   flags: RunFlags,
 ): Promise<JsonObject> {
-  const { definition } = findWorkflow(definitions, name);
+  const { cwd = process.cwd(), terminal } = context;
+  const { definition } = findWorkflow(definitions, name, context);
   return await readArguments(flags, definition.input_schema, cwd, () => terminal.readInput());
 }
 
@@ -136,9 +139,19 @@ async function argumentsOf(
  * The workflow of that name.
  * @throws CommandError (2) with the name that was probably meant
  */
-export function findWorkflow(definitions: EngineDoor['definitions'], name: string): LoadedDefinition {
+export function findWorkflow(
+  definitions: EngineDoor['definitions'],
+  name: string,
+  { cwd = process.cwd() }: CliContext,
+): LoadedDefinition {
   const found = definitions.get(name);
   if (found !== undefined) return found;
+  // A file that was meant and is wrong says more than a name that is near.
+  const wrong = definitions.errorsOf(name);
+  if (wrong.length > 0) {
+    const lines = wrong.map((issue) => `  ${issueText({ ...issue, file: shownPath(issue.file, cwd) })}`);
+    throw usageError(`the workflow '${name}' has errors:\n${lines.join('\n')}`);
+  }
   const names = definitions.list().map((entry) => entry.definition.name);
   const match = nearest(name, names);
   const broken = definitions.issues().some((issue) => issue.severity === 'error');

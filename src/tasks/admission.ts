@@ -221,6 +221,7 @@ export class Admission {
     const { clock, claims, limits, runnerId } = this.#context;
     const now = clock.now();
     const ttl = grantedTtl(request.ttl, limits);
+    const expiresAt = ttl === null ? null : now + ttl;
     return {
       version: RECORD_VERSION,
       id: made.id,
@@ -230,7 +231,7 @@ export class Admission {
       createdAt: now,
       ...this.#nth(now),
       updatedAt: now,
-      expiresAt: ttl === null ? null : now + ttl,
+      expiresAt: request.parent === undefined ? expiresAt : later(expiresAt, request.parent.expiresAt),
       pollInterval: limits.pollInterval,
       depth: made.depth,
       ...(request.parent !== undefined && {
@@ -305,6 +306,11 @@ export class Admission {
 /** Whether a task is past its ttl: it has ended and nobody may see it any more. */
 export function isOver(record: TaskRecord, now: number): boolean {
   return record.state.kind === 'ended' && record.expiresAt !== null && record.expiresAt <= now;
+}
+
+/** The later of two ends; `null` = never. A child is kept for as long as its parent, which needs it when it is resumed. */
+export function later(a: number | null, b: number | null): number | null {
+  return a === null || b === null ? null : Math.max(a, b);
 }
 
 function jsonCopy(value: JsonObject): JsonObject {

@@ -28,6 +28,9 @@ const INTERRUPTIONS = {
   fenced: new Interruption('fenced'),
 };
 
+/** A process that has run a task for so long was not killed by how it begins. */
+const OUTLIVED_MS = 60_000;
+
 /** How the run of a task in this process came to an end. */
 export type RunStop =
   /** Its outcome is durable. */
@@ -93,6 +96,8 @@ export class OpenRun {
     this.#inputs = new TaskInputs({ writer, clock, runner: runnerId, epoch, signal, state: this.#state });
     this.#progress = new RunProgressSink({ writer, clock, runner: runnerId, epoch, signal, feed });
     this.stopped = this.#run(start.children(this));
+    // Rejects only when the run is over, or when it is another's.
+    if (hasCrashed(marked.record)) this.#outlive().catch(() => undefined);
   }
 
   get signal(): AbortSignal {
@@ -158,6 +163,17 @@ export class OpenRun {
       apply: (current, now) => {
         assertOwned(current, this.#context.runnerId, this.epoch);
         return { record: transition(current, { type: 'begun' }, now) };
+      },
+    });
+  }
+
+  async #outlive(): Promise<void> {
+    await this.#context.clock.sleep(OUTLIVED_MS, this.signal);
+    await this.writer.change({
+      patient: true,
+      apply: (record, now) => {
+        assertOwned(record, this.#context.runnerId, this.epoch);
+        return { record: hasCrashed(record) ? transition(record, { type: 'outlived' }, now) : record };
       },
     });
   }
@@ -279,6 +295,10 @@ export class OpenRun {
       },
     });
   }
+}
+
+function hasCrashed({ state }: TaskRecord): boolean {
+  return state.kind === 'open' && state.crashes.count > 0;
 }
 
 function savedPuts({ principal, workflow }: TaskRecord, saved: JsonObject): Batch['puts'] {

@@ -75,8 +75,14 @@ export interface CreateTask {
   /** Client's idempotency key: same principal + workflow + key → the same task. */
   readonly idempotencyKey?: string;
   readonly scheduleTime?: string;
-  /** `root`: the task at the top of the tree, the parent itself when that has none above it. */
-  readonly parent?: { readonly taskId: string; readonly root: string; readonly path: string; readonly depth: number };
+  /** `root`: the task at the top of the tree, the parent itself when that has none above it; `expiresAt`: the parent's. */
+  readonly parent?: {
+    readonly taskId: string;
+    readonly root: string;
+    readonly path: string;
+    readonly depth: number;
+    readonly expiresAt: number | null;
+  };
 }
 
 /** Why a request about tasks cannot be met. Codecs map `code` to the wire; messages are fit to be shown. */

@@ -128,7 +128,7 @@ class ArgumentCheck {
     const strange = Object.keys(value).filter((key) => !Object.hasOwn(properties, key));
     const meantBy = (key: string): string | undefined => {
       const found = nearest(key, strange);
-      return found === undefined ? undefined : `did you mean it by '${found}'?`;
+      return found === undefined ? undefined : `'${found}' is none of its names: did you mean '${key}'?`;
     };
     const missing = required
       // What has a default is filled in by the server.

@@ -33,6 +33,7 @@ const definitions = {
   ],
   get: () => undefined,
   issues: () => [],
+  errorsOf: () => [],
 };
 const loaded = { digest: 'd'.repeat(64), file: 'x.yaml' };
 

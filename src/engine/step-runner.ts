@@ -55,9 +55,7 @@ export class StepRunner {
 
   async run(node: BoundNode, place: Place, segment: string = node.id): Promise<StepResult> {
     const path = childPath(place.prefix, segment);
-    const { journal } = this.#run.ports;
-    const before = place.before === undefined ? undefined : journal.finished(childPath(place.before, segment));
-    const done = journal.finished(path) ?? before;
+    const done = this.#run.ports.journal.finished(path);
     if (done !== undefined) return done.result;
     place.signal.throwIfAborted();
     this.#run.checkStepLimit();

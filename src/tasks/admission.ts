@@ -4,7 +4,7 @@ import type { Definition, LoadedDefinition } from '../definition/model.ts';
 import { compileSchema } from '../definition/schema-validator.ts';
 import type { TaskContext } from './context.ts';
 import { Descendants } from './descendants.ts';
-import { ANY_RUNNER, keys, savedName, under } from './keys.ts';
+import { ANY_RUNNER, keys, under } from './keys.ts';
 import { grantedTtl } from './limits.ts';
 import { openRow, OthersOpen } from './open-rows.ts';
 import { loadRecord, objectOf, RECORD_VERSION, recordOf, recordValue } from './record.ts';
@@ -12,13 +12,12 @@ import type { MarkedRecord, TaskRecord } from './record.ts';
 import { damagedData, unavailable } from './refusal.ts';
 import { sameTaskOf } from './same-task.ts';
 import type { SameTask } from './same-task.ts';
+import { savedValues } from './saved-values.ts';
 import { TaskError } from './task.ts';
 import type { CreateTask } from './task.ts';
 import { DamagedValueError, StoreError } from './task-store.ts';
 import type { Batch, CommitResult } from './task-store.ts';
 import type { Ticket, TurnTickets } from './turn-tickets.ts';
-
-const MAX_SAVED = 1000;
 
 /** How many tasks this process has open. */
 export interface OpenCount {
@@ -187,7 +186,10 @@ export class Admission {
     const record = this.#record(request, made);
     const taskKey = keys.task(record.id);
     // The caller keeps its arguments and may change them; what runs is what is stored.
-    const given = { arguments: jsonCopy(request.arguments), saved: await this.#saved(request, made.definition) };
+    const given = {
+      arguments: jsonCopy(request.arguments),
+      saved: await savedValues(this.#context, request, made.definition),
+    };
     const batch = this.#batch({ ...request, arguments: given.arguments }, record, made, given.saved);
     const result = await this.#commit(batch, record);
     if (result.ok) return { marked: { record, mark: result.marks[0] ?? '' }, given };
@@ -291,15 +293,6 @@ export class Admission {
       puts.push(...ticket.puts);
     }
     return { guards, puts, deletes: [] };
-  }
-
-  /** What earlier runs of this workflow have saved for this principal. */
-  async #saved({ principal, workflow }: CreateTask, definition: Definition): Promise<JsonObject> {
-    const { store, reportDamage, runner } = this.#context;
-    if (!runner.mayReadSaved(definition)) return {};
-    const { items, damaged } = await store.range({ ...under(keys.allSaved(principal, workflow)), limit: MAX_SAVED });
-    for (const key of damaged) reportDamage(key, 'a saved variable is damaged');
-    return Object.fromEntries(items.map(({ key, value }) => [savedName(key), value]));
   }
 }
 

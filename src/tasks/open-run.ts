@@ -6,6 +6,7 @@ import type { StoredEntry } from '../engine/journal.ts';
 import type { Children, RunEnd, RunPorts, RunTask } from '../engine/ports.ts';
 import type { Given } from './admission.ts';
 import type { TaskContext } from './context.ts';
+import { fencedDownstream } from './fenced-downstream.ts';
 import { failedOutcome, settle } from './ending.ts';
 import { TaskInputs } from './input-gate.ts';
 import { JournalState } from './journal-state.ts';
@@ -15,6 +16,7 @@ import { RunProgressSink } from './progress.ts';
 import { objectOf, viewOf } from './record.ts';
 import type { MarkedRecord, TaskRecord } from './record.ts';
 import { loadEntries, RunJournal } from './run-journal.ts';
+import { savedValues } from './saved-values.ts';
 import { DamagedValueError } from './task-store.ts';
 import type { Batch } from './task-store.ts';
 import { assertOwned, TaskWriter } from './task-writer.ts';
@@ -150,7 +152,8 @@ export class OpenRun {
   }
 
   /** Waits for its turn, where the workflow has a limit. From then on it has begun, also for a restart and for its time limits. */
-  async #turn({ concurrency }: Definition): Promise<void> {
+  async #turn(definition: Definition): Promise<void> {
+    const { concurrency } = definition;
     const { record } = this.writer;
     if (record.turn === undefined || record.begunAt !== undefined || concurrency === undefined) return;
     const { percent, phases } = record;
@@ -158,11 +161,18 @@ export class OpenRun {
       this.#progress.update({ message: `waiting for its turn: ${before} before it`, percent, phases });
     };
     await this.#context.turns.wait(record, record.turn, concurrency, tell, this.signal);
+    // Those before it may have saved something while it waited.
+    const saved = await this.#patiently(() => savedValues(this.#context, record, definition));
+    const given = { arguments: (this.#given ?? (await this.#stored())).arguments, saved };
+    this.#given = given;
     await this.writer.change({
       patient: true,
       apply: (current, now) => {
         assertOwned(current, this.#context.runnerId, this.epoch);
-        return { record: transition(current, { type: 'begun' }, now) };
+        return {
+          record: transition(current, { type: 'begun' }, now),
+          puts: [{ key: keys.args(this.id), value: given }],
+        };
       },
     });
   }
@@ -249,13 +259,19 @@ export class OpenRun {
     return {
       clock,
       random,
-      downstream,
+      downstream: fencedDownstream(downstream, () => this.#stillOurs()),
       input: this.#inputs,
       children,
       progress: this.#progress,
       journal: this.#journal,
       cache: new KeptResults(this.#context, this.principal, this.writer.record.workflow),
     };
+  }
+
+  /** Another process may have ended or taken the task while this one was paused, or while a call waited for its turn. */
+  async #stillOurs(): Promise<void> {
+    await this.#patiently(() => this.writer.refresh());
+    this.signal.throwIfAborted();
   }
 
   async #append(entries: readonly DatedEntry[]): Promise<readonly StoredEntry[]> {

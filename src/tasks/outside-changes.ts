@@ -46,7 +46,9 @@ export class OutsideChanges {
     let accepted = false;
     await this.#change(taskId, principal, (before, now) => {
       const input = before.state.kind === 'open' ? before.state.inputs.find((one) => one.key === key) : undefined;
-      accepted = input !== undefined && (input.expiresAt === undefined || input.expiresAt > now);
+      // A question that stands is answered, whatever the clock says: whoever asked takes it away when its time is over.
+      accepted =
+        input !== undefined && !(before.expiresAt !== null && before.expiresAt <= this.#context.retention.now());
       if (!accepted || input === undefined) return { record: before };
       checkResponse(input, response);
       return {

@@ -1,3 +1,4 @@
+import { messageOf } from '../core/failure.ts';
 import { hasUnwritableNumber, isJsonObject } from '../core/json.ts';
 import type { JsonObject, JsonValue } from '../core/json.ts';
 import type { Definition, LoadedDefinition } from '../definition/model.ts';
@@ -9,7 +10,7 @@ import { grantedTtl } from './limits.ts';
 import { openRow, OthersOpen } from './open-rows.ts';
 import { loadRecord, objectOf, RECORD_VERSION, recordOf, recordValue } from './record.ts';
 import type { MarkedRecord, TaskRecord } from './record.ts';
-import { damagedData, unavailable } from './refusal.ts';
+import { damagedData, outcomeUnknown, unavailable } from './refusal.ts';
 import { sameTaskOf } from './same-task.ts';
 import type { SameTask } from './same-task.ts';
 import { savedValues } from './saved-values.ts';
@@ -51,6 +52,13 @@ interface Made {
   readonly snapshot: string;
 }
 
+/** A creation that failed as it was written: after a crash it may be found or not. */
+class UnsureWrite extends StoreError {
+  constructor(cause: unknown) {
+    super(cause instanceof StoreError ? cause.kind : 'io', messageOf(cause));
+  }
+}
+
 /**
  * The door for new tasks: arguments are checked once, limits are kept (D16), an idempotency key gives the same task again (D7), and the
  * task is durable with everything it needs before anybody hears of it (D1).
@@ -77,7 +85,8 @@ export class Admission {
 
   /**
    * Makes the task durable, or finds the one that was made before. `id`: a derived id, for a task that a restart must find again.
-   * Rejects with `TaskError`; on `store_unavailable` no task runs for this request.
+   * Rejects with `TaskError`. On `store_unavailable` no task runs for this request, but where its write failed and it carries an idempotency
+   * key: then the task may be there, and the same key finds it.
    */
   async admit(request: CreateTask, id = this.#context.ids()): Promise<Admitted> {
     const { definitions, health, limits } = this.#context;
@@ -98,7 +107,13 @@ export class Admission {
       }
       if (!(error instanceof StoreError)) throw error;
       health.failed(error);
-      throw unavailable(error.message);
+      if (!(error instanceof UnsureWrite)) throw unavailable(error.message);
+      throw outcomeUnknown(
+        error.message,
+        request.idempotencyKey === undefined
+          ? 'a call with an idempotency key can safely be made again'
+          : 'call again with the same idempotency key, which is safe',
+      );
     }
   }
 
@@ -212,9 +227,9 @@ export class Admission {
       } catch {
         health.failed(error);
         this.#withdraw(record.id).catch(() => undefined);
-        throw error;
+        throw new UnsureWrite(error);
       }
-      if (found === undefined || JSON.stringify(found.value) !== JSON.stringify(record)) throw error;
+      if (found === undefined || JSON.stringify(found.value) !== JSON.stringify(record)) throw new UnsureWrite(error);
       return { ok: true, marks: [recordOf(found).mark] };
     }
   }

@@ -16,7 +16,7 @@ import { loadRecord, runnerOf, viewOf } from './record.ts';
 import type { MarkedRecord } from './record.ts';
 import { OutsideChanges } from './outside-changes.ts';
 import { RecoverySweep } from './recovery-sweep.ts';
-import { refusing } from './refusal.ts';
+import { refusing, refusingChange } from './refusal.ts';
 import { notResumable, resumeChange } from './resume.ts';
 import { RetentionClock } from './retention-clock.ts';
 import { BEAT_MS, RunnerRegistry } from './runner-registry.ts';
@@ -215,7 +215,9 @@ export class TaskManager implements TaskService {
     const marked = await this.#reads.get(taskId, principal);
     if (marked.record.state.kind === 'open')
       return { view: await this.#adopt(taskId, principal, options), warnings: [] };
-    return refusing(() => this.#tickets.exclusive(marked.record.workflow, () => this.#again(marked, options.from)));
+    return refusingChange(() =>
+      this.#tickets.exclusive(marked.record.workflow, () => this.#again(marked, options.from)),
+    );
   }
 
   async #again(

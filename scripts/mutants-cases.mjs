@@ -1,5 +1,7 @@
 // Planted bugs of what was found by trials from outside (test/cases/entries.ts), in the form of mutants-list.mjs; `guarantee` is the entry.
 
+const tasks = 'src/tasks';
+
 /** @type {import('./mutants-list.mjs').MUTANTS} */
 export const CASE_MUTANTS = [
   {
@@ -76,6 +78,56 @@ export const CASE_MUTANTS = [
     test: 'test/cases/process/f-cost.test.ts',
     name: 'F4: an answer with 4 500 000 numbers',
     built: true,
+  },
+  {
+    id: 'blamed-for-waiting',
+    bug: 'a parent that waits for its child counts as what killed its process',
+    guarantee: 'G1',
+    file: `${tasks}/recovery-sweep.ts`,
+    from: ' && !(await this.#waitedForAnother(record)),',
+    to: ',',
+    test: 'test/cases/unit/g-crashes.test.ts',
+    name: 'outlives any number of crashes',
+  },
+  {
+    id: 'never-outlived',
+    bug: 'crashes count for ever, however long the task has run between them',
+    guarantee: 'G1',
+    file: `${tasks}/open-run.ts`,
+    from: 'if (hasCrashed(marked.record)) this.#outlive().catch(() => undefined);',
+    to: '',
+    test: 'test/cases/unit/g-crashes.test.ts',
+    name: 'G1: crashes long ago are forgiven where it goes on for an hour between them',
+  },
+  {
+    id: 'clean-up-key',
+    bug: 'a call of a clean-up has another key than it had before it was cut off',
+    guarantee: 'G3',
+    file: 'src/engine/attempt-context.ts',
+    from: 'return idempotencyKey(this.#run.task.taskId, mainPath(this.path));',
+    to: 'return idempotencyKey(this.#run.task.taskId, this.path);',
+    test: 'test/cases/unit/g-clean-up.test.ts',
+    name: 'G3: is made again with the same key where it may be',
+  },
+  {
+    id: 'clean-up-anew',
+    bug: 'a clean-up does not know which of its calls was in flight when it was cut off',
+    guarantee: 'G3',
+    file: 'src/engine/earlier-journal.ts',
+    from: 'return this.#journal.lastAttempt(path) ?? this.#journal.lastAttempt(mainPath(path));',
+    to: 'return this.#journal.lastAttempt(path);',
+    test: 'test/cases/unit/g-clean-up.test.ts',
+    name: 'G3: is not made again, but reported, where its effect is not known or its author says so',
+  },
+  {
+    id: 'unfenced-call',
+    bug: 'a process that was paused past its time makes a call before it asks whose the task is',
+    guarantee: 'G5',
+    file: `${tasks}/fenced-downstream.ts`,
+    from: '({ ...context, onTurn: stillOurs })',
+    to: 'context',
+    test: 'test/cases/unit/g-fence.test.ts',
+    name: 'makes no call when it goes on, as another one has made it',
   },
   {
     id: 'lost-update',

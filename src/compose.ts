@@ -258,14 +258,17 @@ function protocolDeps(config: Config, parts: Parts, requestStateKey: Uint8Array)
   };
 }
 
-/** Ready = recovery has been ordered and a small write can be made durable now. */
+/** Ready = recovery has been ordered, no write fails and a small one can be made durable now. */
 async function readiness(tasks: TaskManager, store: TaskStore): Promise<Health> {
-  const problems = tasks.health().recovered ? [] : ['recovery has not finished'];
-  try {
-    await store.probe();
-  } catch (error) {
-    problems.push(`the store cannot be written: ${messageOf(error)}`);
-  }
+  const { recovered, writable } = tasks.health();
+  const problems = recovered ? [] : ['recovery has not finished'];
+  if (!writable) problems.push('the store cannot be written: a write has failed');
+  else
+    try {
+      await store.probe();
+    } catch (error) {
+      problems.push(`the store cannot be written: ${messageOf(error)}`);
+    }
   return { ready: problems.length === 0, problems };
 }
 

@@ -49,6 +49,8 @@ export interface RunStart {
   readonly children: (run: OpenRun) => Children;
   /** The task was made just now: what is stored with it need not be read, and nothing of it has run before. */
   readonly given?: Given;
+  /** An earlier process has run it, and may have done what it did not come to write. */
+  readonly wasRun?: boolean;
 }
 
 /**
@@ -96,7 +98,17 @@ export class OpenRun {
     const { writer, epoch } = this;
     const { signal } = this;
     this.#inputs = new TaskInputs({ writer, clock, runner: runnerId, epoch, signal, state: this.#state });
-    this.#progress = new RunProgressSink({ writer, clock, runner: runnerId, epoch, signal, feed });
+    const { begunAt, resumedAt, createdAt } = marked.record;
+    const goesOnFrom = start.entries.at(-1)?.at ?? begunAt ?? resumedAt ?? createdAt;
+    this.#progress = new RunProgressSink({
+      writer,
+      clock,
+      runner: runnerId,
+      epoch,
+      signal,
+      feed,
+      ...(start.wasRun === true && { goesOnFrom }),
+    });
     this.stopped = this.#run(start.children(this));
     // Rejects only when the run is over, or when it is another's.
     if (hasCrashed(marked.record)) this.#outlive().catch(() => undefined);

@@ -242,7 +242,7 @@ export class RecoverySweep {
     });
     if (!claimed) return;
     logger.info({ taskId: record.id, workflow: record.workflow, from: runnerOf(record), crashed }, 'a task goes on');
-    await this.#runs.startClaimed(writer.marked);
+    await this.#runs.startClaimed(writer.marked, runnerOf(record) !== null);
   }
 
   /** Ends a task that is still as it was found; one that somebody has taken since is left to them. */

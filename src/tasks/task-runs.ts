@@ -1,12 +1,11 @@
 import { messageOf } from '../core/failure.ts';
-import type { StoredEntry } from '../engine/journal.ts';
 import type { Children } from '../engine/ports.ts';
 import type { Given } from './admission.ts';
 import { CleanUps } from './clean-up.ts';
 import type { TaskContext } from './context.ts';
 import { failFromOutside } from './ending.ts';
 import { OpenRun } from './open-run.ts';
-import type { RunStop } from './open-run.ts';
+import type { RunStart, RunStop } from './open-run.ts';
 import { viewOf } from './record.ts';
 import type { MarkedRecord } from './record.ts';
 import { loadEntries } from './run-journal.ts';
@@ -68,11 +67,14 @@ export class TaskRuns {
 
   /** Runs a task that was just created for this process: its journal is empty, and nothing of it need be read. */
   startNew(marked: MarkedRecord, given: Given): void {
-    this.#start(marked, [], given);
+    this.#start(marked, { entries: [], given });
   }
 
-  /** Runs a task that this process has claimed, with the journal it has. A damaged journal fails the task, and it alone (D14). */
-  async startClaimed(marked: MarkedRecord): Promise<void> {
+  /**
+   * Runs a task that this process has claimed, with the journal it has. A damaged journal fails the task, and it alone (D14). `wasRun`: by an
+   * earlier process.
+   */
+  async startClaimed(marked: MarkedRecord, wasRun = false): Promise<void> {
     const { store, health, reportDamage } = this.#context;
     const { id } = marked.record;
     const { entries: found, damaged } = await health.patiently(() => loadEntries(store, id));
@@ -80,7 +82,7 @@ export class TaskRuns {
     const entries = found.filter(({ seq }) => seq <= marked.record.seq);
     const gap = entries.length !== marked.record.seq;
     if (damaged.length === 0 && !gap) {
-      this.#start(marked, entries);
+      this.#start(marked, { entries, wasRun });
       // Somebody may have cancelled or answered since the record was read, and rung for a run that was not there yet.
       await this.#runs.get(id)?.writer.refresh();
       return;
@@ -126,13 +128,12 @@ export class TaskRuns {
     return true;
   }
 
-  #start(marked: MarkedRecord, entries: readonly StoredEntry[], given?: Given): void {
+  #start(marked: MarkedRecord, start: Omit<RunStart, 'children'>): void {
     const { id, principal } = marked.record;
     if (this.#closed || this.#runs.has(id)) return;
     const run = new OpenRun(this.#context, marked, {
-      entries,
+      ...start,
       children: (started) => this.#keeper.childrenOf(started),
-      ...(given !== undefined && { given }),
     });
     this.#runs.set(id, run);
     this.#openOf.set(principal, this.openOf(principal) + 1);

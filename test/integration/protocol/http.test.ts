@@ -187,7 +187,7 @@ describe('sessions of 2025-11-25 over HTTP', () => {
     const reader = broken.body?.getReader();
     const first = new TextDecoder().decode((await reader?.read())?.value);
     // The stream begins with an id to resume from, and says after how long.
-    expect(first).toMatch(/^id: .+\nretry: 1000\ndata: \n/u);
+    expect(first).toMatch(/^id: .+\nretry: 4000\ndata: \n/u);
     const lastEventId = /^id: (.+)$/mu.exec(first)?.[1] ?? '';
     await reader?.cancel();
     end.resolve(undefined);

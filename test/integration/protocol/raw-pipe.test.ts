@@ -136,7 +136,7 @@ describe('whatever a client writes to the pipe is answered, and the server lives
     const raw = await initialized();
     const deep = `${'{"a":'.repeat(3_000)}1${'}'.repeat(3_000)}`;
     raw.write(`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo","arguments":${deep}}}\n`);
-    expect((await raw.next()).error).toMatchObject({ code: -32602 });
+    expect((await raw.next()).error).toMatchObject({ code: -32600 });
   });
 
   test('a malformed handshake is refused in a sentence, and a good one may follow', async () => {

@@ -23,7 +23,7 @@ const NOW = Date.UTC(2026, 0, 1);
 const clock = { ...systemClock, now: () => NOW };
 
 function connectTo(url: string, more: JsonObject = {}, environment: Record<string, string> = {}): DownstreamPool {
-  pool = openPool({ s: { url, timeout_seconds: 5, start_timeout_seconds: 5, ...more } }, { environment, clock });
+  pool = openPool({ s: { url, timeout_seconds: 60, start_timeout_seconds: 60, ...more } }, { environment, clock });
   return pool;
 }
 

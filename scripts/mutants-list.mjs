@@ -1,5 +1,7 @@
 // Planted bugs: each a small patch of the source, and the test that has to catch it. `from` must stand in the file exactly once.
 // `built`: the test drives the built command, so the patched source is built first. `slow`: left out by `--fast`, as in CI.
+import { CASE_MUTANTS } from './mutants-cases.mjs';
+
 const tasks = 'src/tasks';
 
 /** @type {readonly { id: string, bug: string, guarantee: string, file: string, from: string, to: string, test: string, name: string, built?: true, slow?: true }[]} */
@@ -62,8 +64,8 @@ export const MUTANTS = [
     bug: 'an interrupted call of unknown effect is repeated without asking',
     guarantee: 'D4',
     file: 'src/engine/interruption.ts',
-    from: "(safe ? 'retry' : 'ask')",
-    to: "(safe || !safe ? 'retry' : 'ask')",
+    from: "node.step.on_interrupt ?? (safe ? 'retry' : 'ask')",
+    to: "node.step.on_interrupt ?? (safe || !safe ? 'retry' : 'ask')",
     test: 'test/steps/tool.test.ts',
     name: 'that was in flight at a crash fails as interrupted where nobody can be asked',
   },
@@ -342,4 +344,5 @@ export const MUTANTS = [
     test: 'test/unit/engine/rules.test.ts',
     name: 'keep their decision over a restart',
   },
+  ...CASE_MUTANTS,
 ];

@@ -1,5 +1,6 @@
 import { isJsonObject } from '../../src/core/json.ts';
 import type { JsonObject } from '../../src/core/json.ts';
+import { PATIENCE_MS } from './patience.ts';
 
 /** The answer was a JSON-RPC error. */
 export class RawError extends Error {
@@ -34,7 +35,7 @@ export async function rawRequest(
   const response = await fetch(url, {
     method: 'POST',
     // Whatever is wrong: a server answers or is gone.
-    signal: AbortSignal.timeout(30_000),
+    signal: AbortSignal.timeout(PATIENCE_MS),
     headers: {
       'content-type': 'application/json',
       accept: 'application/json, text/event-stream',

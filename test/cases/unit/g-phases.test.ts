@@ -45,7 +45,7 @@ async function startOf({ tasks }: WorkflowProcess, taskId: string): Promise<numb
 describe.each([
   ['as the first', ''],
   ['behind another', '  - { id: before, server: s, action: quick }\n'],
-])('G: also seen: the beginning of a phase that runs, %s', (_, before) => {
+])('G11: the beginning of a phase that runs, %s', (_, before) => {
   /** Lets it run for so long, then crash three times; `jump` sets the clock at the first crash. */
   async function crashed(
     yaml: string,
@@ -92,7 +92,7 @@ describe.each([
   });
 });
 
-describe('G: also seen: the beginning of a phase of several steps', () => {
+describe('G11: the beginning of a phase of several steps', () => {
   it.each([
     [
       'one of which has failed and was caught',

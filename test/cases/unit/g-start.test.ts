@@ -72,7 +72,7 @@ async function readBeside(tasks: number): Promise<ReadonlyMap<string, number>> {
   return store.rows;
 }
 
-describe('G: also seen: a start beside many tasks that have ended', () => {
+describe('G15: a start beside many tasks that have ended', () => {
   it('reads no more than one beside few, and no more while it runs', async () => {
     const few = await readBeside(1);
     await world.dispose();

@@ -1,88 +1,236 @@
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';
+import { messageOf } from '../../src/core/failure.ts';
 import type { StoredEntry } from '../../src/engine/journal.ts';
+import { stepSyntaxes } from '../../src/steps/index.ts';
 import { KeyvTaskStore } from '../../src/store/keyv-task-store.ts';
-import { checkHistories } from '../support/history-checker.ts';
-import type { Left } from '../support/history-checker.ts';
-import { KillLane } from '../support/kill-lane.ts';
-import { randomTree } from '../support/random-tree.ts';
-import type { RandomTree } from '../support/random-tree.ts';
 import { seededRandom } from '../support/seeded-random.ts';
+import { waitUntil } from '../support/wait-until.ts';
 import { newWorkspace } from '../support/workspace.ts';
+import type { LedgerEntry, Workspace } from '../support/workspace.ts';
+import { Caller } from './caller.ts';
+import { faultPlan, happen, NONE_FIRED } from './faults.ts';
+import type { Fired } from './faults.ts';
+import { Fleet } from './fleet.ts';
+import { grouped } from './grouped.ts';
+import { KINDS, LEDGER } from './grower.ts';
+import { leftIn, planOf } from './left.ts';
+import type { Left, Plan } from './left.ts';
+import { randomWorkflow } from './random-workflow.ts';
+import type { RandomWorkflow } from './random-workflow.ts';
+import { leftOvers, violationsOf } from './verdict.ts';
+import { Watcher } from './watcher.ts';
 
+const SMALL = process.env['SOAK_SMALL'] !== undefined;
 const MINUTES = Number(process.env['SOAK_MINUTES'] ?? '1');
 const SEED = Number(process.env['SOAK_SEED'] ?? String(Math.trunc(Math.random() * 1e9)));
-const TREES = 12;
-const CHILDREN = 3;
-const KILLS_A_ROUND = 10;
+/** Values of the argument `k`. */
+const KS = 2;
+const CLIENTS = 3;
+/** Random streams of a round: its workflows, faults, clients, and the clients of the run without faults. */
+const STREAMS = 4;
 const canLimitFiles = spawnSync('prlimit', ['--version']).status === 0;
 
-/** What a task left behind against what the engine does with the same tree when nothing goes wrong. */
-function against(
-  trees: ReadonlyMap<string, RandomTree>,
-  { taskId, workflow, status }: Left,
-  journal: readonly StoredEntry[],
-): readonly string[] {
-  const tree = trees.get(workflow);
-  if (tree === undefined) return [`${taskId} is of no known workflow: ${workflow}`];
-  if (status === 'cancelled') return [];
-  const left = journal.flatMap((entry) => (entry.type === 'finished' ? [`${entry.path} ${entry.result.status}`] : []));
-  if (status === tree.status && left.toSorted().join('\n') === tree.checkpoints.join('\n')) return [];
-  const differs = [
-    ...left.filter((one) => !tree.checkpoints.includes(one)),
-    ...tree.checkpoints.filter((one) => !left.includes(one)),
-  ];
-  return [`${taskId} (${workflow}) is ${status}, simulated ${tree.status}; differs in ${differs.join(', ')}`];
+interface Workflows {
+  /** What the clients call; the others are only started by these. */
+  readonly called: readonly RandomWorkflow[];
+  readonly definitions: Readonly<Record<string, string>>;
+  readonly plans: ReadonlyMap<string, Plan>;
 }
 
-/** One folder, twelve trees and three that they start, ten kills, and the comparison. */
-async function round(seed: number): Promise<string> {
-  const began = performance.now();
-  const random = seededRandom(seed);
-  const trees = new Map<string, RandomTree>();
-  const children = Array.from({ length: CHILDREN }, (_, index) => `child_${index}`);
-  for (const name of children) trees.set(name, await randomTree({ name, random, calm: true }));
-  const workflows = Array.from({ length: TREES }, (_, index) => `tree_${index}`);
-  for (const name of workflows) trees.set(name, await randomTree({ name, random, children }));
-  const definitions = Object.fromEntries([...trees.values()].map(({ name, json }) => [`${name}.json`, json]));
-  const workspace = await newWorkspace({ definitions, standIns: { ledger: {} }, ownDisk: canLimitFiles });
-  const lane = new KillLane(workspace.path, random, {
-    workflows,
-    diskFaults: canLimitFiles,
-    cancels: 0.01,
-  });
+/** Two children that complete, one that fails, and workflows that start them, so many that there is each kind of step. */
+function grow(random: () => number): Workflows {
+  const wanted = new Set<string>(KINDS);
+  const calm = [0, 1].map((index) => randomWorkflow({ name: `calm_${index}`, random, end: 'calm', wanted: new Set() }));
+  const failing = [randomWorkflow({ name: 'failing', random, end: 'failing', wanted: new Set() })];
+  const called: RandomWorkflow[] = [];
+  while (called.length < 7 || wanted.size > 0) {
+    const name = `any_${called.length}`;
+    called.push(randomWorkflow({ name, random, end: 'any', wanted, children: { calm, failing } }));
+  }
+  const all = [...calm, ...failing, ...called];
+  return {
+    called,
+    definitions: Object.fromEntries(all.map(({ name, json }) => [`${name}.json`, json])),
+    plans: new Map(all.map(({ name, json }) => [name, planOf(name, json)])),
+  };
+}
+
+async function leftOf(workspace: Workspace, plans: Workflows['plans']): Promise<readonly Left[]> {
+  const store = await KeyvTaskStore.open(join(workspace.path, 'data', 'tasks.sqlite'));
   try {
-    for (let kill = 0; kill < KILLS_A_ROUND; kill += 1) await lane.killOnce();
-    await lane.finish();
-    await lane.stop();
-    const store = await KeyvTaskStore.open(join(workspace.path, 'data', 'tasks.sqlite'));
-    const { history } = lane;
-    const statuses = new Map<string, number>();
-    const verdict = await checkHistories(history, workspace.ledger(), store, (left, journal) => {
-      statuses.set(left.status, (statuses.get(left.status) ?? 0) + 1);
-      return against(trees, left, journal);
-    });
-    await store.close();
-    expect(verdict.violations, `seed ${seed}: npm run soak -- --minutes 1 --seed ${seed}`).toEqual([]);
-    // Too little happened = nothing proven.
-    const failedCalls = workspace.ledger().filter(({ tool }) => tool === 'flaky' || tool === 'crash').length;
-    expect(history.killsOfWork, `kills that met work, seed ${seed}`).toBeGreaterThan(KILLS_A_ROUND / 4);
-    expect(history.diskFull, `full disks, seed ${seed}`).toBeGreaterThanOrEqual(canLimitFiles ? 1 : 0);
-    expect(failedCalls, `calls that failed, seed ${seed}`).toBeGreaterThan(0);
-    expect(statuses.get('completed') ?? 0, `completed tasks, seed ${seed}`).toBeGreaterThanOrEqual(3);
-    const ends = [...statuses].map(([status, count]) => `${count} ${status}`).join(', ');
-    const seconds = Math.round((performance.now() - began) / 1000);
-    return `seed ${seed}: ${seconds} s, ${history.kills} kills (${history.killsOfWork} of work), ${history.diskFull} full disks, ${history.told.size} calls for tasks (${ends}, children counted), ${verdict.calls} calls (${failedCalls} of what fails), ${verdict.repeated} steps called again`;
+    const rest = async (): Promise<readonly string[]> => await leftOvers(store);
+    // What a cancel leaves to do is done in the background.
+    await waitUntil('nothing is left to do', async () => (await rest()).length === 0, 60_000).catch(
+      async (error: unknown) => {
+        throw new Error((await rest()).join(', '), { cause: error });
+      },
+    );
+    return await leftIn(store, plans);
   } finally {
-    await lane.stop();
+    await store.close();
+  }
+}
+
+/** Every workflow with every `k`, on one server to which nothing happens: by workflow and `k`, how each run has to end. */
+async function withoutFaults(
+  { called, definitions, plans }: Workflows,
+  random: () => number,
+): Promise<ReadonlyMap<string, Left>> {
+  const workspace = await newWorkspace({ definitions, standIns: { [LEDGER]: {} } });
+  const fleet = new Fleet(workspace.path, 1);
+  try {
+    await fleet.all();
+    const caller = new Caller({
+      random,
+      targets: () => fleet.targets(),
+      workflows: [],
+      ks: KS,
+      cancels: 0,
+      mayRefuse: () => false,
+    });
+    for (const { name } of called) for (let k = 0; k < KS; k += 1) await caller.call(name, k);
+    await caller.finish();
+    const left = await leftOf(workspace, plans);
+    const oracle = new Map(left.map((one) => [`${one.plan.name} ${String(one.k)}`, one]));
+    const evidence = { left, ledger: workspace.ledger(), told: caller.told, committedAt: new Map(), woken: [], oracle };
+    expect([...caller.violations, ...violationsOf(evidence)], 'without any fault').toEqual([]);
+    return oracle;
+  } finally {
+    await fleet.end();
     await workspace.remove();
   }
 }
 
-it(`random trees for ${MINUTES} minutes, from seed ${SEED}`, { timeout: (MINUTES + 15) * 60_000 }, async () => {
-  const end = performance.now() + MINUTES * 60_000;
-  for (let seed = SEED; seed === SEED || performance.now() < end; seed += 1) {
-    process.stdout.write(`${await round(seed)}\n`);
+interface Story {
+  readonly caller: Caller;
+  readonly fired: Fired;
+  readonly left: readonly Left[];
+  readonly ledger: readonly LedgerEntry[];
+}
+
+async function withFaults(workflows: Workflows, oracle: ReadonlyMap<string, Left>, seed: number): Promise<Story> {
+  const { called, definitions, plans } = workflows;
+  const workspace = await newWorkspace({ definitions, standIns: { [LEDGER]: {} }, ownDisk: canLimitFiles });
+  const fleet = new Fleet(workspace.path, 2);
+  const watcher = new Watcher(workspace.path);
+  const fired = { ...NONE_FIRED };
+  const caller = new Caller({
+    random: seededRandom(seed + 2),
+    targets: () => fleet.targets(),
+    workflows: called.map(({ name }) => name),
+    ks: KS,
+    cancels: 0.012,
+    // Full disks, and a process that was stopped in the middle of a commit.
+    mayRefuse: (message) => message.includes('cannot be written'),
+  });
+  const end = new AbortController();
+  try {
+    await fleet.all();
+    await watcher.open();
+    const watching = watcher.watch();
+    const clients = Array.from({ length: CLIENTS }, () => caller.work(end.signal));
+    const world = {
+      fleet,
+      watcher,
+      isBusy: () => caller.open.length > 0,
+      lastCalled: () => workspace.ledger().at(-1)?.pid,
+    };
+    for (const fault of faultPlan(seededRandom(seed + 1), { small: SMALL, disk: canLimitFiles })) {
+      await sleep(fault.after);
+      caller.refuseToGoOn();
+      await happen(fault, world, fired);
+    }
+    end.abort();
+    await Promise.all(clients);
+    await fleet.all();
+    await caller.finish();
+    const left = await leftOf(workspace, plans);
+    await watcher.close();
+    await watching;
+    const ledger = workspace.ledger();
+    const evidence = { left, ledger, told: caller.told, committedAt: watcher.committedAt, woken: fleet.woken, oracle };
+    expect([...caller.violations, ...violationsOf(evidence)]).toEqual([]);
+    return { caller, fired, left, ledger };
+  } finally {
+    end.abort();
+    await watcher.close();
+    await fleet.end();
+    if (process.env['SOAK_KEEP'] === undefined) await workspace.remove();
+    else process.stdout.write(`kept: ${workspace.path}\n`);
   }
+}
+
+/** Too little happened = nothing proven. */
+function expectEnough({ caller, fired, left, ledger }: Story): void {
+  expect(fired.kills, 'kills').toBeGreaterThanOrEqual(5);
+  expect(fired.killsOfWork, 'kills of a server that ran a task').toBeGreaterThanOrEqual(3);
+  expect(fired.takenOver, 'tasks taken over from a server that was stopped').toBeGreaterThanOrEqual(1);
+  expect(fired.clockForward, 'jumps of the clock forward, over open tasks').toBeGreaterThanOrEqual(1);
+  expect(fired.clockBack, 'jumps of the clock back, over open tasks').toBeGreaterThanOrEqual(1);
+  expect(fired.dozes, 'short stops').toBeGreaterThanOrEqual(1);
+  expect(fired.ledgers, 'kills of the downstream server').toBeGreaterThanOrEqual(1);
+  expect(fired.disks, 'full disks').toBeGreaterThanOrEqual(canLimitFiles ? 1 : 0);
+  const ends = grouped(left, ({ status }) => status);
+  expect(ends.get('completed')?.length ?? 0, 'completed tasks').toBeGreaterThanOrEqual(20);
+  expect(ends.get('failed')?.length ?? 0, 'failed tasks').toBeGreaterThanOrEqual(3);
+  expect(ends.get('cancelled')?.length ?? 0, 'cancelled tasks').toBeGreaterThanOrEqual(1);
+  expect(answered(caller), 'answers').toBeGreaterThanOrEqual(20);
+  expect(ledger.length, 'calls').toBeGreaterThanOrEqual(200);
+  expect(again(ledger), 'calls made again').toBeGreaterThanOrEqual(5);
+  expect(undone(left), 'steps undone').toBeGreaterThanOrEqual(1);
+}
+
+function answered({ told }: Caller): number {
+  const sent = [...told.values()].flatMap(({ answers }) => [...answers.values()].flat());
+  return sent.filter(({ ackedAt }) => ackedAt !== undefined).length;
+}
+
+function again(ledger: readonly LedgerEntry[]): number {
+  return ledger.length - new Set(ledger.map(({ key }) => key)).size;
+}
+
+function finished(left: readonly Left[]): readonly Extract<StoredEntry, { type: 'finished' }>[] {
+  return left.flatMap(({ journal }) => journal.flatMap((entry) => (entry.type === 'finished' ? [entry] : [])));
+}
+
+function undone(left: readonly Left[]): number {
+  return finished(left).filter(({ step }) => step.endsWith('_undo')).length;
+}
+
+async function round(seed: number): Promise<{ readonly line: string; readonly kinds: readonly string[] }> {
+  const began = performance.now();
+  const workflows = grow(seededRandom(seed));
+  const oracle = await withoutFaults(workflows, seededRandom(seed + 3));
+  const story = await withFaults(workflows, oracle, seed);
+  const { caller, fired, left, ledger } = story;
+  expectEnough(story);
+  const ends = [...grouped(left, ({ status }) => status)].map(([status, of]) => `${of.length} ${status}`);
+  const faults = Object.entries(fired).map(([name, count]) => `${name} ${count}`);
+  const parts = [
+    `${Math.round((performance.now() - began) / 1000)} s`,
+    `faults: ${faults.join(', ')}`,
+    `tasks: ${caller.told.size} called, with children ${ends.join(', ')}`,
+    `calls: ${ledger.length}, ${again(ledger)} of them again`,
+    `answers: ${answered(caller)}, refused requests: ${caller.refused}, steps undone: ${undone(left)}`,
+  ];
+  const done = finished(left).filter(({ result }) => result.status !== 'skipped');
+  return { line: `seed ${seed}: ${parts.join('; ')}`, kinds: done.map(({ kind }) => kind) };
+}
+
+it(`random workflows from seed ${SEED}`, { timeout: (MINUTES + 15) * 60_000 }, async () => {
+  const end = performance.now() + MINUTES * 60_000;
+  const kinds = new Set<string>();
+  for (let seed = SEED; seed === SEED || (!SMALL && performance.now() < end); seed += STREAMS) {
+    const again = SMALL ? '--small --seed' : '--minutes 1 --seed';
+    const { line, kinds: done } = await round(seed).catch((error: unknown) => {
+      throw new Error(`again: npm run soak -- ${again} ${seed}\n${messageOf(error)}`, { cause: error });
+    });
+    for (const kind of done) kinds.add(kind);
+    process.stdout.write(`${line}\n`);
+  }
+  const missing = [...stepSyntaxes.keys()].filter((type) => !kinds.has(type));
+  expect(missing, `kinds of steps that never ran, seed ${SEED}`).toEqual([]);
 });

@@ -9,6 +9,7 @@ import type { Config } from './config.ts';
 import { ConfigError } from './config.ts';
 import { systemClock } from './core/clock.ts';
 import { messageOf } from './core/failure.ts';
+import { PRODUCT } from './core/product.ts';
 import { isJsonObject } from './core/json.ts';
 import { silentLogger } from './core/logger.ts';
 import type { Logger } from './core/logger.ts';
@@ -32,15 +33,17 @@ import { scheduleObject, Schedules } from './schedule/schedules.ts';
 import { stepKinds, stepSyntaxes } from './steps/index.ts';
 import { KeyvTaskStore } from './store/keyv-task-store.ts';
 import { writableByOthers } from './store/writable-by-others.ts';
+import { useExpressionPool } from './definition/expression/jsonata.ts';
+import { JsonataPool } from './definition/expression/jsonata-pool.ts';
 import { openIfThere } from './store/open-if-there.ts';
 import { MemoryTaskStore } from './store/memory-task-store.ts';
 import { sharedSecret } from './store/shared-secret.ts';
 import { TaskMetrics } from './tasks/metrics.ts';
 import { TaskManager } from './tasks/task-manager.ts';
+import type { Greeted } from './transports/greeter.ts';
 import type { TaskStore } from './tasks/task-store.ts';
 
 const DATABASE = 'tasks.sqlite';
-const PRODUCT = 'mcp-workflow-engine';
 
 export interface EngineOptions {
   /** `all`: runs its own tasks and those nobody runs. `own`: those it creates. `none`: looks and answers only. */
@@ -68,7 +71,7 @@ export interface Engine {
   /** Serves Streamable HTTP; rejects when the address cannot be used. Port 0 = any. */
   serveHttp(host: string, port: number): Promise<{ readonly url: string; close(): Promise<void> }>;
   /** Serves one client on standard input and output. */
-  serveStdio(): Promise<{ readonly closed: Promise<void>; close(): Promise<void> }>;
+  serveStdio(greeted?: Greeted): Promise<{ readonly closed: Promise<void>; close(): Promise<void> }>;
   /** Stops runs (their tasks stay open for the next start), servers and the store. */
   close(): Promise<void>;
 }
@@ -82,10 +85,12 @@ export async function openEngine(config: Config, options: EngineOptions): Promis
   const { logger } = options;
   // Who only looks at tasks did not ask about definitions; `validate` and `serve` tell.
   const advice = options.claims === 'none' ? silentLogger : logger;
-  await warnOfWriters(config, advice);
   const catalog = await loadCatalog(config, advice, options.claims === 'none' ? 'pass over' : 'refuse');
   const definitions = await loadDefinitions(config, catalog, advice, options.aboutTasks === true);
+  await warnOfWriters(config, definitions, advice);
   await options.prepare?.(definitions);
+  const expressions = new JsonataPool(config.expressions);
+  useExpressionPool(expressions);
   const store = await openStore(config, options);
   const downstream = openPool(config, catalog, logger);
   const tasks = new TaskManager({
@@ -145,9 +150,9 @@ export async function openEngine(config: Config, options: EngineOptions): Promis
         allowedOrigins: config.allowedOrigins,
       });
     },
-    serveStdio: async () => {
+    serveStdio: async (greeted) => {
       const { serveOnStdio } = await import('./transports/stdio.ts');
-      return await serveOnStdio(await deps());
+      return await serveOnStdio(await deps(), undefined, greeted);
     },
     close: async () => {
       metrics.close();
@@ -156,6 +161,8 @@ export async function openEngine(config: Config, options: EngineOptions): Promis
       await tasks.close();
       await downstream.close();
       await store.close();
+      useExpressionPool(undefined);
+      await expressions.close();
     },
   };
 }
@@ -184,9 +191,11 @@ export async function openServers(
 }
 
 /** What decides what is run, and what was run, should be changed by its owner only. */
-async function warnOfWriters({ definitions, servers, data }: Config, logger: Logger): Promise<void> {
-  for (const path of await writableByOthers([definitions, servers, data])) {
-    logger.warn({ path }, 'every user of this machine can change this: take the right away (chmod o-w)');
+async function warnOfWriters(config: Config, definitions: DefinitionRegistry, logger: Logger): Promise<void> {
+  const files = definitions.list().map(({ file }) => file);
+  const paths = [config.definitions, config.servers, config.data, config.settingsFile, ...files];
+  for (const path of await writableByOthers(paths)) {
+    logger.warn({ path }, 'writable by every user of this machine: take the right away (chmod o-w)');
   }
 }
 
@@ -226,6 +235,7 @@ function protocolDeps(config: Config, parts: Parts, requestStateKey: Uint8Array)
     inlineWaitMs: config.inlineWaitMs,
     resultLimitBytes: config.resultLimitBytes,
     compact: config.compact,
+    messageBounds: { ...DEFAULT_PROTOCOL_SETTINGS.messageBounds, values: config.maxJsonValues },
     ...(config.expose === undefined ? {} : { expose: config.expose }),
   };
   const unmatched = unmatchedExposure({ definitions, settings });

@@ -33,12 +33,16 @@ export interface Config {
   readonly resultLimitBytes: number;
   readonly limits: TaskLimits;
   readonly engineLimits: EngineLimits;
+  readonly maxJsonValues: number;
+  readonly expressions: { readonly deadlineMs: number; readonly memoryMb: number };
   readonly allowedHosts: readonly string[];
   readonly allowedOrigins: readonly string[];
   readonly tokens: readonly NamedToken[];
   readonly allowInsecure: boolean;
   /** Not frozen into texts or logs anywhere: it holds secrets. */
   readonly environment: Environment;
+  /** The settings file that was looked for; it may not exist. */
+  readonly settingsFile: string;
   /** Things that look like slips but do not stop us, for the log. */
   readonly warnings: readonly string[];
 }
@@ -106,11 +110,14 @@ export function loadConfig(
     transports,
     serversGiven: raw.servers !== undefined,
     environment: { ...environment },
+    settingsFile: resolve(cwd, settingsNamed(flags, environment) ?? DEFAULT_FILE),
     warnings,
   });
 }
 
-function toConfig(values: SettingValues): Omit<Config, 'transports' | 'serversGiven' | 'environment' | 'warnings'> {
+function toConfig(
+  values: SettingValues,
+): Omit<Config, 'transports' | 'serversGiven' | 'environment' | 'settingsFile' | 'warnings'> {
   return {
     definitions: values.definitions,
     servers: values.servers,
@@ -145,6 +152,8 @@ function toConfig(values: SettingValues): Omit<Config, 'transports' | 'serversGi
       loopIterations: values.max_iterations,
       outputBytes: values.max_output_bytes,
     },
+    maxJsonValues: values.max_json_values,
+    expressions: { deadlineMs: values.max_expression_ms, memoryMb: values.max_expression_mb },
     allowedHosts: values.allowed_hosts,
     allowedOrigins: values.allowed_origins,
     tokens: values.tokens,
@@ -206,8 +215,12 @@ function environmentValues(environment: Environment, cwd: string, warnings: stri
   return values;
 }
 
+function settingsNamed(flags: Flags, environment: Environment): string | undefined {
+  return flags.config ?? (environment[environmentName('config')] || undefined);
+}
+
 function fileValues(flags: Flags, environment: Environment, cwd: string, problems: string[]): RawValues {
-  const named = flags.config ?? (environment[environmentName('config')] || undefined);
+  const named = settingsNamed(flags, environment);
   const file = resolve(cwd, named ?? DEFAULT_FILE);
   const text = readConfigFile(file, named !== undefined, problems);
   if (text === undefined) return {};

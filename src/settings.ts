@@ -224,6 +224,24 @@ export const SETTINGS = {
     takes: 'N',
     help: 'journal entries of one task',
   }),
+  max_expression_ms: setting({
+    schema: whole('milliseconds', 100, 600_000),
+    fallback: 10_000,
+    takes: 'MS',
+    help: 'how long one JSONata expression may take',
+  }),
+  max_expression_mb: setting({
+    schema: whole('megabytes', 16, 16_384),
+    fallback: 128,
+    takes: 'MB',
+    help: 'memory of the worker that evaluates large JSONata expressions',
+  }),
+  max_json_values: setting({
+    schema: whole('values', 1000),
+    fallback: 100_000,
+    takes: 'N',
+    help: 'values in one message of a client: members of objects, items of lists',
+  }),
   max_argument_depth: setting({
     schema: whole('levels', 1, 1000),
     fallback: DEFAULT_LIMITS.argumentDepth,

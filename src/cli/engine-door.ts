@@ -3,6 +3,7 @@ import type { Logger } from '../core/logger.ts';
 import type { Issue, JsonSchema, LoadedDefinition } from '../definition/model.ts';
 import type { ToolFacts } from '../downstream/tool-table.ts';
 import type { Schedules } from '../schedule/schedules.ts';
+import type { Greeted } from '../transports/greeter.ts';
 import type { TaskService } from '../tasks/task.ts';
 
 /** The part of an open engine that the commands use; `compose.ts` builds it. */
@@ -16,7 +17,7 @@ export interface EngineDoor {
   readonly schedules: Pick<Schedules, 'list' | 'pause' | 'resume' | 'runNow'>;
   schema(): JsonSchema;
   serveHttp(host: string, port: number): Promise<{ readonly url: string; close(): Promise<void> }>;
-  serveStdio(): Promise<{ readonly closed: Promise<void>; close(): Promise<void> }>;
+  serveStdio(greeted?: Greeted): Promise<{ readonly closed: Promise<void>; close(): Promise<void> }>;
   /** Stops runs (their tasks stay open for the next start), servers and the store. */
   close(): Promise<void>;
 }

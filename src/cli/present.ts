@@ -24,7 +24,12 @@ export async function taskFacts(tasks: TaskService, view: TaskView, principal: P
 
 /** One JSON document on standard output. */
 export function printJson(terminal: Terminal, value: unknown): void {
-  terminal.out.write(`${JSON.stringify(value, undefined, 2)}\n`);
+  // Terminals take the controls of eight bits for commands; JSON leaves them as they are.
+  const text = JSON.stringify(value, undefined, 2).replace(
+    /[\u0080-\u009F]/gu,
+    (control) => `\\u${control.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+  terminal.out.write(`${text}\n`);
 }
 
 /** The result for a person, on standard output; what went wrong goes to standard error. */

@@ -1,8 +1,10 @@
 import type { Command } from 'commander';
 import type { Config } from '../config.ts';
+import { PRODUCT } from '../core/product.ts';
 import { SETTINGS } from '../settings.ts';
 import type { HttpAddress, SettingName } from '../settings.ts';
 import { isLoopback } from '../transports/http-guards.ts';
+import { Greeter } from '../transports/greeter.ts';
 import { addSettings, configOf, loggerOf } from './context.ts';
 import type { CliContext } from './context.ts';
 import type { EngineDoor } from './engine-door.ts';
@@ -17,9 +19,16 @@ export function addServe(program: Command, context: CliContext): void {
     refuseOpenDoor(config);
     const logger = loggerOf(config, context.terminal);
     for (const warning of config.warnings) logger.warn({}, warning);
+    // Hosts give up a server that says nothing for a second: it answers before anything else is loaded.
+    const greeter = config.transports.stdio
+      ? new Greeter(process.stdin, (text) => process.stdout.write(text), {
+          name: PRODUCT,
+          version: program.version() ?? '',
+        })
+      : undefined;
     const engine = await context.openEngine(config, { claims: 'all', logger, watch: true });
     try {
-      await serve(engine, config, context, (url) =>
+      await serve(engine, config, context, greeter, (url) =>
         logger.info({ url: `${url}/mcp`, definitions: config.definitions }, 'serving'),
       );
     } finally {
@@ -33,13 +42,14 @@ async function serve(
   engine: EngineDoor,
   config: Config,
   context: CliContext,
+  greeter: Greeter | undefined,
   onUrl: (url: string) => void,
 ): Promise<void> {
   const { http, stdio } = config.transports;
   const stopped = untilInterrupted(context);
   const front = http === undefined ? undefined : await listen(engine, http);
   if (front !== undefined) onUrl(front.url);
-  const pipe = stdio ? await engine.serveStdio() : undefined;
+  const pipe = stdio ? await engine.serveStdio(greeter?.handOver()) : undefined;
   try {
     await Promise.race([stopped, ...(pipe === undefined ? [] : [pipe.closed])]);
   } finally {

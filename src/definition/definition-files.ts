@@ -127,11 +127,21 @@ export function fileIssue(file: string, code: string, message: string, hint?: st
   return { severity: 'error', file, line: 1, column: 1, code, message, ...(hint === undefined ? {} : { hint }) };
 }
 
+const SYSTEM_WORDS: ReadonlyMap<string, string> = new Map([
+  ['ELOOP', 'too many symbolic links'],
+  ['ENOTDIR', 'something on its way is not a folder'],
+  ['ENAMETOOLONG', 'its name is too long'],
+  ['EISDIR', 'it is a folder'],
+  ['EMFILE', 'too many files are open'],
+]);
+
 const MISSING = 'it does not exist';
 
 function why(error: unknown): string {
   const code = typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined;
   if (code === 'ENOENT') return MISSING;
   if (code === 'EACCES') return 'permission denied';
+  // The system's own text names the whole path, which is nobody's business over the wire.
+  if (typeof code === 'string') return SYSTEM_WORDS.get(code) ?? `error ${code}`;
   return messageOf(error);
 }

@@ -29,7 +29,7 @@ export function boundedPattern(pattern: string, flags: string): { test(text: str
       if (text.length > PATTERN_LIMITS.textLength) {
         throw new PatternLimit(`a text of ${text.length} characters is too long to be checked against /${pattern}/`);
       }
-      return direct || text.length < 2 ? expression.test(text) : testWatched(expression, text);
+      return direct || watching || text.length < 2 ? expression.test(text) : testWatched(expression, text);
     },
   };
 }
@@ -51,52 +51,66 @@ function compileLeniently(pattern: string, flags: string): RegExp {
   }
 }
 
-let budgetMs: number = PATTERN_LIMITS.timeoutMs;
-
-/** Gives the watched patterns of the validation that starts now (synchronously) their time. */
-export function startPatternBudget(): void {
-  budgetMs = PATTERN_LIMITS.timeoutMs;
-}
-
 interface Watch {
-  expression?: RegExp;
-  text?: string;
+  work?: () => unknown;
 }
 
 /** On a busy machine the watchdog may fire although the pattern hardly ran: try again this often. */
 const MAX_TRIES = 10;
 
-const script = new Script('expression.test(text)');
+const script = new Script('work()');
 let watch: { readonly box: Watch; readonly context: Context } | undefined;
+/** Some work is being watched: what it does inside needs no watch of its own. */
+let watching = false;
 
 function testWatched(expression: RegExp, text: string): boolean {
+  const result = watched(() => expression.test(text), PATTERN_LIMITS.timeoutMs);
+  if (result !== undefined) return result;
+  throw new PatternLimit(`the pattern /${expression.source}/ took too long (limit ${PATTERN_LIMITS.timeoutMs} ms)`);
+}
+
+/**
+ * Runs synchronous work that other people's schemas can make long, and stops it after `limitMs` of processor time. `undefined` = it was stopped.
+ * What the work throws it throws.
+ */
+export function watched<T>(work: () => T, limitMs: number): T | undefined {
+  if (watching) return work();
   if (watch === undefined) {
     const box: Watch = {};
     watch = { box, context: createContext(box) };
   }
-  watch.box.expression = expression;
-  watch.box.text = text;
+  let end: { readonly value: T } | { readonly thrown: unknown } | undefined;
+  watch.box.work = () => {
+    try {
+      end = { value: work() };
+    } catch (error) {
+      end = { thrown: error };
+    }
+  };
+  watching = true;
+  let left = limitMs;
   try {
-    for (let tries = 0; tries < MAX_TRIES && budgetMs >= 1; tries += 1) {
-      const result = runOnce(watch.context);
-      if (result !== undefined) return result;
+    // What counts is processor time, not the clock: on a busy machine the watchdog may fire although the work hardly ran.
+    for (let tries = 0; tries < MAX_TRIES && left >= 1 && end === undefined; tries += 1) {
+      left -= runOnce(watch.context, left);
     }
   } finally {
-    delete watch.box.expression;
-    delete watch.box.text;
+    watching = false;
+    delete watch.box.work;
   }
-  throw new PatternLimit(`the pattern /${expression.source}/ took too long (limit ${PATTERN_LIMITS.timeoutMs} ms)`);
+  if (end === undefined) return undefined;
+  if ('thrown' in end) throw end.thrown;
+  return end.value;
 }
 
-/** One run under the watchdog; `undefined` when it was stopped. What counts against the budget is processor time, not the clock. */
-function runOnce(context: Context): boolean | undefined {
+/** One run under the watchdog: the milliseconds of processor time that it took. */
+function runOnce(context: Context, limitMs: number): number {
   const before = process.cpuUsage();
   try {
-    return script.runInContext(context, { timeout: PATTERN_LIMITS.timeoutMs }) === true;
+    script.runInContext(context, { timeout: Math.ceil(limitMs) });
   } catch {
-    return undefined;
-  } finally {
-    const { user, system } = process.cpuUsage(before);
-    budgetMs -= (user + system) / 1000;
+    // Stopped: nothing has an end.
   }
+  const { user, system } = process.cpuUsage(before);
+  return (user + system) / 1000;
 }

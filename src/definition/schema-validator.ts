@@ -1,12 +1,12 @@
 /** JSON Schema 2020-12 by Ajv: bounded, closed to the network, with messages for people. */
-import { Ajv, type Options, type ValidateFunction } from 'ajv';
+import { Ajv, type FuncKeywordDefinition, type Options, type ValidateFunction } from 'ajv';
 import { Ajv2019 } from 'ajv/dist/2019.js';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import addFormatsModule from 'ajv-formats';
 import { messageOf } from '../core/failure.ts';
 import { canonicalJson, isJsonObject, type JsonValue } from '../core/json.ts';
 import type { JsonSchema } from './model.ts';
-import { boundedPattern, PatternLimit, startPatternBudget } from './schema-pattern.ts';
+import { boundedPattern, PatternLimit, watched } from './schema-pattern.ts';
 import { describeViolations, type SchemaViolation } from './schema-violation.ts';
 
 export type { SchemaViolation } from './schema-violation.ts';
@@ -29,6 +29,8 @@ const OPTIONS: Options = {
   verbose: true,
   logger: false,
   ownProperties: true,
+  // A schema that is written into itself where it is referred to grows with its square, and takes gigabytes.
+  inlineRefs: false,
   $data: false,
   code: { regExp: Object.assign(boundedPattern, { code: 'boundedPattern' }) },
 };
@@ -85,17 +87,54 @@ function compile(schema: JsonSchema): Validator {
   } catch (error) {
     throw new SchemaError(compileProblem(messageOf(error)), { cause: error });
   }
-  return (value) => {
-    startPatternBudget();
+  const short = !JSON.stringify(schema).includes('"$ref"');
+  // Made with the first value for which it is needed: most values are small or fit.
+  let first: ValidateFunction | undefined;
+  const check = (value: JsonValue, size: 'small' | 'large'): readonly SchemaViolation[] => {
+    first ??= size === 'large' ? newAjv(draftOf(schema), FIRST_ONLY).compile(structuredClone(schema)) : undefined;
+    const checking = size === 'large' && first !== undefined ? first : validate;
     try {
-      return validate(value) ? [] : describeViolations(validate.errors ?? [], value);
+      return checking(value) ? [] : describeViolations(checking.errors ?? [], value);
+    } finally {
+      checking.errors = null;
+    }
+  };
+  return (value) => {
+    const size = sizeOf(value);
+    try {
+      if (size === 'small' && short) return check(value, size);
+      return (
+        watched(() => check(value, size), VALIDATION_MS) ?? [
+          { path: '$', message: `checking it took too long (limit ${VALIDATION_MS} ms of processor time)` },
+        ]
+      );
     } catch (error) {
       const why = error instanceof PatternLimit ? error.message : `it cannot be checked (${messageOf(error)})`;
       return [{ path: '$', message: why }];
-    } finally {
-      validate.errors = null;
     }
   };
+}
+
+/** Milliseconds of processor time that checking one value may take: every keyword, format and pattern together. */
+const VALIDATION_MS = 120;
+/** Of a large value only the first thing that is wrong is looked for: a list of all of them could be larger than itself. */
+const FIRST_ONLY: Options = { validateSchema: false, allErrors: false };
+/** Values, and characters of a text, with which no keyword and no format takes long. */
+const SMALL = { values: 500, text: 1_000 } as const;
+
+/** A value is small where a check that grows with its square is short all the same. Looks at no more than it needs. */
+function sizeOf(value: JsonValue): 'small' | 'large' {
+  let left: number = SMALL.values;
+  const stack: JsonValue[] = [value];
+  for (let item = stack.pop(); item !== undefined; item = stack.pop()) {
+    left -= 1;
+    if (left < 0 || (typeof item === 'string' && item.length > SMALL.text)) return 'large';
+    if (typeof item !== 'object' || item === null) continue;
+    const members: readonly JsonValue[] = Array.isArray(item) ? item : Object.values(item);
+    if (members.length > left) return 'large';
+    stack.push(...members);
+  }
+  return 'small';
 }
 
 function compileProblem(message: string): string {
@@ -135,8 +174,29 @@ function newAjv(draft: string, more: Options): AjvLike {
   const ajv =
     draft === '2020-12' ? new Ajv2020(options) : draft === '2019-09' ? new Ajv2019(options) : new Ajv(options);
   addFormatsModule.default(ajv);
+  ajv.removeKeyword('uniqueItems');
+  ajv.addKeyword(UNIQUE_ITEMS);
   return ajv;
 }
+
+/** The library's own check compares every item with every other one. */
+const UNIQUE_ITEMS: FuncKeywordDefinition = {
+  keyword: 'uniqueItems',
+  type: 'array',
+  schemaType: 'boolean',
+  errors: false,
+  error: { message: 'must NOT have duplicate items' },
+  compile: (wanted: boolean) => (items: readonly JsonValue[]) => {
+    if (!wanted) return true;
+    const seen = new Set<string>();
+    return items.every((item) => {
+      const text = canonicalJson(item);
+      const isNew = !seen.has(text);
+      seen.add(text);
+      return isNew;
+    });
+  },
+};
 
 /** Ajv resolves it to other places than the standard does: a schema that is refused is better than one that says yes and no at random. */
 const NO_DYNAMIC_REF = '$dynamicRef is not supported; write $ref';

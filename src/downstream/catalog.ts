@@ -8,7 +8,7 @@ import { offsetOf, Positions } from '../definition/source/positions.ts';
 import { readSource } from '../definition/source/read.ts';
 import { inHostWords, PASSED_OVER, serversOf } from './host-words.ts';
 import type { ServerCatalog, ServerConfig } from './server-config.ts';
-import { unknownVariables } from './substitution.ts';
+import { mayHoldSecret, unknownVariables } from './substitution.ts';
 
 const positive = z.number().positive();
 
@@ -171,19 +171,18 @@ class Reader {
     return hasCommand ? this.stdio(name, entry, at) : this.http(name, entry, at);
   }
 
-  /** The arguments of a program can be read by every user of the machine; its environment cannot. What has a default is a setting. */
+  /** The arguments of a program can be read by every user of the machine; its environment cannot. What says where things are is no secret. */
   private warnOfSecretsInArguments(name: string, entry: JsonObject, at: readonly string[]): void {
     const { args } = entry;
     const shown = (Array.isArray(args) ? args : []).find(
-      (argument: JsonValue) =>
-        typeof argument === 'string' && /\$\{(?!HOME\}|env:HOME\})[^}:]*(?:env:[^}:]*)?\}/u.test(argument),
+      (argument: JsonValue) => typeof argument === 'string' && mayHoldSecret(argument),
     );
     if (shown === undefined) return;
     this.problem(
       'warning',
       'secret_in_arguments',
       [...at, 'args'],
-      `server '${name}': every user of the machine can see the arguments of a program, and this one holds a variable`,
+      `server '${name}': every user of the machine sees 'args' (in ps), and one of them holds a variable`,
       "hand secrets on in 'env'",
     );
   }

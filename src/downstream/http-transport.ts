@@ -20,7 +20,7 @@ const SHOWN_BODY_CHARACTERS = 300;
 /** How long the stream of an answer that has come may stay open: servers close it themselves. */
 const LINGER_MS = 1000;
 /** Notifications a minute that a server may send; what is over is read later. */
-export const NEWS_PER_MINUTE = 30_000;
+export const NEWS_PER_MINUTE = 600_000;
 /** What servers answer in a session that they do not know: the first two say so, the others may mean something else. */
 const GONE = new Set([404, 410]);
 const PERHAPS_GONE = new Set([400, 500, 503]);

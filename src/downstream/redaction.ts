@@ -46,7 +46,7 @@ export function createRedactor(secrets: Iterable<string>): Redactor {
   };
   const walk = (value: unknown): unknown => {
     if (typeof value === 'string') return text(value);
-    if (typeof value === 'number') return forms.has(String(value)) ? MASK : value;
+    if (typeof value === 'number') return text(String(value)) === String(value) ? value : MASK;
     if (typeof value !== 'object' || value === null) return value;
     // Most values hold no secret: they are handed on as they are, without a copy.
     if (Array.isArray(value)) {

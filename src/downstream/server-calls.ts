@@ -23,15 +23,13 @@ import {
 import { readHandle, taskIn, type RemoteTaskHandle } from './task-handle.ts';
 import { jsonObjects, promptResultSchema, resourceResultSchema, toolResultSchema, toToolResult } from './results.ts';
 import type { ServerConfig } from './server-config.ts';
-import { NO_TIMEOUT, type Session, type SessionDeps } from './session.ts';
+import { NO_TIMEOUT, RELIST_AFTER_MS, type Session, type SessionDeps } from './session.ts';
 import type { ToolFacts } from './tool-table.ts';
 import { Turnstile } from './turnstile.ts';
 
 /** Sent with every call; the value is the same for each attempt of a step. */
 export const IDEMPOTENCY_META_KEY = 'dev.mcp-workflow/idempotency-key';
 
-/** The tools of a server that has not said that they changed are listed again for an unknown name, but not more often than this. */
-const RELIST_AFTER_MS = 2000;
 const PING_SECONDS = 10;
 /** How long it may take to reach a server and give up a task there, its start included. */
 const ABANDON_MS = 30_000;

@@ -22,9 +22,25 @@ export function withoutNulls(message: JsonObject): JsonObject {
   return { ...withoutNullMembers(message), ...(answersNothing ? { result: null } : {}) };
 }
 
-/** The message of a line. @throws whatever is wrong with it: it is no JSON, or no JSON-RPC. */
-export function readServerMessage(text: string): JSONRPCMessage {
+/** What a server may tell us unasked; anything else of the kind has nobody who listens. */
+const HEARD = new Set([
+  'notifications/cancelled',
+  'notifications/progress',
+  'notifications/tools/list_changed',
+  'notifications/elicitation/complete',
+]);
+
+/** A notification that nobody here listens to: it goes no further, and costs no more than its reading. */
+export function isUnheard(value: JsonValue): boolean {
+  if (!isJsonObject(value) || value['id'] !== undefined) return false;
+  const { method } = value;
+  return typeof method === 'string' && method.startsWith('notifications/') && !HEARD.has(method);
+}
+
+/** The message of a line; `undefined` for a notification that nobody listens to. @throws whatever is wrong with it: it is no JSON, or no JSON-RPC. */
+export function readServerMessage(text: string): JSONRPCMessage | undefined {
   const value = JSON.parse(text) as JsonValue;
+  if (isUnheard(value)) return undefined;
   return parseJSONRPCMessage(isJsonObject(value) && text.includes('null') ? withoutNulls(value) : value);
 }
 

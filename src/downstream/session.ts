@@ -23,6 +23,8 @@ const MAX_TOOL_PAGES = 200;
 /** Deeper messages are refused: later code walks values by recursion. */
 const MAX_DEPTH = 200;
 const MAX_PROGRESS_MESSAGE = 1000;
+/** A server that says again and again that its tools changed is asked no more often than this. */
+export const RELIST_AFTER_MS = 2000;
 /** The SDK's own timers are kept out of the way: deadlines are ours. */
 export const NO_TIMEOUT = 2 ** 31 - 1;
 
@@ -48,14 +50,17 @@ export class Session {
   private readonly logger: Logger;
   private over = false;
   private listing: Promise<void> | undefined;
+  private stale = false;
+  private relisting = false;
   private onEnd: () => void = () => undefined;
   private readonly progress = new Map<string, ProgressListener>();
   private tokens = 0;
 
-  private constructor(client: Client, transport: ServerTransport, redactor: Redactor, logger: Logger) {
+  private constructor(client: Client, transport: ServerTransport, redactor: Redactor, deps: SessionDeps) {
     this.client = client;
     this.transport = transport;
     this.redactor = redactor;
+    const { logger } = deps;
     this.logger = logger;
     client.onerror = (error) => logger.debug({ error: redactor.head(messageOf(error), 500) }, 'downstream connection');
     client.onclose = () => {
@@ -63,9 +68,7 @@ export class Session {
       this.onEnd();
     };
     transport.onprogress = (params) => this.onProgress(params);
-    client.setNotificationHandler('notifications/tools/list_changed', () => {
-      void this.refreshTools(new AbortController().signal).catch(() => undefined);
-    });
+    client.setNotificationHandler('notifications/tools/list_changed', () => void this.relist(deps.clock));
   }
 
   /**
@@ -99,7 +102,7 @@ export class Session {
       { ...deps.clientInfo },
       { capabilities: CAPABILITIES, versionNegotiation: negotiation(choice) },
     );
-    const session = new Session(client, transport, redactor, deps.logger);
+    const session = new Session(client, transport, redactor, deps);
     const abort = (): void => void transport.close().catch(() => undefined);
     signal.addEventListener('abort', abort, { once: true });
     try {
@@ -154,6 +157,21 @@ export class Session {
       this.listing = undefined;
     });
     return this.listing;
+  }
+
+  /** Lists the tools again after a change: once for all changes that come while one listing is made, or shortly after it. */
+  private async relist(clock: Clock): Promise<void> {
+    this.stale = true;
+    if (this.relisting) return;
+    this.relisting = true;
+    while (this.stale && !this.over) {
+      this.stale = false;
+      // One that is under way may have missed the change.
+      await this.listing?.catch(() => undefined);
+      await this.refreshTools(new AbortController().signal).catch(() => undefined);
+      await clock.sleep(RELIST_AFTER_MS);
+    }
+    this.relisting = false;
   }
 
   private async listTools(signal: AbortSignal): Promise<void> {

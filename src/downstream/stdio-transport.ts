@@ -14,6 +14,8 @@ import { readServerMessage } from './server-message.ts';
 import { StderrLog } from './stderr-log.ts';
 import { deliver, type ServerTransport } from './server-transport.ts';
 
+/** How long a server may take to end after it has closed its output. */
+const ENDING_MS = 1000;
 /** A server that does not read what we send is given up when this much waits. */
 const MAX_UNSENT_BYTES = 32 * 1024 * 1024;
 
@@ -88,11 +90,19 @@ export class StdioTransport implements ServerTransport {
       },
     });
     tree.stdout.on('data', (chunk: Buffer) => splitter.push(chunk));
+    // Whoever closes it will never answer again, however long it lives.
+    tree.stdout.on('end', () => void this.outputEnded());
     void tree.ended.then((exit) => {
       if (!this.closed) this.why ??= exit;
       this.gate.failAll(stepFailure('transport', this.endReason ?? 'was stopped'));
       this.onclose?.();
     });
+  }
+
+  /** A server that ends closes its output too: how it ended says more. */
+  private async outputEnded(): Promise<void> {
+    await Promise.race([this.tree?.ended, this.options.clock.sleep(ENDING_MS)]);
+    this.give('closed its standard output');
   }
 
   async send(message: JSONRPCMessage): Promise<void> {
@@ -125,7 +135,7 @@ export class StdioTransport implements ServerTransport {
     // A byte order mark is no part of the text; some runtimes write one first.
     const text = bytes.toString('utf8').replace(/^\uFEFF/u, '');
     if (text.trim() === '') return;
-    let message: JSONRPCMessage;
+    let message: JSONRPCMessage | undefined;
     try {
       message = readServerMessage(text);
     } catch {
@@ -141,7 +151,8 @@ export class StdioTransport implements ServerTransport {
       this.countNews();
       return;
     }
-    if ('method' in message) this.countNews();
+    if (message === undefined || 'method' in message) this.countNews();
+    if (message === undefined) return;
     const admitted = this.gate.admit(message);
     if (admitted !== undefined) deliver(admitted, this);
   }

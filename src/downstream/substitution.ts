@@ -62,6 +62,14 @@ function textsIn(value: JsonValue | undefined): readonly string[] {
   return typeof value === 'object' && value !== null ? Object.values(value).flatMap(textsIn) : [];
 }
 
+/** Variables that say where things are. */
+const PLACE = /(?:^|_)(?:PATH|DIR|FOLDER|FILE|HOME|ROOT|URL|HOST|PORT)$/iu;
+
+/** Whether a text has a variable that may be a secret: anything but the variables that every server inherits, and those that name a place. */
+export function mayHoldSecret(text: string): boolean {
+  return [...text.matchAll(VARIABLE)].some(([, name = '']) => !INHERITED.has(name.toUpperCase()) && !PLACE.test(name));
+}
+
 /** Puts variables in place of `${NAME}` (also `${env:NAME}` and `${NAME:-default}`) and remembers which values are secret. */
 export class Substitution {
   /** Values taken from the environment so far, the inherited variables (`HOME`, …) excepted. */

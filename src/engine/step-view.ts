@@ -1,3 +1,4 @@
+import { beyondBounds } from '../core/json-scan.ts';
 import type { JsonObject, JsonValue } from '../core/json.ts';
 import type { StepResult } from './journal.ts';
 
@@ -94,8 +95,12 @@ export function textOf(value: JsonValue): string {
   return value === null ? '' : JSON.stringify(value);
 }
 
-/** The text parsed as JSON, or null where it is none. */
+/** What a text of a server or a model may hold as JSON: more is not parsed, as every later walk of it would stop the process. */
+const TEXT_BOUNDS = { values: 250_000, depth: 200 };
+
+/** The text parsed as JSON, or null where it is none, or holds too much. */
 export function parsedJson(text: string): JsonValue {
+  if (text.length > TEXT_BOUNDS.depth && beyondBounds(Buffer.from(text), TEXT_BOUNDS) !== undefined) return null;
   try {
     // JSON.parse gives JSON values and nothing else.
     return JSON.parse(text) as JsonValue;

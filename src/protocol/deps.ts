@@ -1,6 +1,7 @@
 import type { Clock } from '../core/clock.ts';
 import type { Logger } from '../core/logger.ts';
 import type { JsonObject } from '../core/json.ts';
+import type { JsonBounds } from '../core/json-scan.ts';
 import type { JsonSchema, LoadedDefinition } from '../definition/model.ts';
 import type { StepSyntaxTable } from '../definition/step-syntax.ts';
 import type { TaskService } from '../tasks/task.ts';
@@ -31,10 +32,12 @@ export interface ProtocolSettings {
   readonly resultLimitBytes: number;
   /** Workflows that are published: by name or tag. Absent = all. Tasks of the others stay reachable. */
   readonly expose?: { readonly names: readonly string[]; readonly tags: readonly string[] };
+  /** How much one message of a client may hold; checked before it is parsed. */
+  readonly messageBounds: JsonBounds;
   /** Publish `workflow_search` and `workflow_run` instead of one tool per workflow, for hosts with a tool limit. */
   readonly compact: boolean;
   /**
-   * A `decline` that arrives sooner than this many milliseconds after the question was shown by nobody: the host answered
+   * A `decline` or `cancel` that arrives sooner than this many milliseconds after the question was shown by nobody: the host answered
    * for the person, and the question stays open.
    */
   readonly instantDeclineMs: number;
@@ -43,6 +46,7 @@ export interface ProtocolSettings {
 export const DEFAULT_PROTOCOL_SETTINGS: ProtocolSettings = {
   inlineWaitMs: 45_000,
   resultLimitBytes: 100_000,
+  messageBounds: { values: 100_000, depth: 200 },
   compact: false,
   instantDeclineMs: 200,
 };

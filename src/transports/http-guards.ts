@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { beyondBounds, type JsonBounds } from '../core/json-scan.ts';
 import { RPC } from '../protocol/errors.ts';
 
 /** A request that goes no further: HTTP status and the JSON-RPC error in its body. */
@@ -125,6 +126,8 @@ export function checkContentType(request: IncomingMessage): Refusal | undefined 
   return type === 'application/json' ? undefined : refusal(415, 'Content-Type must be application/json');
 }
 
+const MAX_PIECES = 1024;
+
 /** A client that is still writing sees no answer, so this much more than the limit is read and thrown away first. */
 const DISCARDED = 4;
 
@@ -132,6 +135,7 @@ const DISCARDED = 4;
 export async function readJson(
   request: IncomingMessage,
   limit: number,
+  bounds: JsonBounds,
 ): Promise<{ readonly ok: true; readonly body: unknown } | { readonly ok: false; readonly refusal: Refusal }> {
   const tooLarge = {
     ok: false,
@@ -139,7 +143,7 @@ export async function readJson(
   } as const;
   const most = limit * (1 + DISCARDED);
   if (Number(request.headers['content-length'] ?? 0) > most) return tooLarge;
-  const chunks: Buffer[] = [];
+  let chunks: Buffer[] = [];
   let size = 0;
   // Not a `for await`: leaving one early destroys the connection before the answer is written.
   await new Promise<void>((resolve, reject) => {
@@ -148,14 +152,19 @@ export async function readJson(
       if (size > most) resolve();
       else if (size > limit) chunks.length = 0;
       else chunks.push(chunk);
+      // Many small pieces take a hundred times their bytes.
+      if (chunks.length > MAX_PIECES) chunks = [Buffer.concat(chunks)];
     });
     request.on('end', resolve);
     request.on('error', reject);
     request.on('close', () => reject(new Error('the connection closed before the body was complete')));
   });
   if (size > limit) return tooLarge;
+  const bytes = Buffer.concat(chunks);
+  const beyond = beyondBounds(bytes, bounds);
+  if (beyond !== undefined) return { ok: false, refusal: refusal(400, `The body ${beyond}`) };
   try {
-    const body: unknown = JSON.parse(Buffer.concat(chunks).toString('utf8'));
+    const body: unknown = JSON.parse(bytes.toString('utf8').replace(/^\uFEFF/u, ''));
     return { ok: true, body };
   } catch {
     return { ok: false, refusal: { status: 400, code: RPC.parseError, message: 'Parse error: the body is not JSON' } };

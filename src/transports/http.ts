@@ -290,7 +290,7 @@ class Front {
     });
     const wrong = checkContentType(request);
     return wrong === undefined
-      ? readJson(request, this.#options.maxBodyBytes)
+      ? readJson(request, this.#options.maxBodyBytes, this.#deps.settings.messageBounds)
       : { ok: false, refusal: { ...wrong, headers: { connection: 'close' } } };
   }
 

@@ -1,5 +1,6 @@
 import type { JSONRPCErrorResponse, JSONRPCMessage } from '@modelcontextprotocol/server';
 import { isJsonObject, type JsonObject } from '../core/json.ts';
+import { beyondBounds, type JsonBounds } from '../core/json-scan.ts';
 import { RPC } from '../protocol/errors.ts';
 
 /** A line as a message, or the error that answers it. */
@@ -13,10 +14,12 @@ const MEMBERS = new Set(['jsonrpc', 'id', 'method', 'params', 'result', 'error']
  * Reads one line. It lets through what the SDKs take to be a message; they drop anything else in silence, and the client would
  * wait for ever.
  */
-export function screenMessage(line: string): Screened {
+export function screenMessage(line: Buffer, bounds: JsonBounds): Screened {
+  const beyond = beyondBounds(line, bounds);
+  if (beyond !== undefined) return refused(idIn(line), RPC.invalidRequest, `Invalid request: the message ${beyond}`);
   let value: unknown;
   try {
-    value = JSON.parse(line);
+    value = JSON.parse(line.toString('utf8').trim());
   } catch {
     return refused(undefined, RPC.parseError, 'Parse error: the line is not JSON');
   }
@@ -24,6 +27,17 @@ export function screenMessage(line: string): Screened {
   const problem = problemOf(value);
   if (problem !== undefined) return refused(value['id'], RPC.invalidRequest, `Invalid request: ${problem}`);
   return { ok: true, message: value as unknown as JSONRPCMessage }; // checked just now
+}
+
+/** The id of a message that is not parsed, where it stands at one of its ends, as clients write it. */
+function idIn(line: Buffer): string | number | undefined {
+  const ends = [line.toString('utf8', 0, 200), line.subarray(-200).toString('utf8')];
+  const found =
+    /^\s*\{\s*(?:"jsonrpc"\s*:\s*"2\.0"\s*,\s*)?(?:"method"\s*:\s*"[^"\\]{1,100}"\s*,\s*)?"id"\s*:\s*(\d{1,15}|"[^"\\]{1,100}")/u.exec(
+      ends[0] ?? '',
+    ) ?? /"id"\s*:\s*(\d{1,15}|"[^"\\]{1,100}")\s*\}\s*$/u.exec(ends[1] ?? '');
+  const text = found?.[1];
+  return text === undefined ? undefined : text.startsWith('"') ? text.slice(1, -1) : Number(text);
 }
 
 function problemOf(message: JsonObject): string | undefined {

@@ -1,5 +1,7 @@
 import type { JSONRPCMessage, Transport } from '@modelcontextprotocol/server';
 import type { Readable, Writable } from 'node:stream';
+import type { JsonBounds } from '../core/json-scan.ts';
+import type { Greeted } from './greeter.ts';
 import { screenMessage } from './message-screen.ts';
 
 /** A message longer than this closes the pipe: the client is broken or hostile. */
@@ -9,6 +11,9 @@ const MAX_WAITING_BYTES = 4 * 1024 * 1024;
 /** With so much, nothing more is read from it either: what it asks is what it is owed. */
 const MAX_OWED_BYTES = 2 * MAX_WAITING_BYTES;
 const NEWLINE = 10;
+/** A longer line is no blank one. */
+const MAX_BLANK_BYTES = 64;
+const MAX_PIECES = 1024;
 const SUBSCRIPTION_ID = 'io.modelcontextprotocol/subscriptionId';
 
 /**
@@ -25,7 +30,9 @@ export class PipeTransport implements Transport {
   readonly #input: Readable;
   readonly #output: Writable;
   readonly #onClosed: () => void;
+  readonly #bounds: JsonBounds;
   readonly #write: (text: string) => boolean;
+  #greeted: Greeted | undefined;
   #parts: Buffer[] = [];
   #size = 0;
   #lines: string[] = [];
@@ -38,16 +45,29 @@ export class PipeTransport implements Transport {
   /**
    * @param onClosed called once, after everything else: whoever serves the pipe keeps `onclose` for itself.
    * @param write the output's own `write`, for an output whose public one has been redirected.
+   * @param greeted what came before this was there.
    */
-  constructor(input: Readable, output: Writable, onClosed: () => void, write?: (text: string) => boolean) {
+  constructor(
+    input: Readable,
+    output: Writable,
+    onClosed: () => void,
+    bounds: JsonBounds,
+    write?: (text: string) => boolean,
+    greeted?: Greeted,
+  ) {
     this.#input = input;
     this.#output = output;
     this.#onClosed = onClosed;
+    this.#bounds = bounds;
     this.#write = write ?? ((text) => output.write(text));
+    this.#greeted = greeted;
   }
 
   start(): Promise<void> {
+    if (this.#greeted !== undefined) this.#onData(this.#greeted.bytes);
     this.#input.on('data', this.#onData);
+    // Whoever had it before has paused it.
+    this.#input.resume();
     this.#input.on('error', this.#onBroken);
     this.#input.on('end', this.#onEnd);
     this.#input.on('close', this.#onEnd);
@@ -59,6 +79,7 @@ export class PipeTransport implements Transport {
   /** Resolves when the stream takes more. Rejects when the pipe is closed or breaks, and for news that the host is too slow for. */
   send(message: JSONRPCMessage): Promise<void> {
     if (this.#closed) return Promise.reject(new Error('the pipe is closed'));
+    if (this.#wasAnswered(message)) return Promise.resolve();
     if (this.#output.writableLength > MAX_WAITING_BYTES && isNews(message)) {
       if (!this.#deaf) this.onerror?.(new Error('the host does not read: it gets no news until it does'));
       this.#deaf = true;
@@ -70,6 +91,14 @@ export class PipeTransport implements Transport {
       process.nextTick(() => this.#flush().then(resolve, reject));
     });
     return this.#flushed;
+  }
+
+  /** The first answer to the request that the greeter has answered. */
+  #wasAnswered(message: JSONRPCMessage): boolean {
+    const answered = this.#greeted?.answered;
+    if (answered === undefined || 'method' in message || message.id !== answered) return false;
+    this.#greeted = undefined;
+    return true;
   }
 
   async #flush(): Promise<void> {
@@ -132,18 +161,20 @@ export class PipeTransport implements Transport {
       this.#parts = [];
       this.#size = 0;
       from = end + 1;
-      if (line !== undefined) this.#onLine(line.toString('utf8').trim());
+      if (line !== undefined) this.#onLine(line);
       if (this.#closed) return;
     }
     this.#parts.push(chunk.subarray(from));
     this.#size += chunk.length - from;
+    // Many small pieces take a hundred times their bytes.
+    if (this.#parts.length > MAX_PIECES) this.#parts = [Buffer.concat(this.#parts)];
     if (this.#size > MAX_MESSAGE_BYTES)
       this.#onBroken(new Error(`a message is longer than ${MAX_MESSAGE_BYTES} bytes`));
   };
 
-  #onLine(line: string): void {
-    if (line === '') return;
-    const screened = screenMessage(line);
+  #onLine(line: Buffer): void {
+    if (line.length < MAX_BLANK_BYTES && line.toString('utf8').trim() === '') return;
+    const screened = screenMessage(line, this.#bounds);
     if (screened.ok) {
       this.onmessage?.(screened.message);
       return;

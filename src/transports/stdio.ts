@@ -8,6 +8,7 @@ import type { ConnectionContext } from '../protocol/connection.ts';
 import type { ProtocolDeps } from '../protocol/deps.ts';
 import { createGenerations } from '../protocol/generations.ts';
 import { LOCAL_PRINCIPAL } from '../tasks/task.ts';
+import type { Greeted } from './greeter.ts';
 import { pipeLanes } from './pipe-lanes.ts';
 import { PipeTransport } from './stdio-transport.ts';
 import { StraightChannel } from './straight-channel.ts';
@@ -28,6 +29,7 @@ export interface StdioFront {
 export async function serveOnStdio(
   deps: ProtocolDeps,
   streams?: { readonly input: Readable; readonly output: Writable },
+  greeted?: Greeted,
 ): Promise<StdioFront> {
   const hurry = new AbortController();
   const context: ConnectionContext = {
@@ -39,10 +41,11 @@ export async function serveOnStdio(
   const closed = new Promise<void>((resolve) => {
     onClosed = resolve;
   });
+  const bounds = deps.settings.messageBounds;
   const pipe =
     streams === undefined
-      ? new PipeTransport(process.stdin, process.stdout, () => onClosed(), claimStdout())
-      : new PipeTransport(streams.input, streams.output, () => onClosed());
+      ? new PipeTransport(process.stdin, process.stdout, () => onClosed(), bounds, claimStdout(), greeted)
+      : new PipeTransport(streams.input, streams.output, () => onClosed(), bounds, undefined, greeted);
   const onerror = (error: Error): void => deps.logger.warn({ err: error }, 'stdio');
   const lanes = pipeLanes(pipe, (message, shaken) => stateless?.claims(message, shaken) === true);
   // The entry only connects and closes a server of the older SDK, which has both methods in the same form.

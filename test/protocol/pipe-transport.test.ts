@@ -29,7 +29,7 @@ afterEach(async () => {
 async function pipe(): Promise<{ host: SlowHost; input: PassThrough; transport: PipeTransport; errors: string[] }> {
   const host = new SlowHost();
   const input = new PassThrough();
-  const transport = new PipeTransport(input, host, () => undefined);
+  const transport = new PipeTransport(input, host, () => undefined, { values: 100_000, depth: 200 });
   const errors: string[] = [];
   transport.onerror = (error) => void errors.push(error.message);
   pipes.push(transport);

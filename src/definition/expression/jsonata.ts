@@ -5,6 +5,7 @@
  * after a restart would get another answer; `task.created_at` and `variables.global` have times).
  */
 import { createRequire } from 'node:module';
+import { isMainThread } from 'node:worker_threads';
 import type jsonata from 'jsonata';
 import { messageOf, stepFailure, type FailureCode } from '../../core/failure.ts';
 import type { JsonValue } from '../../core/json.ts';
@@ -13,21 +14,23 @@ import { rootPaths, treeParts } from './jsonata-paths.ts';
 import { boundTexts, chargeFunctions } from './jsonata-charges.ts';
 import { registerBoundedFunctions } from './jsonata-functions.ts';
 import { Meter } from './jsonata-meter.ts';
+import type { ExpressionPool } from './jsonata-pool.ts';
+import { inputFor, isPlain, isSmall } from './jsonata-size.ts';
 import { unknownFunction } from './jsonata-names.ts';
 import { memoByText } from './memo.ts';
 import { describeNames } from './names.ts';
 
 /**
- * What an expression may use: steps of evaluation (the bound that counts: about 200 ms), milliseconds of processor time, `stack` in nested
+ * What an expression may use on the main thread, and in a worker, where the deadline and the memory of the pool are the bounds that count: steps of evaluation (the bound that counts: about 200 ms), milliseconds of processor time, `stack` in nested
  * evaluations, entries of a list it makes, characters of JSON it gives.
  */
 export const JSONATA_LIMITS = {
   sourceLength: 20_000,
-  steps: 400_000,
-  cpuMs: 1_000,
+  steps: isMainThread ? 400_000 : Number.MAX_SAFE_INTEGER,
+  cpuMs: isMainThread ? 1_000 : Number.MAX_SAFE_INTEGER,
   stack: 500,
-  sequence: 100_000,
-  outputLength: 1_048_576,
+  sequence: isMainThread ? 100_000 : 1_000_000,
+  outputLength: isMainThread ? 1_048_576 : 10_485_760,
   padWidth: 100_000,
 } as const;
 
@@ -62,6 +65,16 @@ export function jsonataReferences(source: string): readonly Reference[] {
   return 'problem' in parsed ? [] : rootPaths(parsed.expression.ast()).map((path) => ({ path, offset: 0 }));
 }
 
+let pool: ExpressionPool | undefined;
+
+/**
+ * Evaluates expressions in this pool from now on, but for those that are plain and read little. Without a pool every expression is evaluated on
+ * the main thread, within its bounds. Called once, when the process is composed.
+ */
+export function useExpressionPool(made: ExpressionPool | undefined): void {
+  pool = made;
+}
+
 /**
  * Evaluates an expression over the names in scope. Resolves `undefined` when it selects nothing. Rejects with
  * `StepFailure(code)` on any error and when a limit is passed.
@@ -74,19 +87,41 @@ export async function evaluateJsonata(
   const parsed = parse(source);
   if ('problem' in parsed) throw stepFailure(code, `{% ${source} %}: ${parsed.problem}`);
   try {
-    const { expression, ready } = parsed;
+    if (pool !== undefined) {
+      const input = inputFor(parsed.ast, names);
+      if (!parsed.plain || !isSmall(input)) return await pool.evaluate(source, input);
+    }
+    return await evaluateHere(source, names);
+  } catch (error) {
+    throw stepFailure(code, `{% ${source} %}: ${thrownText(error)}; ${describeNames(names)}`, {});
+  }
+}
+
+/** Evaluates an expression in this thread. Rejects with what the library throws, or with an Error at a bound. */
+export async function evaluateHere(source: string, names: NameLookup): Promise<JsonValue | undefined> {
+  const parsed = parse(source);
+  if ('problem' in parsed) throw new Error(parsed.problem);
+  const { expression, ready } = parsed;
+  try {
     const result: unknown = await meter.take(async () => {
       await ready();
       return expression.evaluate(inputOf(names), BINDINGS);
     });
     return plainJson(result);
   } catch (error) {
-    throw stepFailure(code, `{% ${source} %}: ${thrownText(error)}; ${describeNames(names)}`, {});
+    throw new Error(thrownText(error), { cause: error });
   }
 }
 
 type Parsed =
-  { readonly expression: jsonata.Expression; readonly ready: () => Promise<void> } | { readonly problem: string };
+  | {
+      readonly expression: jsonata.Expression;
+      readonly ast: unknown;
+      /** It goes no more than once through what it reads. */
+      readonly plain: boolean;
+      readonly ready: () => Promise<void>;
+    }
+  | { readonly problem: string };
 
 const parse: (source: string) => Parsed = memoByText((source): Parsed => {
   if (source.length > JSONATA_LIMITS.sourceLength) {
@@ -101,7 +136,12 @@ const parse: (source: string) => Parsed = memoByText((source): Parsed => {
     if (forbidden !== undefined) return { problem: forbidden };
     registerBoundedFunctions(expression, FUNCTION_LIMITS, meter);
     if (BUILDS_TEXT.test(source)) boundTexts(expression, ast, JSONATA_LIMITS.outputLength);
-    return { expression, ready: once(() => chargeFunctions(library, expression, meter)) };
+    return {
+      expression,
+      ast,
+      plain: isPlain(ast, source),
+      ready: once(() => chargeFunctions(library, expression, meter)),
+    };
   } catch (error) {
     return { problem: thrownText(error) };
   }

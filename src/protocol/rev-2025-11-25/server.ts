@@ -2,6 +2,7 @@ import { Server } from '@modelcontextprotocol/sdk/server/index.js';
 import type { ConnectionContext } from '../connection.ts';
 import type { ProtocolDeps } from '../deps.ts';
 import { RPC, toWireError, WireError } from '../errors.ts';
+import { sessionCapabilities } from '../greeting.ts';
 import { INSTRUCTIONS } from '../instructions.ts';
 import { paramsOf } from '../params.ts';
 import { SharedQuestions } from '../shared-questions.ts';
@@ -21,19 +22,7 @@ import { toolHandlers } from './tools.ts';
  */
 export function create2025Server(deps: ProtocolDeps, context: ConnectionContext): Server {
   const server = new Server(deps.serverInfo, {
-    capabilities: {
-      tools: { listChanged: true },
-      prompts: { listChanged: true },
-      resources: { listChanged: true, subscribe: true },
-      completions: {},
-      logging: {},
-      tasks: {
-        // A list would show the ids of others where callers are not told apart.
-        ...(context.caller.identified ? { list: {} } : {}),
-        cancel: {},
-        requests: { tools: { call: {} } },
-      },
-    },
+    capabilities: sessionCapabilities(context.caller.identified),
     instructions: INSTRUCTIONS,
   });
   checkHandshake(server);

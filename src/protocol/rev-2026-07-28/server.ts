@@ -6,10 +6,11 @@ import { isJsonObject } from '../../core/json.ts';
 import type { JsonObject } from '../../core/json.ts';
 import type { ConnectionContext } from '../connection.ts';
 import { invalidParams, RPC, toWireError } from '../errors.ts';
+import { STATELESS_CAPABILITIES } from '../greeting.ts';
 import { INSTRUCTIONS } from '../instructions.ts';
 import { assertShallow } from '../params.ts';
 import { findWorkflow } from '../tools.ts';
-import { codec2026, declaresTasks, TASKS_EXTENSION } from './codec.ts';
+import { codec2026, declaresTasks } from './codec.ts';
 import { contentHandlers } from './content.ts';
 import type { CallDeps } from './inline-call.ts';
 import type { Handler, HandlerTable, RequestContext } from './request.ts';
@@ -38,14 +39,7 @@ export function create2026Server(deps: CallDeps, context: ConnectionContext & { 
   const product = new WorkflowServer(deps);
   const { server } = product;
   // Declared here and not in the constructor, which would register handlers of its own for them.
-  server.registerCapabilities({
-    tools: { listChanged: true },
-    prompts: { listChanged: true },
-    resources: { listChanged: true, subscribe: true },
-    completions: {},
-    logging: {},
-    extensions: { [TASKS_EXTENSION]: {} },
-  });
+  server.registerCapabilities({ ...STATELESS_CAPABILITIES });
   const table: HandlerTable = { ...toolHandlers, ...contentHandlers, ...gated(taskHandlers) };
   for (const [method, handler] of Object.entries(table)) {
     // The form with schemas reaches methods that the core specification does not have, and leaves params as they came.

@@ -575,7 +575,13 @@ describe.each([
 
   test('after the soft deadline a plain call is answered with its task, which goes on to its result', async () => {
     const { deps, front } = await setUp({
-      settings: { inlineWaitMs: 20, resultLimitBytes: 1_000, compact: false, instantDeclineMs: 100 },
+      settings: {
+        inlineWaitMs: 20,
+        resultLimitBytes: 1_000,
+        compact: false,
+        instantDeclineMs: 100,
+        messageBounds: { values: 100_000, depth: 200 },
+      },
     });
     const end = gate();
     deps.publish('slow', async () => {
@@ -605,7 +611,13 @@ describe.each([
 
   test('a result that is too large gives way to its task where an output schema promises something, and fits the published schema', async () => {
     const { deps, front } = await setUp({
-      settings: { inlineWaitMs: 60_000, resultLimitBytes: 1_000, compact: false, instantDeclineMs: 100 },
+      settings: {
+        inlineWaitMs: 60_000,
+        resultLimitBytes: 1_000,
+        compact: false,
+        instantDeclineMs: 100,
+        messageBounds: { values: 100_000, depth: 200 },
+      },
     });
     const own = { type: 'object', properties: { big: { type: 'string' } }, required: ['big'] };
     const large = { ...text('x'.repeat(5_000)), structuredContent: { big: 'x'.repeat(5_000) } };

@@ -188,6 +188,7 @@ export class Caller {
     const { taskId } = task;
     const before = { seen: task.seen, cancelled: task.cancelledAt !== undefined };
     const acked = [...task.answers].filter(([, sent]) => sent.some(({ ackedAt }) => ackedAt !== undefined));
+    const began = Date.now();
     let view: JsonObject;
     try {
       view = await rawRequest(target.url, 'tasks/get', { taskId }, CAPABILITIES, target.gone);
@@ -198,7 +199,10 @@ export class Caller {
     }
     const seen = seenIn(view);
     const wrong = contradictions(before.seen, seen);
-    if (before.cancelled && !TERMINAL.has(seen.status)) wrong.push(`is ${seen.status} after its cancel`);
+    if (before.cancelled && !TERMINAL.has(seen.status))
+      wrong.push(
+        `is ${seen.status} after its cancel was acknowledged ${began - (task.cancelledAt ?? began)} ms before: ${seen.text}`,
+      );
     const questions = isJsonObject(view['inputRequests']) ? view['inputRequests'] : {};
     for (const [key] of acked)
       if (questions[key] !== undefined) wrong.push(`still asks ${key}, to which an answer was acknowledged`);

@@ -28,6 +28,8 @@ export class Fleet {
   readonly #folder: string;
   readonly #lives: (Life | undefined)[];
   readonly #clock: string;
+  /** Servers that ended though nobody told them to. */
+  readonly died: string[] = [];
   /** When a process that had been stopped was woken. */
   readonly woken: { readonly pid: number | undefined; readonly at: number }[] = [];
   /** Milliseconds that the clock is off by. */
@@ -66,7 +68,11 @@ export class Fleet {
     if (this.#lives[index] !== undefined) return;
     const env = { NODE_OPTIONS: `--import=${PRELOAD}`, CLOCK_OFFSET_FILE: this.#clock };
     const running = startCli(['serve', '--http', '127.0.0.1:0'], this.#folder, env);
-    this.#lives[index] = { running, url: undefined, gone: new AbortController(), stopped: false };
+    const life = { running, url: undefined, gone: new AbortController(), stopped: false };
+    this.#lives[index] = life;
+    void running.finished.then(({ code, stderr }) => {
+      if (this.#lives[index] === life) this.died.push(`a server died by itself: ${code} ${stderr.slice(-2000)}`);
+    });
   }
 
   /** Starts what does not run, and resolves when all serve. */
@@ -111,8 +117,9 @@ export class Fleet {
     renameSync(`${this.#clock}.new`, this.#clock);
   }
 
-  /** Nothing can be written by one server for a while. Needs `prlimit`. */
+  /** Nothing can be written by one server for a while, once it serves: without a disk none starts. Needs `prlimit`. */
   async fillDisk(index: number, ms: number): Promise<void> {
+    await waitUntil('it serves', () => this.targets().some((target) => target.index === index), 120_000);
     const pid = this.pid(index);
     if (pid === undefined) return;
     const limit = (bytes: string): void => {

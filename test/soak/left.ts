@@ -100,7 +100,14 @@ function comparable(outcome: JsonValue | undefined): string {
   if (!isJsonObject(outcome)) return String(outcome);
   const { kind, output, failure, code, message } = outcome;
   const result = objectAt(outcome, 'result');
-  const told = { kind, failure: stripped(failure ?? null), code, message, isError: result['isError'], output: stripped(output ?? null) };
+  const told = {
+    kind,
+    failure: stripped(failure ?? null),
+    code,
+    message,
+    isError: result['isError'],
+    output: stripped(output ?? null),
+  };
   return JSON.stringify(told).replaceAll(/[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}/gu, 'ID');
 }
 

@@ -140,8 +140,9 @@ async function withFaults(workflows: Workflows, oracle: ReadonlyMap<string, Left
     };
     for (const fault of faultPlan(seededRandom(seed + 1), { small: SMALL, disk: canLimitFiles })) {
       await sleep(fault.after);
-      caller.refuseToGoOn();
       await happen(fault, world, fired);
+      expect(fleet.died).toEqual([]);
+      caller.refuseToGoOn();
     }
     end.abort();
     await Promise.all(clients);

@@ -226,7 +226,7 @@ export const SETTINGS = {
   }),
   max_expression_ms: setting({
     schema: whole('milliseconds', 100, 600_000),
-    fallback: 10_000,
+    fallback: 30_000,
     takes: 'MS',
     help: 'how long one JSONata expression may take',
   }),

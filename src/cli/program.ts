@@ -14,6 +14,7 @@ import { addNew } from './new.ts';
 import { addRun } from './run.ts';
 import { addSchedule } from './schedule.ts';
 import { addSchema } from './schema.ts';
+import { addExamples } from './examples.ts';
 import { addServe } from './serve.ts';
 import { addTasks } from './tasks.ts';
 import { addTest } from './test.ts';
@@ -58,6 +59,7 @@ export function buildProgram(version: string, context: CliContext): Command {
   addTasks(program, context);
   addSchedule(program, context);
   addSchema(program, context);
+  addExamples(program);
   return program;
 }
 

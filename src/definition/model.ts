@@ -3,13 +3,13 @@ import type { JsonObject, JsonValue } from '../core/json.ts';
 /** A JSON Schema 2020-12 object, kept verbatim. */
 export type JsonSchema = JsonObject;
 
-/** `retry` of a step. Delays in seconds. */
+/** `retry` of a step. Delays in seconds. A number may be a template that gives it. */
 export interface RetryPolicy {
   /** Attempts in all, the first one included. */
-  readonly max_attempts: number;
-  readonly delay_seconds?: number;
+  readonly max_attempts: number | string;
+  readonly delay_seconds?: number | string;
   readonly backoff?: 'fixed' | 'linear' | 'exponential';
-  readonly max_delay_seconds?: number;
+  readonly max_delay_seconds?: number | string;
   readonly jitter?: boolean;
   readonly retry_on?: readonly FailureMatch[];
   readonly no_retry_on?: readonly FailureMatch[];
@@ -32,7 +32,7 @@ export interface StepCommon {
   /** A condition; when it is false the step is `skipped`. */
   readonly when?: string;
   /** For each attempt. */
-  readonly timeout_seconds?: number;
+  readonly timeout_seconds?: number | string;
   readonly retry?: RetryPolicy;
   readonly on_error?: OnError;
   readonly save_output_to?: string;
@@ -170,7 +170,7 @@ export interface Definition {
   /** Wire word of `execution.taskSupport`. */
   readonly task: 'optional' | 'required' | 'forbidden';
   readonly strict: boolean;
-  readonly timeout_seconds?: number;
+  readonly timeout_seconds?: number | string;
   readonly concurrency?: { readonly limit: number; readonly on_conflict?: 'queue' | 'reject' | 'cancel_previous' };
   readonly budget?: Budget;
   readonly idempotency_key?: string;

@@ -28,7 +28,11 @@ export type OutputFact =
   | { readonly is: 'template'; readonly value: JsonValue }
   /** What the tool says. */
   | { readonly is: 'tool'; readonly server: string; readonly tool: string }
-  | { readonly is: 'workflow'; readonly name: string };
+  | { readonly is: 'workflow'; readonly name: string }
+  /** By name, the output of the last step that ran in each of these lists. */
+  | { readonly is: 'members'; readonly members: ReadonlyMap<string, readonly Step[]> }
+  /** A list of them: the output of the last step that ran, for each item; `.items` says more of each. */
+  | { readonly is: 'items'; readonly steps: readonly Step[] };
 
 /** A call that a step makes: of a tool, or of another workflow. */
 export interface CallFact {
@@ -62,14 +66,22 @@ export interface StepSyntax {
   readonly expressions: (step: Step) => readonly ExpressionPosition[];
   /** Downstream servers the step names, where they stand. */
   readonly servers: (step: Step) => readonly { readonly name: string; readonly at: readonly (string | number)[] }[];
+  /** Other names that must be written out, where they stand: no template is rendered in them. */
+  readonly fixed?: (step: Step) => readonly { readonly name: string; readonly at: readonly (string | number)[] }[];
   /** Steps that this kind runs by id beside the common `on_error` and `retry.on_fail` (an `elicit` step's `on_decline`, …): targets as in rule 7. */
   readonly targets?: (step: Step) => readonly { readonly id: string; readonly at: readonly (string | number)[] }[];
   /** Variables that the kind writes beside the common `save_output_to`, where they stand. */
   readonly writes?: (step: Step) => readonly { readonly target: string; readonly at: readonly (string | number)[] }[];
+  /** After it the task is over, successfully. */
+  readonly endsTask?: boolean;
+  /** How long its body is repeated, in words; absent, or nothing: it is not. */
+  readonly repeats?: (step: Step) => string | undefined;
   /** Words that the kind accepts as `on_error` beside a step id; they name no step. */
   readonly onErrorWords?: readonly string[];
   /** What is certain to fail when it runs; absent = nothing that its text shows. */
   readonly problems?: (step: Step) => readonly StepProblem[];
+  /** Members that it has while what is inside of it runs. */
+  readonly inside?: readonly string[];
   /** Members of its result beside those that every step has; absent = not known. */
   readonly members?: readonly string[];
   /** Absent, or nothing: not known before it ran. */

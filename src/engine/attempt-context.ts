@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { JsonObject, JsonValue } from '../core/json.ts';
 import type { JournalEntry } from './journal.ts';
 import type { BoundNode, Pause, RunOptions, Sequence, SequenceEnd, StepContext } from './kind.ts';
+import { numberOf, type NumberBounds } from './numbers.ts';
 import { attemptPath, FINALLY_NOTE, iterationPath, notePath, scopeOf } from './paths.ts';
 import type { Lists, Place } from './place.ts';
 import type { RunPorts } from './ports.ts';
@@ -22,6 +23,7 @@ interface Execution {
   readonly place: Place;
   /** What this attempt uses. */
   readonly used: Tally;
+  readonly previous?: StepContext['previous'];
 }
 
 /**
@@ -35,16 +37,24 @@ export class AttemptContext implements StepContext {
   readonly signal: AbortSignal;
   readonly scope: Scope;
   readonly handle: JsonValue | undefined;
+  readonly previous: StepContext['previous'];
   readonly #run: Run;
   readonly #lists: Lists;
   readonly #node: BoundNode;
   readonly #used: Tally;
 
-  constructor(run: Run, lists: Lists, { node, path, place, used }: Execution, attempt: number, signal: AbortSignal) {
+  constructor(
+    run: Run,
+    lists: Lists,
+    { node, path, place, used, previous }: Execution,
+    attempt: number,
+    signal: AbortSignal,
+  ) {
     const handle = run.ports.journal.handle(path);
     this.path = path;
     this.attemptPath = attemptPath(path, attempt);
     this.attempt = attempt;
+    this.previous = previous;
     this.signal = signal;
     this.scope = place.scope;
     this.handle = handle?.attempt === attempt ? handle.handle : undefined;
@@ -101,6 +111,10 @@ export class AttemptContext implements StepContext {
 
   test(condition: string, scope = this.scope): Promise<boolean> {
     return this.#run.test(condition, scope, this.path);
+  }
+
+  number(value: number | string, key: string, bounds: NumberBounds): Promise<number> {
+    return numberOf(value, key, bounds, (text) => this.render(text));
   }
 
   variable(target: string): JsonValue | undefined {

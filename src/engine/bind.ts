@@ -32,7 +32,7 @@ interface OpenSequence extends Sequence {
  */
 export function bindDefinition(definition: Definition, kinds: StepKindTable): BoundWorkflow {
   const places = targetPlaces(definition, kinds);
-  const state = new Binding(kinds, places);
+  const state = new Binding(definition, kinds, places);
   const main = state.sequence(definition.steps, undefined);
   const clauses = (definition.catch ?? []).map((clause) => ({
     match: clause.match,
@@ -79,7 +79,11 @@ class Binding {
   readonly #open = new Map<Sequence, OpenSequence>();
   #order = 0;
 
-  constructor(kinds: StepKindTable, places: ReadonlyMap<string, ReadonlySet<string>>) {
+  readonly #definition: Definition;
+  #text: string | undefined;
+
+  constructor(definition: Definition, kinds: StepKindTable, places: ReadonlyMap<string, ReadonlySet<string>>) {
+    this.#definition = definition;
     this.#kinds = kinds;
     this.#places = places;
   }
@@ -87,7 +91,7 @@ class Binding {
   sequence(steps: readonly Step[], parent: BoundNode | undefined): Sequence {
     const made: OpenSequence = {
       nodes: [],
-      graph: steps.some((step) => step.depends_on !== undefined && step.depends_on.length > 0),
+      graph: steps.some((step) => step.depends_on !== undefined),
       after: new Map(),
     };
     this.#open.set(made, made);
@@ -124,7 +128,7 @@ class Binding {
     if (node.kind.blocks(node.step).length > 0) return node;
     const key = node.kind.argumentsKey;
     const step = { ...node.step, ...(key === undefined ? onError.arguments : { [key]: onError.arguments }) };
-    return { ...node, step, bound: node.kind.bind(step, { sequence: (steps) => this.sequence(steps, node) }) };
+    return { ...node, step, bound: node.kind.bind(step, this.#binder(node)) };
   }
 
   #node(step: Step, parent: BoundNode | undefined): BoundNode {
@@ -140,10 +144,20 @@ class Binding {
     };
     this.#order += 1;
     this.byId.set(step.id, node);
-    const binder: Binder = { sequence: (steps) => this.sequence(steps, node) };
-    node.bound = kind.bind(step, binder);
+    node.bound = kind.bind(step, this.#binder(node));
     if (step.compensate !== undefined) this.compensations.set(step.id, this.#node(step.compensate, undefined));
     return node;
+  }
+
+  #binder(node: BoundNode): Binder {
+    return {
+      sequence: (steps) => this.sequence(steps, node),
+      mentions: (step, members) => {
+        this.#text ??= JSON.stringify(this.#definition);
+        const text = this.#text;
+        return members.some((member) => text.includes(`${step}.${member}`) || text.includes(`${step}['${member}']`));
+      },
+    };
   }
 
   #kind(step: Step): StepKind {

@@ -18,6 +18,8 @@ interface NodeEnd {
 
 const NOTHING: SequenceEnd = { ran: false, output: null };
 /** Nothing led to this step. */
+/** Steps of a graph that run at once where it does not say. */
+const GRAPH_CONCURRENCY = 5;
 const NO_CHAIN: ReadonlySet<string> = new Set();
 
 /**
@@ -139,7 +141,7 @@ export class Interpreter implements Lists {
       const conditionals = (sequence.after.get(node.id) ?? []).map((bound) => this.#conditionalJob(bound, place));
       return node.target ? conditionals : [this.#stepJob(node, place, ends), ...conditionals];
     });
-    await runGraph(jobs, options.concurrency ?? Number.POSITIVE_INFINITY, place.signal);
+    await runGraph(jobs, options.concurrency ?? GRAPH_CONCURRENCY, place.signal);
     let last = NOTHING;
     for (const node of sequence.nodes) {
       const end = ends.get(node.id);

@@ -49,6 +49,8 @@ export type JournalEntry =
       readonly attempt: number;
       readonly failure: Failure;
       readonly retryAt?: number;
+      /** What the attempt left for the next one to go on from. */
+      readonly view?: JsonObject;
       readonly used?: Partial<Usage>;
     }
   | { readonly type: 'handle'; readonly path: string; readonly attempt: number; readonly handle: JsonValue }

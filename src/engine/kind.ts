@@ -12,6 +12,7 @@ import type {
   StepSyntax,
 } from '../definition/step-syntax.ts';
 import type { JournalEntry, StepResult } from './journal.ts';
+import type { NumberBounds } from './numbers.ts';
 import type { Lanes } from './lanes.ts';
 import type { EngineLimits } from './limits.ts';
 import type { Children, Downstream, InputGate, Repeatability } from './ports.ts';
@@ -83,12 +84,16 @@ export interface StepContext {
   readonly depth: number;
   /** The last downstream task handle that an earlier run of this attempt left, to re-attach to. */
   readonly handle: JsonValue | undefined;
+  /** How the attempt before this one failed, for a kind that goes on from there; what `view` it left is kept for kinds with `repairs` only. */
+  readonly previous: { readonly failure: Failure; readonly view?: JsonObject } | undefined;
   saveHandle(handle: JsonValue): Promise<void>;
   /** Renders every template in `value`, once; rule 4 applies to paths that resolve to nothing. */
   render(value: unknown, scope?: Scope): Promise<JsonValue>;
   /** Renders to text: text stays, null is empty, anything else is JSON. */
   renderText(value: unknown): Promise<string>;
   test(condition: string, scope?: Scope): Promise<boolean>;
+  /** A number of the step that may be a template. Throws `invalid_arguments`, with the key, where the template gives none that fits. */
+  number(value: number | string, key: string, bounds: NumberBounds): Promise<number>;
   /** What a variable holds now, by its target (`variables.global.x`); `undefined` = nothing yet. Throws `template_error` for what is no target. */
   variable(target: string): JsonValue | undefined;
   /**
@@ -147,6 +152,8 @@ export interface BoundStep {
 /** What a kind needs to bind a step: its child lists made ready. */
 export interface Binder {
   sequence(steps: readonly Step[]): Sequence;
+  /** Whether a text of the definition names one of these members of the step. */
+  mentions(step: string, members: readonly string[]): boolean;
 }
 
 /** A step kind: how it reads (`StepSyntax`) and what it does. */
@@ -158,6 +165,8 @@ export interface StepKind extends StepSyntax {
   readonly ownTimeout?: boolean;
   /** It computes, or runs other steps, and does nothing else: what it did is lost with nothing but time, so its checkpoint may become durable late (E3). */
   readonly effectFree?: boolean;
+  /** An attempt goes on from what the failed one before it left (`StepContext.previous`). */
+  readonly repairs?: boolean;
   /** It reads variables and writes them: from its first reading to its checkpoint no other such step of the task runs. */
   readonly exclusive?: boolean;
   /** The key that `on_error: {step, arguments}` replaces; absent: `arguments` are laid over the kind's own keys. */
@@ -176,6 +185,9 @@ export interface KindSource<Shape extends z.ZodRawShape> {
   readonly blocks?: (spec: z.output<z.ZodObject<Shape>>) => readonly Block[];
   readonly expressions?: (spec: z.output<z.ZodObject<Shape>>) => readonly ExpressionPosition[];
   readonly servers?: (spec: z.output<z.ZodObject<Shape>>) => ReturnType<StepSyntax['servers']>;
+  readonly endsTask?: boolean;
+  readonly repeats?: (spec: z.output<z.ZodObject<Shape>>) => string | undefined;
+  readonly fixed?: (spec: z.output<z.ZodObject<Shape>>) => ReturnType<NonNullable<StepSyntax['fixed']>>;
   readonly targets?: (spec: z.output<z.ZodObject<Shape>>) => ReturnType<NonNullable<StepSyntax['targets']>>;
   readonly onErrorWords?: readonly string[];
   readonly problems?: (spec: z.output<z.ZodObject<Shape>>) => readonly StepProblem[];
@@ -184,9 +196,11 @@ export interface KindSource<Shape extends z.ZodRawShape> {
   readonly derived?: StepKind['derived'];
   /** Members of its result that it stores (`StepOutput.view`), for a reference to be checked against. */
   readonly members?: readonly string[];
+  readonly inside?: readonly string[];
   readonly ownTimeout?: boolean;
   readonly effectFree?: boolean;
   readonly exclusive?: boolean;
+  readonly repairs?: boolean;
   readonly writes?: (spec: z.output<z.ZodObject<Shape>>) => ReturnType<NonNullable<StepSyntax['writes']>>;
   readonly argumentsKey?: string;
   readonly bind: (spec: z.output<z.ZodObject<Shape>>, binder: Binder, step: Step) => BoundStep;
@@ -250,6 +264,11 @@ export function defineStepKind<Shape extends z.ZodRawShape>(source: KindSource<S
     ...(source.derived === undefined ? {} : { derived: source.derived }),
     ...(source.ownTimeout === undefined ? {} : { ownTimeout: source.ownTimeout }),
     ...(source.effectFree === undefined ? {} : { effectFree: source.effectFree }),
+    ...(source.inside === undefined ? {} : { inside: source.inside }),
+    ...(source.fixed === undefined ? {} : { fixed: reading(source.fixed) }),
+    ...(source.endsTask === undefined ? {} : { endsTask: source.endsTask }),
+    ...(source.repeats === undefined ? {} : { repeats: readingOne(source.repeats) }),
+    ...(source.repairs === undefined ? {} : { repairs: source.repairs }),
     ...(source.exclusive === undefined ? {} : { exclusive: source.exclusive }),
     ...(source.writes === undefined ? {} : { writes: reading(source.writes) }),
     ...(source.argumentsKey === undefined ? {} : { argumentsKey: source.argumentsKey }),

@@ -1,6 +1,8 @@
 import { backoffMs } from '../core/backoff.ts';
 import { NOT_RETRIED_BY_DEFAULT, type Failure } from '../core/failure.ts';
+import type { JsonValue } from '../core/json.ts';
 import type { FailureMatch, RetryPolicy } from '../definition/model.ts';
+import { COUNT, numberOf, POSITIVE_SECONDS, SOME_SECONDS } from './numbers.ts';
 
 /** Without `delay_seconds` a retry comes at once. */
 const DEFAULT_DELAY_SECONDS = 0;
@@ -15,13 +17,38 @@ export function matchesFailure(failure: Failure, matches: readonly FailureMatch[
   );
 }
 
+/** A policy whose numbers are numbers. */
+export type NumberedPolicy = Omit<RetryPolicy, 'max_attempts' | 'delay_seconds' | 'max_delay_seconds'> & {
+  readonly max_attempts: number;
+  readonly delay_seconds?: number;
+  readonly max_delay_seconds?: number;
+};
+
+/** The policy with its templates rendered. Throws `invalid_arguments` for one that gives no number that fits. */
+export async function retryNumbers(
+  policy: RetryPolicy,
+  render: (text: string) => Promise<JsonValue>,
+): Promise<NumberedPolicy> {
+  const { max_attempts: attempts, delay_seconds: delay, max_delay_seconds: most, ...rest } = policy;
+  return {
+    ...rest,
+    max_attempts: await numberOf(attempts, 'retry.max_attempts', COUNT, render),
+    ...(delay === undefined
+      ? {}
+      : { delay_seconds: await numberOf(delay, 'retry.delay_seconds', SOME_SECONDS, render) }),
+    ...(most === undefined
+      ? {}
+      : { max_delay_seconds: await numberOf(most, 'retry.max_delay_seconds', POSITIVE_SECONDS, render) }),
+  };
+}
+
 /**
  * Milliseconds to wait before the next attempt, or `undefined` when there is none. `no_retry_on` beats `retry_on`; what
  * `retry_on` names is retried even where trying again is refused by default (`invalid_arguments`, …, and `interrupted`, since
  * such a step may have taken effect).
  */
 export function retryDelayMs(
-  policy: RetryPolicy | undefined,
+  policy: NumberedPolicy | undefined,
   failure: Failure,
   attempt: number,
   random: () => number,

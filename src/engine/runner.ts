@@ -15,6 +15,7 @@ import { failureOutcome, successOutcome, workflowOutput } from './result.ts';
 import { matchesFailure } from './retry.ts';
 import { Run } from './run.ts';
 import { mayReadSaved } from './saved-variables.ts';
+import { numberOf, POSITIVE_SECONDS } from './numbers.ts';
 import { WORKFLOW_PLACE } from './targets.ts';
 
 /** Notes of the run itself. No step path begins with `!`. */
@@ -132,9 +133,10 @@ function recorded(run: Run): End | undefined {
 }
 
 async function mainPart(run: Run, interpreter: Interpreter, signal: AbortSignal): Promise<End> {
-  const deadline = startDeadline(run, signal);
-  const place = { prefix: '', scope: run.scope, signal: deadline.signal };
+  let deadline: Awaited<ReturnType<typeof startDeadline>> | undefined;
   try {
+    deadline = await startDeadline(run, signal);
+    const place = { prefix: '', scope: run.scope, signal: deadline.signal };
     const end = await interpreter.sequence(run.bound.main, place);
     return { output: await workflowOutput(run, end.output, false) };
   } catch (error) {
@@ -142,7 +144,7 @@ async function mainPart(run: Run, interpreter: Interpreter, signal: AbortSignal)
     if (error instanceof EndOfTask) return await endedEarly(run, error.output);
     return await failed(run, interpreter, failureOf(error), signal);
   } finally {
-    deadline.release();
+    deadline?.release();
   }
 }
 
@@ -185,8 +187,13 @@ async function failed(run: Run, interpreter: Interpreter, first: Failure, signal
 }
 
 /** `timeout_seconds` and `budget.seconds` count from the task's creation, or from when its turn came or it was resumed, downtime included. */
-function startDeadline(run: Run, signal: AbortSignal): { readonly signal: AbortSignal; release(): void } {
-  const { timeout_seconds: timeout, budget } = run.bound.definition;
+async function startDeadline(
+  run: Run,
+  signal: AbortSignal,
+): Promise<{ readonly signal: AbortSignal; release(): void }> {
+  const { timeout_seconds: given, budget } = run.bound.definition;
+  const render = (text: string): Promise<JsonValue> => run.render(text, run.scope, 'timeout_seconds');
+  const timeout = given === undefined ? undefined : await numberOf(given, 'timeout_seconds', POSITIVE_SECONDS, render);
   if (timeout === undefined && budget?.seconds === undefined) return { signal, release: () => undefined };
   const controller = linkedController(signal);
   const timers = linkedController(signal);

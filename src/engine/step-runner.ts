@@ -7,16 +7,18 @@
  * E5 one AbortSignal tree per task; after abort every kind settles.
  */
 import { humanDuration } from '../core/duration.ts';
-import { StepFailure, stepFailure, type Failure } from '../core/failure.ts';
+import type { JsonValue } from '../core/json.ts';
+import { messageOf, StepFailure, stepFailure, type Failure } from '../core/failure.ts';
 import { linkedController, orAbort } from './abort.ts';
 import { AttemptContext } from './attempt-context.ts';
 import { needsIntent, resolveInterruption } from './interruption.ts';
 import { jsonBytes } from './json-bytes.ts';
 import type { StepResult, StoredEntry } from './journal.ts';
-import type { BoundNode, StepOutput } from './kind.ts';
+import type { BoundNode, StepContext, StepOutput } from './kind.ts';
+import { numberOf, POSITIVE_SECONDS } from './numbers.ts';
 import { attemptPath, childPath, NAMES_NOTE, notePath } from './paths.ts';
 import type { Lists, Place } from './place.ts';
-import { retryDelayMs } from './retry.ts';
+import { retryDelayMs, retryNumbers } from './retry.ts';
 import type { Run, Tally } from './run.ts';
 import { StepCache } from './step-cache.ts';
 
@@ -32,6 +34,7 @@ interface Execution {
 /** One attempt of it, and what that uses. */
 interface Attempt extends Execution {
   readonly used: Tally;
+  readonly previous?: StepContext['previous'];
 }
 
 /**
@@ -131,8 +134,10 @@ export class StepRunner {
     const last = this.#run.ports.journal.lastAttempt(path);
     let attempt = last?.attempt ?? 1;
     let cut: Started | undefined;
+    let previous: StepContext['previous'];
     if (last !== undefined) this.#run.progress.goesOn(node, this.#run.ports.clock.now());
     if (last?.type === 'attempt_failed') {
+      previous = { failure: last.failure, ...(last.view === undefined ? {} : { view: last.view }) };
       await this.#waitToRetry(execution, attempt, last.retryAt ?? last.at, last.at, last.failure);
       attempt += 1;
     } else if (last?.type === 'started' && this.#run.ports.journal.handle(path)?.attempt !== attempt) {
@@ -140,7 +145,7 @@ export class StepRunner {
     }
     for (let used = this.#run.tallyOf(path); ; attempt += 1, used = {}) {
       place.signal.throwIfAborted();
-      const end = await this.#oneAttempt({ ...execution, used }, attempt, cut);
+      const end = await this.#oneAttempt({ ...execution, used, previous }, attempt, cut);
       cut = undefined;
       if (end.failure === undefined) {
         const result: StepResult = {
@@ -153,15 +158,32 @@ export class StepRunner {
         return await this.#run.finish(node, path, startedAt, result, { assign: end.assign ?? {}, used });
       }
       const failure: Failure = { ...end.failure, step: end.failure.step ?? node.id };
-      const delay = retryDelayMs(node.step.retry, failure, attempt, this.#run.ports.random);
+      const delay = await this.#retryDelay(execution, failure, attempt);
       if (delay === undefined) {
         return await this.#run.finish(node, path, startedAt, failedResult(node, failure, attempt, end), { used });
       }
       const now = this.#run.ports.clock.now();
       const retryAt = now + delay;
-      const what = { path, step: node.id, attempt, failure, retryAt, ...this.#run.usedIn(used) };
+      const view = node.kind.repairs === true ? end.view : undefined;
+      const left = view === undefined ? {} : { view };
+      const what = { path, step: node.id, attempt, failure, retryAt, ...left, ...this.#run.usedIn(used) };
       await this.#run.append({ type: 'attempt_failed', ...what });
+      previous = { failure, ...left };
       await this.#waitToRetry(execution, attempt, retryAt, now, failure);
+    }
+  }
+
+  /** The numbers of the policy may be templates; one that gives none that fits is a failure that no retry helps. */
+  async #retryDelay({ node, path, place }: Execution, failure: Failure, attempt: number): Promise<number | undefined> {
+    const policy = node.step.retry;
+    if (policy === undefined) return undefined;
+    try {
+      const numbers = await retryNumbers(policy, (text) => this.#run.render(text, place.scope, path));
+      return retryDelayMs(numbers, failure, attempt, this.#run.ports.random);
+    } catch (error) {
+      failureOf(error);
+      this.#run.warn(path, `step '${node.id}' is not tried again: ${messageOf(error)}`);
+      return undefined;
     }
   }
 
@@ -221,11 +243,15 @@ export class StepRunner {
   async #timed(execution: Attempt, attempt: number): Promise<StepOutput> {
     const { node, path, place } = execution;
     const leaf = node.kind.blocks(node.step).length === 0;
-    const seconds = node.kind.ownTimeout === true ? undefined : node.step.timeout_seconds;
-    const deadline =
-      seconds === undefined ? undefined : this.#startDeadline(node, path, attempt, place.signal, leaf, seconds);
-    const signal = deadline?.signal ?? place.signal;
+    let deadline: ReturnType<StepRunner['startDeadline']> | undefined;
     try {
+      const timeout = node.kind.ownTimeout === true ? undefined : node.step.timeout_seconds;
+      if (timeout !== undefined) {
+        const render = (text: string): Promise<JsonValue> => this.#run.render(text, place.scope, path);
+        const seconds = await numberOf(timeout, 'timeout_seconds', POSITIVE_SECONDS, render);
+        deadline = this.startDeadline(node, path, attempt, place.signal, leaf, seconds);
+      }
+      const signal = deadline?.signal ?? place.signal;
       const context = new AttemptContext(this.#run, this.#lists, execution, attempt, signal);
       const work = node.bound.execute(context);
       return await (leaf ? orAbort(signal, work) : work);
@@ -239,7 +265,7 @@ export class StepRunner {
     }
   }
 
-  #startDeadline(
+  private startDeadline(
     node: BoundNode,
     path: string,
     attempt: number,

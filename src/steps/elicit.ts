@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { isJsonObject, type JsonObject, type JsonValue, objectOrEmpty } from '../core/json.ts';
 import { stepFailure, type FailureCode } from '../core/failure.ts';
-import { positiveSeconds } from '../definition/schema/seconds.ts';
+import { orTemplate, positiveSeconds } from '../definition/schema/numbers.ts';
+import { POSITIVE_SECONDS } from '../engine/numbers.ts';
 import { defineStepKind, type StepOutput } from '../engine/kind.ts';
 
 type Action = 'accept' | 'decline' | 'cancel' | 'timeout';
@@ -39,7 +40,9 @@ on_decline: continue
       .optional()
       .describe('What to enter: a flat JSON Schema object, as MCP elicitation allows.'),
     url: z.string().optional().describe('Instead of a form: a page to visit; templates inside are rendered.'),
-    timeout_seconds: positiveSeconds.optional().describe('Seconds to wait for the answer. Default: for ever.'),
+    timeout_seconds: orTemplate(positiveSeconds)
+      .optional()
+      .describe('Seconds to wait for the answer. Default: for ever.'),
     on_decline: otherwise('the person says no'),
     on_cancel: otherwise('the person closes the question'),
     on_timeout: otherwise('nobody has answered in time'),
@@ -80,13 +83,17 @@ on_decline: continue
                 url: await context.renderText(spec.url),
                 elicitationId: idOf(context.idempotencyKey, context.attempt),
               };
+        const seconds =
+          spec.timeout_seconds === undefined
+            ? undefined
+            : await context.number(spec.timeout_seconds, 'timeout_seconds', POSITIVE_SECONDS);
         context.status('waiting for an answer');
         const answer = await context.input.ask(
           context.attemptPath,
           { method: 'elicitation/create', params },
           {
             signal: context.signal,
-            ...(spec.timeout_seconds === undefined ? {} : { timeoutSeconds: spec.timeout_seconds }),
+            ...(seconds === undefined ? {} : { timeoutSeconds: seconds }),
           },
         );
         const { action, content } = readAnswer(answer);

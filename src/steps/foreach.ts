@@ -1,7 +1,9 @@
 import { z } from 'zod';
 import { StepFailure, stepFailure, type Failure } from '../core/failure.ts';
-import { isJsonObject, type JsonValue } from '../core/json.ts';
+import { isJsonObject, type JsonObject, type JsonValue } from '../core/json.ts';
 import { isFixed, templateReferences } from '../definition/expression/references.ts';
+import { countOf, orTemplate } from '../definition/schema/numbers.ts';
+import { COUNT } from '../engine/numbers.ts';
 import { fanOut } from '../engine/fan-out.ts';
 import type { StepResult } from '../engine/journal.ts';
 import { defineStepKind } from '../engine/kind.ts';
@@ -13,7 +15,7 @@ export const foreachKind = defineStepKind({
   effectFree: true,
   summary:
     'Runs `steps` for each item of `items`, with `{{item}}` (or the name in `as`) and `{{item_index}}` in scope. `.output` is the list of each ' +
-    "item's last output in input order, null where it failed; `.items` is `[{index, status, output, error}]`, `.failed` the number that failed.",
+    "item's last output in input order, null where it failed; `.items` is `[{index, item, status, output, error}]`, `.failures` those of them that failed, `.failed` their number.",
   example: `id: read_all
 type: foreach
 items: "{{input.paths}}"
@@ -32,12 +34,12 @@ steps:
       .optional()
       .describe('Name of the item in templates. Default `item`.'),
     steps: z.array(step).min(1).describe('The body.'),
-    max_concurrency: z.int().min(1).optional().describe('How many items run at once. Default 1.'),
+    max_concurrency: orTemplate(countOf).optional().describe('How many items run at once. Default 1.'),
     on_item_error: z
       .enum(['fail', 'collect'])
       .optional()
       .describe(
-        '`fail` (default): the first failed item stops the others and fails the step. `collect`: all items run and the step completes.',
+        '`fail`: the first failed item stops the others and fails the step. `collect`: all items run and the step completes. Default fail.',
       ),
   }),
   blocks: (spec) => [
@@ -48,15 +50,25 @@ steps:
       binds: [spec.as ?? 'item', 'item_index'],
     },
   ],
-  expressions: () => [{ at: ['items'], as: 'template' }],
+  expressions: () => [
+    { at: ['items'], as: 'template' },
+    { at: ['max_concurrency'], as: 'template' },
+  ],
   problems: ({ items }) => {
     const never = typeof items === 'string' ? isFixed(items) : typeof items === 'number' || typeof items === 'boolean';
     const message = `expected a list, an object or a template, found ${typeof items === 'string' ? 'text' : typeof items}`;
     return never ? [{ at: ['items'], code: 'invalid_type', message }] : [];
   },
-  derived: { items: itemsOf, failed: (result) => failedOf(result).length },
-  members: ['item_errors'],
-  bind: (spec, binder) => {
+  output: (spec) => ({ is: 'items', steps: spec.steps }),
+  derived: {
+    items: itemsOf,
+    failures: (result) => itemsOf(result).filter((entry) => entry['status'] === 'failed'),
+    failed: (result) => failedOf(result).length,
+  },
+  members: ['item_errors', 'item_list'],
+  bind: (spec, binder, step) => {
+    // Kept only where somebody asks for it: the list may be large.
+    const keepsItems = binder.mentions(step.id, ['items', 'failures']);
     const body = binder.sequence(spec.steps);
     const name = spec.as ?? 'item';
     // The schema of JSON documents lets nothing but JSON in.
@@ -71,7 +83,8 @@ steps:
         }
         const outputs: JsonValue[] = items.map(() => null);
         const failures = new Map<number, Failure>();
-        await fanOut(items.length, spec.max_concurrency ?? 1, context, async (index, signal) => {
+        const concurrency = await context.number(spec.max_concurrency ?? 1, 'max_concurrency', COUNT);
+        await fanOut(items.length, concurrency, context, async (index, signal) => {
           const item = items[index] ?? null;
           const names = { [name]: item, item_index: index };
           const { scope, prefix } = context.iteration(index, names);
@@ -85,7 +98,11 @@ steps:
         const failed = [...failures]
           .toSorted(([a], [b]) => a - b)
           .map(([index, failure]) => failureLine({ index }, failure));
-        return failed.length === 0 ? { output: outputs } : { output: outputs, view: { item_errors: failed } };
+        const view = {
+          ...(failed.length === 0 ? {} : { item_errors: failed }),
+          ...(keepsItems ? { item_list: items } : {}),
+        };
+        return Object.keys(view).length === 0 ? { output: outputs } : { output: outputs, view };
       },
     };
   },
@@ -112,7 +129,9 @@ function failedOf(result: StepResult): readonly JsonValue[] {
   return Array.isArray(errors) ? errors : [];
 }
 
-function itemsOf(result: StepResult): JsonValue {
+function itemsOf(result: StepResult): readonly JsonObject[] {
+  const given = result.view?.['item_list'];
+  const items: readonly JsonValue[] = Array.isArray(given) ? given : [];
   const outputs: readonly JsonValue[] = Array.isArray(result.output) ? result.output : [];
   const errors = new Map(
     failedOf(result).flatMap((entry) => {
@@ -123,6 +142,7 @@ function itemsOf(result: StepResult): JsonValue {
   );
   return outputs.map((output, index) => {
     const error = errors.get(index);
-    return { index, status: error === undefined ? 'completed' : 'failed', output, error: error ?? null };
+    const item = items[index] === undefined ? {} : { item: items[index] };
+    return { index, ...item, status: error === undefined ? 'completed' : 'failed', output, error: error ?? null };
   });
 }

@@ -1,5 +1,7 @@
 import { z } from 'zod';
 import type { JsonValue } from '../core/json.ts';
+import { countOf, orTemplate } from '../definition/schema/numbers.ts';
+import { COUNT } from '../engine/numbers.ts';
 import { defineStepKind } from '../engine/kind.ts';
 
 /** A list of steps as one step; a graph as soon as one of them says `depends_on`. */
@@ -25,18 +27,18 @@ steps:
 `,
   fields: (step) => ({
     steps: z.array(step).min(1).describe('The steps.'),
-    max_concurrency: z
-      .int()
-      .min(1)
-      .optional()
-      .describe('Of a graph: how many steps run at once. Default: all that are ready.'),
+    max_concurrency: orTemplate(countOf).optional().describe('Of a graph: how many steps run at once. Default 5.'),
   }),
   blocks: (spec) => [{ at: ['steps'], steps: spec.steps, runs: 'once' }],
+  output: (spec) => ({ is: 'members', members: new Map(spec.steps.map((step) => [step.id, [step]])) }),
+  expressions: () => [{ at: ['max_concurrency'], as: 'template' }],
   bind: (spec, binder) => {
     const steps = binder.sequence(spec.steps);
     return {
       execute: async (context) => {
-        const output: { [id: string]: JsonValue } = await context.runAll(steps, spec.max_concurrency);
+        const given = spec.max_concurrency;
+        const most = given === undefined ? undefined : await context.number(given, 'max_concurrency', COUNT);
+        const output: { [id: string]: JsonValue } = await context.runAll(steps, most);
         return { output };
       },
     };

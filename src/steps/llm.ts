@@ -3,6 +3,7 @@ import { stepFailure, StepFailure } from '../core/failure.ts';
 import { isJsonObject, type JsonObject, type JsonValue, objectOrEmpty } from '../core/json.ts';
 import { compileSchema, SchemaError } from '../definition/schema-validator.ts';
 import type { StepProblem } from '../definition/step-syntax.ts';
+import { POSITIVE_SECONDS } from '../engine/numbers.ts';
 import { defineStepKind, type StepContext, type StepOutput } from '../engine/kind.ts';
 import { parsedJson, textOf } from '../engine/step-view.ts';
 import { textBlocks } from './tool.ts';
@@ -43,6 +44,7 @@ max_tokens: 200
     ...(spec.system === undefined ? [] : [{ at: ['system'], as: 'template' as const }]),
   ],
   ownTimeout: true,
+  repairs: true,
   problems: ({ prompt, messages, schema }): readonly StepProblem[] => [
     ...(prompt === undefined && messages === undefined
       ? [
@@ -68,14 +70,16 @@ max_tokens: 200
         const hints = spec.model === undefined ? [] : [spec.model].flat().map((name) => ({ name }));
         const system = await systemPrompt(context, spec.system, schema);
         const params: JsonObject = {
-          messages: await messagesOf(context, spec.prompt, spec.messages),
+          messages: [...(await messagesOf(context, spec.prompt, spec.messages)), ...repairOf(context)],
           ...(system === '' ? {} : { systemPrompt: system }),
           maxTokens: spec.max_tokens ?? DEFAULT_MAX_TOKENS,
           ...(spec.temperature === undefined ? {} : { temperature: spec.temperature }),
           ...(hints.length === 0 ? {} : { modelPreferences: { hints } }),
         };
         context.status('waiting for the model');
-        const seconds = step.timeout_seconds;
+        const timeout = step.timeout_seconds;
+        const seconds =
+          timeout === undefined ? undefined : await context.number(timeout, 'timeout_seconds', POSITIVE_SECONDS);
         const answer = await context.input.ask(
           context.attemptPath,
           { method: 'sampling/createMessage', params },
@@ -115,6 +119,17 @@ async function messagesOf(
   });
 }
 
+/** What the model gave last and why it was no good, so that it does not answer the same again. */
+function repairOf({ previous }: StepContext): readonly JsonObject[] {
+  const given = previous?.view?.['answer'];
+  if (previous?.failure.code !== 'invalid_output' || typeof given !== 'string') return [];
+  const why = `That answer cannot be used: ${previous.failure.message}. Answer again, with the JSON value only.`;
+  return [
+    { role: 'assistant', content: { type: 'text', text: given } },
+    { role: 'user', content: { type: 'text', text: why } },
+  ];
+}
+
 function readAnswer(
   context: StepContext,
   asked: JsonObject,
@@ -140,11 +155,14 @@ function readAnswer(
     ...(tokens === 0 ? {} : { tokens }),
   };
   if (schema === undefined) return { output: text, view };
-  const value = parsedJson(unfenced(text));
-  const [violation] = compileSchema(schema)(value);
-  if (violation === undefined) return { output: value, view };
+  const check = compileSchema(schema);
+  const candidates = jsonIn(text);
+  const fitting = candidates.find((candidate) => check(candidate).length === 0);
+  if (fitting !== undefined) return { output: fitting, view };
+  const value = candidates[0] ?? null;
+  const [violation = { path: '$', message: 'no JSON value' }] = check(value);
   const why =
-    value === null && unfenced(text).trim() !== 'null'
+    candidates.length === 0
       ? 'the model was asked for JSON and its answer is none'
       : `the model's answer does not fit the schema: ${violation.path} ${violation.message}`;
   return { output: null, view: { ...view, answer: text }, failure: stepFailure('invalid_output', why).failure };
@@ -161,11 +179,48 @@ function schemaProblem(schema: JsonObject | undefined): readonly StepProblem[] {
   }
 }
 
-/** Models like to put JSON into a fenced block. */
-function unfenced(text: string): string {
+const MAX_CANDIDATES = 20;
+
+/** The JSON values in an answer: the whole of it, or those that stand between sentences or in a fenced block, the first ones. */
+function jsonIn(text: string): readonly JsonValue[] {
   const trimmed = text.trim();
-  if (!trimmed.startsWith('```') || !trimmed.endsWith('```')) return trimmed;
-  return trimmed.slice(trimmed.indexOf('\n') + 1, -3).trim();
+  const whole = parsedJson(trimmed);
+  if (whole !== null || trimmed === 'null') return [whole];
+  const found: JsonValue[] = [];
+  for (let at = nextOpening(trimmed, 0); at !== -1 && found.length < MAX_CANDIDATES;) {
+    const end = endOfValue(trimmed, at);
+    const value = end === undefined ? null : parsedJson(trimmed.slice(at, end));
+    if (value !== null) found.push(value);
+    at = nextOpening(trimmed, value === null || end === undefined ? at + 1 : end);
+  }
+  return found;
+}
+
+function nextOpening(text: string, from: number): number {
+  const found = text.slice(from).search(/[[{]/u);
+  return found === -1 ? -1 : from + found;
+}
+
+const LOOKED_AT = 200_000;
+
+/** Where the list or object that begins at `start` ends; `undefined` when it does not, or not soon. */
+function endOfValue(text: string, start: number): number | undefined {
+  let depth = 0;
+  let inText = false;
+  const last = Math.min(text.length, start + LOOKED_AT);
+  for (let index = start; index < last; index += 1) {
+    const character = text[index];
+    if (inText) {
+      if (character === '\\') index += 1;
+      else if (character === '"') inText = false;
+    } else if (character === '"') inText = true;
+    else if (character === '{' || character === '[') depth += 1;
+    else if (character === '}' || character === ']') {
+      depth -= 1;
+      if (depth === 0) return index + 1;
+    }
+  }
+  return undefined;
 }
 
 function usageOf(message: JsonObject): JsonValue {

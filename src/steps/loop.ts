@@ -1,8 +1,10 @@
 import { z } from 'zod';
 import { stepFailure } from '../core/failure.ts';
 import type { JsonValue } from '../core/json.ts';
-import { someSeconds } from '../definition/schema/seconds.ts';
-import { defineStepKind, type StepOutput } from '../engine/kind.ts';
+import { backoffMs } from '../core/backoff.ts';
+import { countOf, orTemplate, positiveSeconds, someSeconds } from '../definition/schema/numbers.ts';
+import { defineStepKind, type StepContext, type StepOutput } from '../engine/kind.ts';
+import { COUNT, POSITIVE_SECONDS, SOME_SECONDS, type NumberBounds } from '../engine/numbers.ts';
 
 /** Repeats its steps. Each iteration is a scope of its own; after the loop its names mean the last iteration. */
 export const loopKind = defineStepKind({
@@ -29,37 +31,57 @@ steps:
       .describe(
         'A condition, evaluated after each iteration, in its scope. Without it the body runs `max_iterations` times.',
       ),
-    max_iterations: z.int().min(1).optional().describe('Most iterations to make. Default: as many as a task may.'),
-    delay_seconds: someSeconds.optional().describe('Seconds to wait between two iterations. Default 0.'),
+    max_iterations: orTemplate(countOf).optional().describe('Most iterations to make. Default: as many as a task may.'),
+    delay_seconds: orTemplate(someSeconds).optional().describe('Seconds to wait between two iterations. Default 0.'),
+    backoff: z
+      .enum(['fixed', 'linear', 'exponential'])
+      .optional()
+      .describe('How the delay grows: d,d,d · d,2d,3d · d,2d,4d. Default fixed.'),
+    max_delay_seconds: orTemplate(positiveSeconds).optional().describe('No delay is longer. Default 3600.'),
     on_exhausted: z
       .enum(['fail', 'continue'])
       .optional()
       .describe(
-        'What reaching the maximum with `until` false means: `fail` (default, `loop_exhausted`) or `continue`.',
+        'What reaching the maximum with `until` false means: `fail` (`loop_exhausted`) or `continue`. Default fail.',
       ),
   }),
   blocks: (spec) => [{ at: ['steps'], steps: spec.steps, runs: 'iteration' }],
-  expressions: (spec) => (spec.until === undefined ? [] : [{ at: ['until'], as: 'condition', inside: true }]),
+  expressions: (spec) => [
+    ...(spec.until === undefined ? [] : [{ at: ['until'], as: 'condition' as const, inside: true }]),
+    ...['max_iterations', 'delay_seconds', 'max_delay_seconds'].map((key) => ({ at: [key], as: 'template' as const })),
+  ],
   members: ['iterations', 'exhausted'],
-  bind: (spec, binder) => {
+  inside: ['iteration'],
+  repeats: (spec) =>
+    spec.until === undefined ? `up to ${spec.max_iterations ?? 'any number of'} times` : `until ${String(spec.until)}`,
+  bind: (spec, binder, step) => {
     const body = binder.sequence(spec.steps);
     return {
       execute: async (context): Promise<StepOutput> => {
         const cap = context.limits.loopIterations;
-        const most = Math.min(spec.max_iterations ?? cap, cap);
-        const delayMs = (spec.delay_seconds ?? 0) * 1000;
+        const wanted = await numberAt(context, 'max_iterations', spec.max_iterations, COUNT, cap);
+        const most = Math.min(wanted, cap);
+        const delaySeconds = await numberAt(context, 'delay_seconds', spec.delay_seconds, SOME_SECONDS, 0);
+        const longest = spec.max_delay_seconds;
+        const backoff = {
+          kind: spec.backoff ?? 'fixed',
+          delaySeconds,
+          ...(longest === undefined
+            ? {}
+            : { maxDelaySeconds: await numberAt(context, 'max_delay_seconds', longest, POSITIVE_SECONDS, 0) }),
+        };
         let output: JsonValue = null;
         for (let index = 0; index < most; index += 1) {
-          const { scope, prefix } = context.iteration(index, {});
+          const { scope, prefix } = context.iteration(index, { [step.id]: { iteration: index + 1 } });
           output = (await context.run(body, { scope, prefix })).output;
           const until = spec.until === undefined ? undefined : String(spec.until);
           const done =
             until !== undefined && (await context.decide(`until-${index}`, () => context.test(until, scope)));
           if (done) return { output, view: { iterations: index + 1, exhausted: false } };
-          if (index + 1 < most) await context.pause(`delay-${index}`, { ms: delayMs });
+          if (index + 1 < most) await context.pause(`delay-${index}`, { ms: backoffMs(backoff, index + 1, 0) });
         }
         const view = { iterations: most, exhausted: spec.until !== undefined };
-        if (most === cap && (spec.max_iterations ?? cap) > cap) {
+        if (most === cap && wanted > cap) {
           return {
             output,
             view,
@@ -73,3 +95,16 @@ steps:
     };
   },
 });
+
+/** Decided once: a replay makes as many iterations, with the same delays. */
+async function numberAt(
+  context: StepContext,
+  key: string,
+  value: number | string | undefined,
+  bounds: NumberBounds,
+  otherwise: number,
+): Promise<number> {
+  if (value === undefined) return otherwise;
+  if (typeof value === 'number') return value;
+  return context.decide(key, () => context.number(value, key, bounds));
+}

@@ -1,6 +1,9 @@
 import { z } from 'zod';
 import { StepFailure, stepFailure, type Failure } from '../core/failure.ts';
 import type { JsonObject, JsonValue } from '../core/json.ts';
+import type { Step } from '../definition/model.ts';
+import { countOf, orTemplate } from '../definition/schema/numbers.ts';
+import { COUNT } from '../engine/numbers.ts';
 import { fanOut } from '../engine/fan-out.ts';
 import { defineStepKind, type Sequence, type StepContext, type StepOutput } from '../engine/kind.ts';
 
@@ -33,7 +36,7 @@ tasks:
   fields: (step) => ({
     tasks: z.array(step).optional().describe('Steps, each a branch of its own.'),
     branches: z.record(z.string(), z.array(step)).optional().describe('Named branches, each a list of steps.'),
-    max_concurrency: z.int().min(1).optional().describe('How many branches run at once. Default: all.'),
+    max_concurrency: orTemplate(countOf).optional().describe('How many branches run at once. Default: all.'),
     on_error: z
       .union([
         z.string(),
@@ -55,14 +58,27 @@ tasks:
       runs: 'once' as const,
     })),
   ],
+  output: (spec) => ({
+    is: 'members',
+    members: new Map<string, readonly Step[]>([
+      ...(spec.tasks ?? []).map((step) => [step.id, [step]] as const),
+      ...Object.entries(spec.branches ?? {}),
+    ]),
+  }),
+  expressions: () => [{ at: ['max_concurrency'], as: 'template' }],
   derived: { errors: (result) => result.view?.['errors'] ?? [] },
   bind: (spec, binder) => {
     const branches: readonly Branch[] = [
       ...(spec.tasks ?? []).map((step) => ({ name: step.id, steps: binder.sequence([step]) })),
       ...Object.entries(spec.branches ?? {}).map(([name, steps]) => ({ name, steps: binder.sequence(steps) })),
     ];
-    const concurrency = spec.max_concurrency ?? Math.max(1, branches.length);
-    return { execute: (context) => runBranches(context, branches, concurrency, spec.on_error === 'collect') };
+    const most = spec.max_concurrency ?? Math.max(1, branches.length);
+    return {
+      execute: async (context) => {
+        const concurrency = await context.number(most, 'max_concurrency', COUNT);
+        return runBranches(context, branches, concurrency, spec.on_error === 'collect');
+      },
+    };
   },
 });
 

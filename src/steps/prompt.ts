@@ -29,6 +29,11 @@ arguments:
   }),
   argumentsKey: 'arguments',
   servers: (spec) => [{ name: spec.server, at: ['server'] }],
+  fixed: (spec) =>
+    (['prompt_name', 'action'] as const).flatMap((key) => {
+      const name = spec[key];
+      return name === undefined ? [] : [{ name, at: [key] }];
+    }),
   expressions: () => [{ at: ['arguments'], as: 'template' }],
   members: ['messages', 'description'],
   problems: ({ prompt_name: name, action }) =>

@@ -18,7 +18,10 @@ uri: screenshots/latest
   fields: () => ({
     server: z.string().min(1).describe('Name of the downstream server in the servers file.'),
     uri: z.string().min(1).describe('URI of the resource; templates inside are rendered.'),
-    action: z.string().optional().describe('`read`, as older definitions write it; has no effect.'),
+    action: z
+      .literal('read')
+      .optional()
+      .describe('`read`, as older definitions write it: a resource can only be read.'),
     arguments: z
       .record(z.string(), z.unknown())
       .optional()

@@ -1,5 +1,6 @@
 import { isJsonObject, type JsonValue, objectOrEmpty } from '../core/json.ts';
 import { stepFailure, StepFailure } from '../core/failure.ts';
+import { POSITIVE_SECONDS } from '../engine/numbers.ts';
 import { defineStepKind } from '../engine/kind.ts';
 import { textOf } from '../engine/step-view.ts';
 
@@ -19,7 +20,9 @@ timeout_seconds: 30
     about: "the client's roots",
     execute: async (context) => {
       context.status('waiting for the roots of the client');
-      const seconds = step.timeout_seconds;
+      const timeout = step.timeout_seconds;
+      const seconds =
+        timeout === undefined ? undefined : await context.number(timeout, 'timeout_seconds', POSITIVE_SECONDS);
       const answer = await context.input.ask(
         context.attemptPath,
         { method: 'roots/list', params: {} },

@@ -5,6 +5,7 @@ import { defineStepKind } from '../engine/kind.ts';
 export const succeedKind = defineStepKind({
   type: 'succeed',
   effectFree: true,
+  endsTask: true,
   summary:
     "Ends the task as completed with this `output`, from any depth. It takes the place of the definition's own `output`.",
   example: `id: nothing_to_do

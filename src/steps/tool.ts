@@ -29,6 +29,7 @@ arguments:
   }),
   argumentsKey: 'arguments',
   servers: (spec) => [{ name: spec.server, at: ['server'] }],
+  fixed: (spec) => [{ name: spec.action, at: ['action'] }],
   expressions: () => [{ at: ['arguments'], as: 'template' }],
   output: (spec) => ({ is: 'tool', server: spec.server, tool: spec.action }),
   call: (spec) => ({

@@ -4,7 +4,7 @@ import { stepFailure } from '../core/failure.ts';
 import type { JsonValue } from '../core/json.ts';
 import { isFixed } from '../definition/expression/references.ts';
 import { DEFAULT_TIME_ZONE, parseInstant, ScheduleTextError } from '../definition/schedule-times.ts';
-import { someSeconds } from '../definition/schema/seconds.ts';
+import { someSeconds } from '../definition/schema/numbers.ts';
 import type { StepProblem } from '../definition/step-syntax.ts';
 import { defineStepKind, type Pause, type StepContext } from '../engine/kind.ts';
 import { WAIT_NOTE } from '../engine/paths.ts';

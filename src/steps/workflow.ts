@@ -1,4 +1,4 @@
-import { objectOrEmpty } from '../core/json.ts';
+import { isJsonObject } from '../core/json.ts';
 import { z } from 'zod';
 import { stepFailure } from '../core/failure.ts';
 import type { Outcome } from '../core/outcome.ts';
@@ -19,9 +19,12 @@ input: { name: "{{input.name}}" }
   fields: () => ({
     workflow: z.string().min(1).describe('Name of the workflow; templates inside are rendered.'),
     input: z
-      .record(z.string(), z.unknown())
+      .union([
+        z.record(z.string(), z.unknown()),
+        z.string().regex(/\{\{|\{%/u, { error: 'expected an object, or a template that gives one' }),
+      ])
       .optional()
-      .describe('Its arguments; templates inside are rendered. Default {}.'),
+      .describe('Its arguments, or one template that gives them; templates inside are rendered. Default {}.'),
   }),
   argumentsKey: 'input',
   expressions: () => [
@@ -42,7 +45,10 @@ input: { name: "{{input.name}}" }
         );
       }
       const workflow = await context.renderText(spec.workflow);
-      const input = objectOrEmpty(await context.render(spec.input ?? {}));
+      const input = await context.render(spec.input ?? {});
+      if (!isJsonObject(input)) {
+        throw stepFailure('invalid_arguments', `input: an object is expected, and it is ${JSON.stringify(input)}`);
+      }
       const { taskId } = await context.children.start(context.attemptPath, workflow, input);
       context.status(`waiting for ${workflow}`);
       const outcome = await context.children.outcome(taskId, context.signal, (question, withdrawn) =>

@@ -26,11 +26,13 @@ export function order(left: JsonValue, right: JsonValue): number | undefined {
   return typeof a === 'number' && typeof b === 'number' ? a - b : undefined;
 }
 
-/** Membership on a list; on an object a look into its JSON text; else part of the text. Nothing contains or is contained in null. */
+/** Membership on a list; on an object a look into its JSON text; else part of the text. Nothing contains or is contained in null, and no text contains the empty one. */
 export function contains(whole: JsonValue, part: JsonValue): boolean {
   if (Array.isArray(whole)) return whole.some((item: JsonValue) => equal(item, part));
   if (whole === null || part === null) return false;
-  return textOf(whole).includes(textOf(part));
+  const text = textOf(part);
+  // A name that led to nothing is an empty text: it is in no list of users.
+  return text !== '' && textOf(whole).includes(text);
 }
 
 /** Null, an empty text, an empty list, an empty object. */

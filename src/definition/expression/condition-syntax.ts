@@ -235,6 +235,9 @@ class ConditionParser {
 
   private slip(): string | undefined {
     const rest = this.scanner.text.slice(this.scanner.offset).trimStart();
+    if (/^[[(]/u.test(rest) && /\bin\s*$/u.test(this.scanner.text.slice(0, this.scanner.offset))) {
+      return 'a list stands in a variable: compare with `or`, or put the list into `variables.global`';
+    }
     if (rest.startsWith('{{')) return 'what stands between the braces is not a path';
     const found = /^(?:[&|!=<>]+|[A-Za-z_]+)/.exec(rest)?.[0];
     if (found === undefined) return undefined;

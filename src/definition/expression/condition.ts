@@ -15,6 +15,8 @@ import type { NameLookup, OnMissing } from './contract.ts';
 import { evaluateJsonata, jsonataSource } from './jsonata.ts';
 import { resolvePath } from './resolve.ts';
 import type { Path } from './scanner.ts';
+import { memberOf } from './resolve.ts';
+import { OMITTED } from './filters.ts';
 import { evaluateExpression, renderInsideText } from './template.ts';
 import { textOf } from './value-text.ts';
 
@@ -131,10 +133,25 @@ function valueOf(operand: ConditionOperand, names: NameLookup, onMissing: OnMiss
     case 'literal':
       return operand.value;
     case 'text':
-      return renderInsideText(operand.text, names, onMissing);
+      return renderInsideText(operand.text, names, unlessSkipped(names, onMissing));
     case 'value':
-      return evaluateExpression(operand.expression, names, onMissing);
+      return orNothing(evaluateExpression(operand.expression, names, unlessSkipped(names, onMissing)));
   }
+}
+
+/** What a condition reads of a step that did not run is null, as is all inside of it, and that is no surprise. */
+function unlessSkipped(names: NameLookup, onMissing: OnMissing): OnMissing {
+  return (text) => {
+    const parts =
+      text
+        .split('|', 1)[0]
+        ?.trim()
+        .match(/[\w-]+/gu) ?? [];
+    const [root = '', second = ''] = parts;
+    const found = root === 'steps' ? memberOf(names.lookup('steps') ?? null, second) : names.lookup(root);
+    const status = isJsonObject(found) ? found['status'] : undefined;
+    if (status !== null && status !== 'skipped') onMissing(text);
+  };
 }
 
 function isNull(operand: ConditionOperand): boolean {
@@ -142,3 +159,8 @@ function isNull(operand: ConditionOperand): boolean {
 }
 
 const ignoreMissing: OnMissing = () => undefined;
+
+/** There is no key to leave out in a condition. */
+function orNothing(value: JsonValue): JsonValue {
+  return value === OMITTED ? null : value;
+}

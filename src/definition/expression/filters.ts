@@ -35,12 +35,15 @@ const FILTERS: ReadonlyMap<string, Filter> = new Map<string, Filter>([
 ]);
 
 /** Every filter name, `default` included. */
-export const FILTER_NAMES: readonly string[] = ['default', ...FILTERS.keys()];
+export const FILTER_NAMES: readonly string[] = ['default', 'omit', ...FILTERS.keys()];
+
+/** What `omit` makes of nothing: the key or entry that it is the value of is left out. Nothing else is this very object. */
+export const OMITTED: JsonValue = Object.freeze({ omitted: true });
 
 /** Filters that take an argument; `default` needs it. */
 export const FILTERS_WITH_ARGUMENT: ReadonlySet<string> = new Set(['default', 'join']);
 
-/** The filter of a name; `undefined` for an unknown one and for `default`. */
+/** The filter of a name; `undefined` for an unknown one, and for `default` and `omit`. */
 export function filterNamed(name: string): Filter | undefined {
   return FILTERS.get(name);
 }

@@ -37,6 +37,8 @@ export function isPlain(ast: unknown, source: string): boolean {
   for (const node of treeParts(ast)) {
     if (!('type' in node)) continue;
     if (!PLAIN_NODES.has(node.type)) return false;
+    // The library marks lists that it keeps, and ours are frozen.
+    if ('keepArray' in node || 'keepSingletonArray' in node) return false;
     if (node.type === 'binary' && 'value' in node && node.value === RANGE) return false;
     if (node.type === 'function' && !('procedure' in node && callsPlainly(node.procedure))) return false;
   }

@@ -4,7 +4,7 @@
  */
 import { isJsonObject, type JsonValue } from '../../core/json.ts';
 import type { NameLookup, OnMissing } from './contract.ts';
-import { filterNamed } from './filters.ts';
+import { filterNamed, OMITTED } from './filters.ts';
 import { evaluateJsonata, jsonataSource } from './jsonata.ts';
 import { resolvePath } from './resolve.ts';
 import type { Operand } from './scanner.ts';
@@ -18,10 +18,23 @@ import { textOf } from './value-text.ts';
  * evaluated here and stays text.
  */
 export function renderTemplate(value: JsonValue, names: NameLookup, onMissing: OnMissing): JsonValue {
+  return orNull(rendered(value, names, onMissing));
+}
+
+function rendered(value: JsonValue, names: NameLookup, onMissing: OnMissing): JsonValue {
   if (typeof value === 'string') return renderText(value, names, onMissing);
-  if (Array.isArray(value)) return value.map((item: JsonValue) => renderTemplate(item, names, onMissing));
+  if (Array.isArray(value)) return kept(value.map((item: JsonValue) => rendered(item, names, onMissing)));
   if (!isJsonObject(value)) return value;
-  return fromMembers(value, (member) => renderTemplate(member, names, onMissing));
+  return fromMembers(Object.entries(value).map(([key, member]) => [key, rendered(member, names, onMissing)]));
+}
+
+/** Nothing is left out of nowhere: a whole value that is to be left out is null. */
+function orNull(value: JsonValue): JsonValue {
+  return value === OMITTED ? null : value;
+}
+
+function kept(items: readonly JsonValue[]): JsonValue {
+  return items.includes(OMITTED) ? items.filter((item) => item !== OMITTED) : items;
 }
 
 /**
@@ -29,7 +42,11 @@ export function renderTemplate(value: JsonValue, names: NameLookup, onMissing: O
  * when an expression fails or passes its bounds; the text then lists the names there are.
  */
 export async function renderValue(value: JsonValue, names: NameLookup, onMissing: OnMissing): Promise<JsonValue> {
-  if (!holdsJsonata(value)) return renderTemplate(value, names, onMissing);
+  return orNull(await renderedValue(value, names, onMissing));
+}
+
+async function renderedValue(value: JsonValue, names: NameLookup, onMissing: OnMissing): Promise<JsonValue> {
+  if (!holdsJsonata(value)) return rendered(value, names, onMissing);
   if (typeof value === 'string') {
     const source = jsonataSource(value);
     if (source === undefined) return renderText(value, names, onMissing);
@@ -39,26 +56,29 @@ export async function renderValue(value: JsonValue, names: NameLookup, onMissing
   }
   if (Array.isArray(value)) {
     const items: JsonValue[] = [];
-    for (const item of value) items.push(await renderValue(item, names, onMissing));
-    return items;
+    for (const item of value) items.push(await renderedValue(item, names, onMissing));
+    return kept(items);
   }
   if (!isJsonObject(value)) return value;
   const members: [string, JsonValue][] = [];
-  for (const [key, member] of Object.entries(value)) members.push([key, await renderValue(member, names, onMissing)]);
-  return Object.fromEntries(members);
+  for (const [key, member] of Object.entries(value)) members.push([key, await renderedValue(member, names, onMissing)]);
+  return fromMembers(members);
 }
 
 /** Renders a text that stays text whatever it holds: the inside of a quoted literal of a condition. */
 export function renderInsideText(text: string, names: NameLookup, onMissing: OnMissing): string {
   return parseTemplate(text)
-    .parts.map((part) => (typeof part === 'string' ? part : textOf(evaluateExpression(part, names, onMissing))))
+    .parts.map((part) => (typeof part === 'string' ? part : textOf(orNull(evaluateExpression(part, names, onMissing)))))
     .join('');
 }
 
-/** The value of one `{{ path | filters }}`; a path that resolves to nothing is null and reported unless `default` catches it. */
+/** Filters that say what becomes of nothing, so that nothing is no surprise. */
+const FOR_NOTHING: ReadonlySet<string> = new Set(['default', 'omit']);
+
+/** The value of one `{{ path | filters }}`, `OMITTED` for what is to be left out; a path that resolves to nothing is null and reported unless `default` catches it. */
 export function evaluateExpression(expression: TemplateExpression, names: NameLookup, onMissing: OnMissing): JsonValue {
   const found = resolvePath(expression.path, names);
-  if (found === undefined && !expression.filters.some((call) => call.name === 'default')) onMissing(expression.text);
+  if (found === undefined && !expression.filters.some((call) => FOR_NOTHING.has(call.name))) onMissing(expression.text);
   return expression.filters.reduce<JsonValue>(
     (value, call) => applyFilter(value, call, names, onMissing),
     found ?? null,
@@ -72,6 +92,8 @@ function renderText(text: string, names: NameLookup, onMissing: OnMissing): Json
 }
 
 function applyFilter(value: JsonValue, call: FilterCall, names: NameLookup, onMissing: OnMissing): JsonValue {
+  if (value === OMITTED) return value;
+  if (call.name === 'omit') return value ?? OMITTED;
   if (call.name === 'default') return value ?? argumentValue(call.argument, names, onMissing) ?? null;
   const filter = filterNamed(call.name);
   return filter === undefined ? value : filter(value, argumentValue(call.argument, names, onMissing));
@@ -91,9 +113,6 @@ function holdsJsonata(value: JsonValue): boolean {
   return isJsonObject(value) && Object.values(value).some(holdsJsonata);
 }
 
-function fromMembers(
-  value: { readonly [key: string]: JsonValue },
-  change: (member: JsonValue) => JsonValue,
-): JsonValue {
-  return Object.fromEntries(Object.entries(value).map(([key, member]) => [key, change(member)]));
+function fromMembers(members: readonly (readonly [string, JsonValue])[]): JsonValue {
+  return Object.fromEntries(members.filter(([, value]) => value !== OMITTED));
 }

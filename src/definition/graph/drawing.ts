@@ -16,7 +16,7 @@ export interface NodeMark {
 export interface Node {
   readonly key: string;
   /** `branch`: says when a branch of the step around it is taken. */
-  readonly shape: 'start' | 'step' | 'conditional' | 'branch';
+  readonly shape: 'start' | 'end' | 'step' | 'conditional' | 'branch';
   /** Lines with `\n` between. */
   readonly text: string;
   readonly state?: NodeState;
@@ -60,6 +60,7 @@ export function drawingOf(
 }
 
 const START = 'start';
+const END = 'done';
 
 class Draughtsman {
   readonly #definition: Definition;
@@ -99,13 +100,23 @@ class Draughtsman {
     const onError = idOf(definition.on_error);
     if (onError !== undefined) this.#toStep(START, onError, 'on error', true);
     for (const step of allSteps(definition, this.#syntaxes)) this.#failures(step);
+    items.push({ key: END, shape: 'end', text: 'end' });
+    const ending = allSteps(definition, this.#syntaxes).filter(
+      ({ type }) => this.#syntaxes.get(type)?.endsTask === true,
+    );
+    const ends = new Set([...main.tails, ...ending.flatMap(({ id }) => this.#keys.get(id) ?? [])]);
+    for (const key of ends) this.#arrow(key, END);
     return { items, arrows: this.#arrows };
   }
 
-  /** Draws a list; `heads` are the nodes it begins with. */
-  #list(steps: readonly Step[]): { readonly items: readonly Item[]; readonly heads: readonly string[] } {
+  /** Draws a list; `heads` are the nodes it begins with, `tails` those it ends with. */
+  #list(steps: readonly Step[]): {
+    readonly items: readonly Item[];
+    readonly heads: readonly string[];
+    readonly tails: readonly string[];
+  } {
     const items = steps.flatMap((step) => this.#step(step));
-    const graph = steps.some((step) => (step.depends_on ?? []).length > 0);
+    const graph = steps.some((step) => step.depends_on !== undefined);
     const inOrder = steps.filter(({ id }) => !this.#targets.has(id));
     if (graph) {
       for (const step of inOrder) {
@@ -120,7 +131,10 @@ class Draughtsman {
       }
     }
     const first = graph ? inOrder.filter((step) => (step.depends_on ?? []).length === 0) : inOrder.slice(0, 1);
-    return { items, heads: first.flatMap(({ id }) => this.#keys.get(id) ?? []) };
+    const needed = new Set(inOrder.flatMap((step) => step.depends_on ?? []));
+    const last = graph ? inOrder.filter(({ id }) => !needed.has(id)) : inOrder.slice(-1);
+    const keysOf = (some: readonly Step[]): readonly string[] => some.flatMap(({ id }) => this.#keys.get(id) ?? []);
+    return { items, heads: keysOf(first), tails: keysOf(last) };
   }
 
   /** A step, and beside it the one that undoes it. */
@@ -144,8 +158,10 @@ class Draughtsman {
   #block(step: Step, block: Block): readonly Item[] {
     const text = branchText(step, block);
     const branch: Node | undefined = text === undefined ? undefined : { key: this.#fresh(), shape: 'branch', text };
-    const { items, heads } = this.#list(block.steps);
+    const { items, heads, tails } = this.#list(block.steps);
     for (const head of heads) this.#arrow(branch?.key, head);
+    const again = block.runs === 'iteration' ? this.#syntaxes.get(step.type)?.repeats?.(step) : undefined;
+    if (again !== undefined) for (const tail of tails) this.#arrow(tail, heads[0], again);
     return branch === undefined ? items : [branch, ...items];
   }
 

@@ -31,6 +31,7 @@ function itemLines(item: Item, depth: number): readonly string[] {
   const label = quoted(item.text);
   switch (item.shape) {
     case 'start':
+    case 'end':
       return [`${indent}${item.key}([${label}])`];
     case 'step':
       return [`${indent}${item.key}[${label}]`];

@@ -13,6 +13,11 @@ export class DrawingError extends Error {
 type Attributes = Readonly<Record<string, string>>;
 
 const FONT = 'Helvetica';
+/**
+ * Words on arrows are measured with a wider font than they are shown in: where Helvetica is not installed another one stands in for it, and lines would
+ * go through its letters.
+ */
+const MEASURED = 'Courier';
 
 /** Up to this many arrows they are drawn as fine curves. */
 const FINE_ARROWS = 600;
@@ -31,6 +36,7 @@ const COLOURS: Readonly<Record<NodeState, Attributes>> = {
 
 const SHAPES: Readonly<Record<Node['shape'], Attributes>> = {
   start: { style: 'filled,rounded', fillcolor: '#37474f', color: '#37474f', fontcolor: '#ffffff' },
+  end: { style: 'filled,rounded', fillcolor: '#eceff1', color: '#37474f', fontcolor: '#37474f' },
   step: {},
   conditional: { shape: 'hexagon', style: 'filled', fillcolor: '#fffbea', color: '#8d6e00', margin: '0.02,0.02' },
   branch: { style: 'filled', fillcolor: '#eceff1', color: '#90a4ae', fontsize: '11' },
@@ -60,6 +66,7 @@ export async function svgOf(
     return `${svg
       .slice(svg.indexOf('<svg'))
       .replaceAll(/<!--.*?-->\n?/gsu, '')
+      .replaceAll(new RegExp(`font-family="${MEASURED}[^"]*"`, 'gu'), `font-family="${FONT},sans-Serif"`)
       .trimEnd()}\n`;
   } catch (error) {
     throw new DrawingError(`the picture is too large to be laid out (${messageOf(error)})`, { cause: error });
@@ -91,7 +98,7 @@ function graphOf({ items, arrows }: Drawing, title: string): Graph {
       fontsize: '12',
       margin: '0.18,0.08',
     },
-    edgeAttributes: { color: '#607d8b', fontcolor: '#455a64', fontname: FONT, fontsize: '10', arrowsize: '0.7' },
+    edgeAttributes: { color: '#607d8b', fontcolor: '#455a64', fontname: MEASURED, fontsize: '10', arrowsize: '0.7' },
     ...contentOf(items),
     edges: arrows.flatMap((arrow) => edgesOf(arrow, places)),
   };

@@ -1,10 +1,11 @@
 import type { z } from 'zod';
-import type { JsonValue } from '../../core/json.ts';
+import { isJsonObject, type JsonValue } from '../../core/json.ts';
 import { nearest } from '../../core/suggest.ts';
 import type { DocumentPath, Finding } from '../finding.ts';
 import { describeValue } from '../schema-violation.ts';
 import { shorten } from '../validate/report.ts';
 import { describeIssue, HINT_MARK, isExtensionKey, MAX_UNKNOWN_KEYS } from './issue-text.ts';
+import { hintForKey, kindFor } from './other-words.ts';
 import type { DefinitionSchemas } from './schemas.ts';
 
 type ZodIssue = z.core.$ZodIssue;
@@ -50,7 +51,8 @@ function customFinding(issue: Extract<ZodIssue, { code: 'custom' }>, message: st
     return finding('missing_key', message, "every step but a tool's needs one", path);
   }
   if (code !== 'unknown_step_type' || !Array.isArray(types)) return finding('invalid_value', message, undefined, path);
-  const near = typeof given === 'string' ? nearest(given, types.map(String)) : undefined;
+  const known = types.map(String);
+  const near = typeof given === 'string' ? (kindFor(given, known) ?? nearest(given, known)) : undefined;
   const hint = near === undefined ? `known types: ${types.join(', ')}` : `did you mean '${near}'?`;
   return finding('unknown_step_type', message, hint, path);
 }
@@ -75,7 +77,7 @@ function unionFindings(
     const tagPath = path.at(-1) === issue.discriminator ? path : [...path, issue.discriminator];
     const options = 'options' in issue && Array.isArray(issue.options) ? issue.options.map(String) : [];
     const tag = valueAt(document, tagPath);
-    if (tag === undefined) return [missing(tagPath)];
+    if (tag === undefined) return [{ ...missing(tagPath), ...tagHint(given, options) }];
     const near = typeof tag === 'string' ? nearest(tag, options) : undefined;
     const hint = near === undefined ? undefined : `did you mean '${near}'?`;
     return [finding('invalid_value', `expected ${options.join(', ')}, found ${describeValue(tag)}`, hint, tagPath)];
@@ -83,6 +85,15 @@ function unionFindings(
   const forms = formsOf(issue);
   const message = `${[...new Set(forms)].join(' or ').replaceAll(' or expected', ' or')}, found ${describeValue(given)}`;
   return [finding('invalid_type', message, undefined, path)];
+}
+
+/** A key that says which form is meant, in the words of others (`cron: …` for `type: cron`). */
+function tagHint(given: JsonValue, options: readonly string[]): { readonly hint?: string } {
+  const keys = isJsonObject(given) ? Object.keys(given) : [];
+  const named = keys
+    .map((key) => (options.includes(key) ? hintForKey(key, []) : undefined))
+    .find((hint) => hint !== undefined);
+  return named === undefined ? { hint: `one of ${options.join(', ')}` } : { hint: named };
 }
 
 /** `expected a text`, `expected a list`: each form that the value may have. */

@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import { nearest } from '../../core/suggest.ts';
+import { hintForKey } from './other-words.ts';
 
 /** Separates what is wrong from what to do about it in a message. */
 export const HINT_MARK = '\u0000';
@@ -65,6 +66,8 @@ export const MAX_UNKNOWN_KEYS = 20;
 function describeUnknownKeys(keys: readonly string[], schema: unknown): string {
   const known = shapeKeys(schema);
   const hints = keys.slice(0, MAX_UNKNOWN_KEYS).map((key) => {
+    const other = hintForKey(key, known);
+    if (other !== undefined) return other;
     const near = nearest(key, known);
     if (near !== undefined) return `did you mean '${near}'?`;
     return known.length === 0 ? null : `known keys: ${known.join(', ')}`;

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Step } from '../model.ts';
 import { ASSIGNABLE, STEP_ID } from './names.ts';
-import { positiveSeconds, someSeconds } from './seconds.ts';
+import { countOf, orTemplate, positiveSeconds, someSeconds } from './numbers.ts';
 
 /** An id as a step's own name. */
 export const stepId = z
@@ -35,13 +35,13 @@ export const condition = z.union([z.string().min(1), z.boolean()]);
 
 const retry = z
   .strictObject({
-    max_attempts: z.int().min(1).describe('Attempts in all, the first one included.'),
-    delay_seconds: someSeconds.optional().describe('Seconds before the second attempt. Default 0.'),
+    max_attempts: orTemplate(countOf).describe('Attempts in all, the first one included.'),
+    delay_seconds: orTemplate(someSeconds).optional().describe('Seconds before the second attempt. Default 0.'),
     backoff: z
       .enum(['fixed', 'linear', 'exponential'])
       .optional()
       .describe('How the delay grows: d,d,d · d,2d,3d · d,2d,4d. Default fixed.'),
-    max_delay_seconds: positiveSeconds.optional().describe('No delay is longer. Default 3600.'),
+    max_delay_seconds: orTemplate(positiveSeconds).optional().describe('No delay is longer. Default 3600.'),
     jitter: z.boolean().optional().describe('Take 50–100 % of each delay at random.'),
     retry_on: z.array(failureMatch).optional().describe('Retry these failures only.'),
     no_retry_on: z.array(failureMatch).optional().describe('Never retry these failures.'),
@@ -56,7 +56,7 @@ export function commonStepFields(step: z.ZodType<Step>): z.ZodRawShape {
     description: z.string().optional().describe('What the step is for.'),
     phase: z.string().min(1).optional().describe('Name of the phase it belongs to, for progress.'),
     when: condition.optional().describe('Condition; when it is false the step is skipped.'),
-    timeout_seconds: positiveSeconds.optional().describe('Seconds each attempt may take.'),
+    timeout_seconds: orTemplate(positiveSeconds).optional().describe('Seconds each attempt may take.'),
     retry: retry.optional(),
     on_error: onError.optional(),
     save_output_to: z

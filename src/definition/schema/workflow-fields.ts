@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { Step } from '../model.ts';
 import { WORKFLOW_NAME } from './names.ts';
 import { prompt, resources } from './published-fields.ts';
-import { positiveSeconds, someSeconds } from './seconds.ts';
+import { orTemplate, positiveSeconds, someSeconds } from './numbers.ts';
 import { condition, failureMatch, onError, stepIds } from './step-fields.ts';
 
 const values = z.record(z.string(), z.unknown());
@@ -160,7 +160,7 @@ export function workflowFields(step: z.ZodType<Step>): z.ZodRawShape {
       .optional()
       .describe('Whether clients may or must call it as a task. Default optional.'),
     strict: z.boolean().optional().describe('A template that names nothing fails its step. Default false.'),
-    timeout_seconds: positiveSeconds.optional().describe('Seconds the whole workflow may take.'),
+    timeout_seconds: orTemplate(positiveSeconds).optional().describe('Seconds the whole workflow may take.'),
     concurrency: z
       .strictObject({
         limit: z.int().min(1).describe('Runs at the same time.'),

@@ -31,10 +31,11 @@ export function readYaml(text: string): SourceDocument {
     merge: false,
     resolveKnownTags: false,
   });
-  const reader = new YamlReader(document);
-  for (const error of document.errors) reader.build.problem(syntaxProblem(error.pos[0], error.code, error.message));
+  const reader = new YamlReader(document, text);
+  for (const error of document.errors)
+    reader.build.problem(syntaxProblem(text, error.pos[0], error.code, error.message));
   for (const warning of document.warnings)
-    reader.build.problem(syntaxProblem(warning.pos[0], warning.code, warning.message));
+    reader.build.problem(syntaxProblem(text, warning.pos[0], warning.code, warning.message));
   if (document.directives?.yaml.explicit === true && document.directives.yaml.version !== '1.2') {
     reader.build.problem({
       offset: 0,
@@ -54,7 +55,7 @@ export function readYaml(text: string): SourceDocument {
 const SHOWN_LENGTH = 200;
 const MERGE_KEY = '<<';
 
-function syntaxProblem(offset: number, code: string, full: string): SourceProblem {
+function syntaxProblem(text: string, offset: number, code: string, full: string): SourceProblem {
   const message = full.length > SHOWN_LENGTH ? `${full.slice(0, SHOWN_LENGTH)}…` : full;
   if (code === 'TAG_RESOLVE_FAILED') {
     return { offset, code: 'unsupported_tag', message: `YAML tags are not read: ${message}`, hint: 'remove the tag' };
@@ -63,7 +64,16 @@ function syntaxProblem(offset: number, code: string, full: string): SourceProble
     offset,
     code: 'syntax',
     message: `not valid YAML: ${code === 'MULTIPLE_DOCS' ? 'more than one document in the file' : message}`,
+    ...templateHint(text, offset),
   };
+}
+
+/** YAML takes `{{x}}` without quotes for an object inside an object, and `{% … %}` for a directive or an error. */
+function templateHint(text: string, offset: number): { readonly hint?: string } {
+  const start = text.lastIndexOf('\n', Math.max(0, offset - 1)) + 1;
+  const end = text.indexOf('\n', offset);
+  const line = text.slice(start, end === -1 ? undefined : end);
+  return /(?:^|[\s:[,-])\{[{%]/u.test(line.replace(/"[^"]*"|'[^']*'/gu, "''")) ? { hint: 'put quotes around it' } : {};
 }
 
 type Read = { readonly value: JsonValue; readonly node: SourceNode };
@@ -71,11 +81,13 @@ type Read = { readonly value: JsonValue; readonly node: SourceNode };
 class YamlReader {
   readonly build = new Build();
   private readonly document: Document;
+  private readonly text: string;
   /** Aliases being copied out: one inside itself would never end. */
   private readonly open = new Set<Node>();
 
-  constructor(document: Document) {
+  constructor(document: Document, text: string) {
     this.document = document;
+    this.text = text;
   }
 
   read(node: Node | null, depth: number): Read {
@@ -111,7 +123,12 @@ class YamlReader {
       const keyOffset = pair.key?.range?.[0] ?? offset;
       const key = isScalar(pair.key) ? keyText(pair.key.value, pair.key.source) : undefined;
       if (key === undefined) {
-        this.build.problem({ offset: keyOffset, code: 'unsupported_value', message: 'a key must be a text' });
+        this.build.problem({
+          offset: keyOffset,
+          code: 'unsupported_value',
+          message: 'a key must be a text',
+          ...templateHint(this.text, keyOffset),
+        });
         continue;
       }
       if (key === MERGE_KEY && isScalar(pair.key) && pair.key.type === 'PLAIN') {

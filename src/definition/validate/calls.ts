@@ -1,4 +1,5 @@
 /** Checks of calls: the tool or workflow exists, and its arguments fit what it takes, as far as that can be said before they are rendered. */
+import { nearest } from '../../core/suggest.ts';
 import { isJsonObject, ownProperty, type JsonObject, type JsonValue } from '../../core/json.ts';
 import { jsonataSource } from '../expression/jsonata.ts';
 import type { DocumentPath, Finding } from '../finding.ts';
@@ -123,10 +124,18 @@ class ArgumentCheck {
     const properties = isJsonObject(schema['properties']) ? schema['properties'] : {};
     const names = Object.keys(properties);
     const required = Array.isArray(schema['required']) ? schema['required'].map(String) : [];
+    // In an open object a misspelt name is no error by itself; beside a missing one it is what was meant.
+    const strange = Object.keys(value).filter((key) => !Object.hasOwn(properties, key));
+    const meantBy = (key: string): string | undefined => {
+      const found = nearest(key, strange);
+      return found === undefined ? undefined : `did you mean it by '${found}'?`;
+    };
     const missing = required
       // What has a default is filled in by the server.
       .filter((key) => !Object.hasOwn(value, key) && !hasDefault(properties[key], this.#root))
-      .map((key) => error('invalid_arguments', at, `${name}: '${key}' is missing${typeNote(properties[key])}`));
+      .map((key) =>
+        error('invalid_arguments', at, `${name}: '${key}' is missing${typeNote(properties[key])}`, meantBy(key)),
+      );
     const closed = schema['additionalProperties'] === false && schema['patternProperties'] === undefined;
     const unknown = Object.keys(value)
       .filter((key) => closed && !Object.hasOwn(properties, key))

@@ -43,6 +43,16 @@ export function checkOrder(target: StepPlace, reference: ReferencePlace, context
   if (runsInAnyOrder(shared.list)) return checkGraph(target, shared, at, context);
   if (shared.target.index < shared.place.index || isUndoing(place)) return [];
   if (shared.target === shared.place && isEarlierPartOfTry(target, place, shared.place)) return [];
+  if (shared.target === shared.place) {
+    return [
+      warning(
+        'forward_reference',
+        at,
+        `'${target.id}' has not ended here, so its own result is null`,
+        itselfHint(target),
+      ),
+    ];
+  }
   return [
     warning(
       'forward_reference',
@@ -51,6 +61,13 @@ export function checkOrder(target: StepPlace, reference: ReferencePlace, context
       `move it before '${shared.place.id}'`,
     ),
   ];
+}
+
+function itselfHint(target: StepPlace): string | undefined {
+  const inside = target.syntax.inside ?? [];
+  return inside.length === 0
+    ? undefined
+    : `inside of it there are ${inside.map((name) => `${target.id}.${name}`).join(', ')}`;
 }
 
 /** The iteration block around `target` that is not around the reference. */

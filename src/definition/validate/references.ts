@@ -48,6 +48,11 @@ function* expressionTexts({ document, outline, surroundings }: ReferenceContext)
     const positions: ExpressionPosition[] = [
       { at: ['when'], as: 'condition' },
       { at: ['on_error', 'arguments'], as: 'template' },
+      { at: ['timeout_seconds'], as: 'template' },
+      ...['max_attempts', 'delay_seconds', 'max_delay_seconds'].map((key) => ({
+        at: ['retry', key],
+        as: 'template' as const,
+      })),
       ...place.syntax.expressions(place.step),
     ];
     for (const position of positions) {
@@ -58,7 +63,7 @@ function* expressionTexts({ document, outline, surroundings }: ReferenceContext)
       }
     }
   }
-  for (const key of ['output', 'result', 'idempotency_key']) {
+  for (const key of ['output', 'result', 'idempotency_key', 'timeout_seconds']) {
     const binds = key === 'result' ? ['output'] : [];
     for (const found of textsIn(document[key], [key])) yield { ...found, as: 'template', binds };
   }
@@ -119,6 +124,14 @@ function checkJsonata(text: string, at: DocumentPath): Finding[] {
 const INSIDE_TEXT = /\{%[^%]*%\}/u;
 const STAYS_TEXT = '{% … %} is an expression only where it is the whole value, and stays text here';
 
+const NO_CONDITION = 'this stays text: nothing compares here';
+const CONDITION_HINT = 'write {% a = b %} for true or false, or put the comparison into a `when`';
+
+/** A comparison of templates and literals that is the whole text: prose has other words. */
+function looksLikeCondition(text: string): boolean {
+  return /^\s*\S.*\s(?:==|!=|<=|>=|<|>)\s.*\S\s*$/su.test(text) && text.includes('{{') && isCondition(text);
+}
+
 /** The templates of one text, each path looked at by `check`; a text that is as a whole `{% … %}` needs to parse only. */
 export function checkTemplate(
   text: string,
@@ -129,6 +142,7 @@ export function checkTemplate(
   const { references, verbatim } = textFindings(text);
   return [
     ...(INSIDE_TEXT.test(text) ? [warning('not_a_template', at, STAYS_TEXT)] : []),
+    ...(looksLikeCondition(text) ? [warning('not_a_condition', at, NO_CONDITION, CONDITION_HINT)] : []),
     ...references.slice(0, MAX_FINDINGS).flatMap(check),
     ...verbatim
       .slice(0, MAX_FINDINGS)
@@ -205,7 +219,7 @@ function checkNames(reference: Reference, expression: ExpressionText, context: R
     case 'saved':
       return checkArea('variables.saved', names.saved, second, at);
     case 'steps':
-      return second === undefined ? [] : checkStep(second, expression, context);
+      return second === undefined ? [] : checkStep(second, reference.path[2], expression, context);
     default: {
       const members = FIXED_MEMBERS.get(root);
       if (members !== undefined && !outline.byId.has(root)) {
@@ -213,10 +227,23 @@ function checkNames(reference: Reference, expression: ExpressionText, context: R
         return checkMember(root, members, second, at);
       }
       const id = !outline.ids.has(root) && root.startsWith('step_') ? root.slice('step_'.length) : root;
-      if (outline.ids.has(id)) return checkStep(id, expression, context);
+      if (outline.ids.has(id)) return checkStep(id, reference.path[1], expression, context);
       return [unknownName(root, second, [...bound], expression, context)];
     }
   }
+}
+
+/** A member that a step has while what is inside of it runs (`{{poll.iteration}}`). */
+function isReadInside(
+  target: StepPlace,
+  member: string | number | undefined,
+  { place, inside }: ExpressionText,
+): boolean {
+  if (member === undefined || place === undefined || target.syntax.inside?.includes(String(member)) !== true)
+    return false;
+  if (inside === true && place === target) return true;
+  for (const { list } of listsAround(place)) if (list.owner === target) return true;
+  return false;
 }
 
 function namesBoundAt({ binds, lists, place, inside }: ExpressionText): Set<string> {
@@ -258,7 +285,12 @@ function unknownName(
   return error('unknown_variable', at, `'${shorten(root)}' unknown`, suggestion(root, known, 'names here'));
 }
 
-function checkStep(id: string, expression: ExpressionText, context: ReferenceContext): Finding[] {
+function checkStep(
+  id: string,
+  member: string | number | undefined,
+  expression: ExpressionText,
+  context: ReferenceContext,
+): Finding[] {
   const { at, place, lists = new Set<StepList>(), inside = false } = expression;
   const { outline } = context;
   if (!outline.ids.has(id)) return [unknownStep(id, outline.ids, at)];
@@ -269,7 +301,9 @@ function checkStep(id: string, expression: ExpressionText, context: ReferenceCon
   const target = outline.byId.get(id);
   return target === undefined
     ? []
-    : checkOrder(target, { at, lists, inside, ...(place === undefined ? {} : { place }) }, context);
+    : isReadInside(target, member, expression)
+      ? []
+      : checkOrder(target, { at, lists, inside, ...(place === undefined ? {} : { place }) }, context);
 }
 
 function checkVariables(reference: Reference, at: DocumentPath, names: NamesInScope): Finding[] {
@@ -298,4 +332,9 @@ function checkMember(
 ): Finding[] {
   if (name === undefined || members.has(name)) return [];
   return [warning('unknown_variable', at, `'${root}.${name}' unknown`, suggestion(name, members, 'there are'))];
+}
+
+function isCondition(text: string): boolean {
+  const parsed = parseCondition(text);
+  return 'condition' in parsed;
 }

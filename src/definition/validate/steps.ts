@@ -1,5 +1,6 @@
 /** Checks of single steps: ids, servers, loops, assignments, forms. */
 import { FORBIDDEN_NAMES, isJsonObject } from '../../core/json.ts';
+import { isFixed } from '../expression/references.ts';
 import type { DocumentPath, Finding } from '../finding.ts';
 import { ASSIGNABLE, RESERVED_NAMES } from '../schema/names.ts';
 import { checkFormFields } from './client-limits.ts';
@@ -23,6 +24,7 @@ export function checkSteps(
       ...checkForm(place),
       ...checkCache(place),
       ...checkKind(place),
+      ...checkFixedNames(place),
     ];
     if (servers !== undefined) findings.push(...checkServers(place, servers, unknownServer));
     return findings;
@@ -47,7 +49,7 @@ function checkId(place: StepPlace, seen: Map<string, StepPlace>): Finding[] {
 function checkServers(place: StepPlace, servers: ReadonlySet<string>, severity: 'error' | 'warning'): Finding[] {
   return place.syntax
     .servers(place.step)
-    .filter(({ name }) => !servers.has(name) && !name.includes('{{'))
+    .filter(({ name }) => !servers.has(name) && isFixed(name))
     .map(({ name, at }) => ({
       ...error(
         'unknown_server',
@@ -57,6 +59,21 @@ function checkServers(place: StepPlace, servers: ReadonlySet<string>, severity: 
       ),
       severity,
     }));
+}
+
+/** Which server and which tool a step calls has to be known before it runs: that is what may be called, and what `validate` checks. */
+function checkFixedNames({ step, at, syntax }: StepPlace): Finding[] {
+  const named = [...syntax.servers(step), ...(syntax.fixed?.(step) ?? [])];
+  return named
+    .filter(({ name }) => !isFixed(name))
+    .map(({ at: inside }) =>
+      error(
+        'invalid_value',
+        [...at, ...inside],
+        `'${String(inside.at(-1))}' takes no template: it is never rendered`,
+        'write the name itself, or choose between steps with `switch`',
+      ),
+    );
 }
 
 function checkLoop({ id, step, at }: StepPlace): Finding[] {

@@ -11,6 +11,8 @@ export type Shape =
   /** An object with these members and no others. A member is looked at when it is asked for. */
   | { readonly kind: 'object'; readonly members: ReadonlyMap<string, () => Shape> }
   | { readonly kind: 'list'; readonly items: readonly (() => Shape)[] }
+  /** A list of any length, of which each entry has this shape. */
+  | { readonly kind: 'each'; readonly entry: () => Shape }
   | { readonly kind: 'scalar'; readonly type: 'string' | 'number' | 'boolean' | 'null' }
   | undefined;
 
@@ -37,6 +39,10 @@ export function memberShape(shape: Shape, segment: string | number): Member {
       const item = index === undefined ? undefined : shape.items[index];
       return item === undefined ? { is: 'impossible', known: [] } : { is: 'possible', shape: item() };
     }
+    case 'each':
+      return indexOf(segment) === undefined
+        ? { is: 'impossible', known: [] }
+        : { is: 'possible', shape: shape.entry() };
     case 'object': {
       const member = shape.members.get(String(segment));
       return member === undefined
@@ -55,6 +61,7 @@ export function typesOf(shape: Shape, depth = 0): ReadonlySet<string> | undefine
     case 'scalar':
       return new Set([shape.type]);
     case 'list':
+    case 'each':
       return new Set(['array']);
     case 'object':
       return new Set(['object']);

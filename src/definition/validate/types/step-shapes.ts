@@ -1,6 +1,6 @@
 import { isJsonObject, type JsonObject, type JsonValue } from '../../../core/json.ts';
 import type { KnownServers } from '../../known-tools.ts';
-import type { JsonSchema } from '../../model.ts';
+import type { JsonSchema, Step } from '../../model.ts';
 import { jsonataSource } from '../../expression/jsonata.ts';
 import { parseTemplate } from '../../expression/template-syntax.ts';
 import type { OutputFact } from '../../step-syntax.ts';
@@ -77,7 +77,7 @@ export function unknownStepMember(
   const member = path[root === 'steps' ? 2 : 1];
   const own = place?.syntax.members;
   if (place === undefined || own === undefined || member === undefined) return undefined;
-  const known = new Set(['output', ...COMMON.keys(), ...own]);
+  const known = new Set(['output', ...COMMON.keys(), ...own, ...(place.syntax.inside ?? [])]);
   return known.has(String(member)) || ALWAYS.has(String(member))
     ? undefined
     : { step: place.id, member: String(member), known: [...known] };
@@ -108,6 +108,11 @@ function startOf(
   const member = path[at];
   if (member === undefined) return undefined;
   if (member === 'output') return { shape: outputShape(place, context, followed), index: at + 1 };
+  if (member === 'items' || member === 'failures') {
+    const isList = place.syntax.output?.(place.step)?.is === 'items';
+    const entry = (): Shape => itemShape(place, context, followed);
+    return isList ? { shape: { kind: 'each', entry }, index: at + 1 } : undefined;
+  }
   return COMMON.has(String(member)) ? { shape: COMMON.get(String(member)), index: at + 1 } : undefined;
 }
 
@@ -132,7 +137,51 @@ function factShape(fact: OutputFact, place: StepPlace, context: TypeContext, fol
       return schemaShape(context.known.get(fact.server)?.tools.get(fact.tool)?.outputSchema);
     case 'workflow':
       return schemaShape(context.workflowOutput(fact.name));
+    case 'members': {
+      const members = [...fact.members].map(
+        ([name, steps]) => [name, () => lastShape(steps, context, followed + 1)] as const,
+      );
+      return { kind: 'object', members: new Map(members) };
+    }
+    case 'items':
+      return { kind: 'each', entry: () => lastShape(fact.steps, context, followed + 1) };
   }
+}
+
+/** The output of a list of steps: that of its last step, where that runs in any case. */
+function lastShape(steps: readonly Step[], context: TypeContext, followed: number): Shape {
+  const last = steps.at(-1);
+  const place = last === undefined ? undefined : context.outline.byId.get(last.id);
+  if (place === undefined || place.step.when !== undefined || isNamedElsewhere(place.id, context.document)) {
+    return undefined;
+  }
+  return outputShape(place, context, followed);
+}
+
+const texts = new WeakMap<JsonObject, string>();
+
+/** A step that something may target runs only then; what merely reads it writes it in a longer text. */
+function isNamedElsewhere(id: string, document: JsonObject): boolean {
+  const text = texts.get(document) ?? JSON.stringify(document);
+  texts.set(document, text);
+  return text.split(JSON.stringify(id)).length > 2;
+}
+
+/** What `.items` of a step says of each of its items. */
+function itemShape(place: StepPlace, context: TypeContext, followed: number): Shape {
+  const fact = place.syntax.output?.(place.step);
+  if (fact?.is !== 'items') return undefined;
+  const output = (): Shape => lastShape(fact.steps, context, followed + 1);
+  return {
+    kind: 'object',
+    members: new Map([
+      ['index', () => NUMBER],
+      ['item', ANYTHING],
+      ['status', () => TEXT],
+      ['output', output],
+      ['error', () => COMMON.get('error')],
+    ]),
+  };
 }
 
 function schemaShape(schema: JsonValue | undefined): Shape {

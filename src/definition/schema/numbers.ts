@@ -8,3 +8,11 @@ export const positiveSeconds = z.number().positive().max(MAX_SECONDS, TOO_LONG);
 
 /** None, or more. */
 export const someSeconds = z.number().nonnegative().max(MAX_SECONDS, TOO_LONG);
+
+/** A whole number of something, at least one. */
+export const countOf = z.int().min(1);
+
+/** A number, or a template that gives one when the step runs. */
+export function orTemplate<T extends z.ZodType<number>>(number: T): z.ZodUnion<[T, z.ZodString]> {
+  return z.union([number, z.string().regex(/\{\{|\{%/u, { error: 'expected a number, or a template that gives one' })]);
+}

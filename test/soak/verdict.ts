@@ -7,7 +7,7 @@ import type { Told } from './caller.ts';
 import { grouped } from './grouped.ts';
 import { idsIn } from './left.ts';
 import type { Left } from './left.ts';
-import { keyOf } from './watcher.ts';
+import { keysOf } from './watcher.ts';
 
 /** What a round has left behind: on the disk, at the downstream server, with the client, and what was seen meanwhile. */
 export interface Evidence {
@@ -87,7 +87,9 @@ function callViolations(
   const found: string[] = [];
   const paths = new Map(
     journal.flatMap((entry) =>
-      'path' in entry && !entry.path.includes('!') ? [[keyOf(taskId, entry.path), entry.path]] : [],
+      'path' in entry && !entry.path.includes('!')
+        ? keysOf(taskId, entry.path).map((key): [string, string] => [key, entry.path])
+        : [],
     ),
   );
   for (const [key, same] of grouped(calls, (call) => call.key)) {
@@ -107,7 +109,9 @@ function callViolations(
         found.push(`has called ${label} under a key that no step has (D5)`);
       continue;
     }
-    const retries = journal.filter((entry) => entry.type === 'attempt_failed' && entry.path === path).length;
+    const retries = journal.filter(
+      (entry) => entry.type === 'attempt_failed' && keysOf(taskId, entry.path).includes(key),
+    ).length;
     for (const [pid, from] of grouped(same, (call) => call.pid))
       if (from.length > 1 + retries)
         found.push(`${path} was called ${from.length} times by ${pid}, with ${retries} retries (D4)`);
@@ -128,7 +132,7 @@ function callViolations(
   const called = new Set(calls.map(({ key }) => key));
   for (const entry of journal) {
     if (entry.type !== 'finished' || entry.kind !== 'tool' || entry.result.status !== 'completed') continue;
-    if (entry.result.view?.['cached'] !== true && !called.has(keyOf(taskId, entry.path)))
+    if (entry.result.view?.['cached'] !== true && !keysOf(taskId, entry.path).some((key) => called.has(key)))
       found.push(`${entry.path} completed and was never called`);
   }
   return found;

@@ -94,12 +94,17 @@ export class Watcher {
     known.record = record;
     const { entries } = await loadEntries(store, record.id, known.journal.at(-1)?.seq ?? 0);
     const now = Date.now();
-    for (const entry of entries) if (entry.type === 'finished') this.committedAt.set(keyOf(record.id, entry.path), now);
+    for (const entry of entries)
+      if (entry.type === 'finished') for (const key of keysOf(record.id, entry.path)) this.committedAt.set(key, now);
     known.journal.push(...entries);
   }
 }
 
-/** The idempotency key of a step path, as docs/guarantees.md has it: SHA-256 of task and path. */
-export function keyOf(taskId: string, path: string): string {
-  return createHash('sha256').update(`${taskId}/${path}`).digest('hex');
+/**
+ * The idempotency keys that the calls of a step path may have, as docs/guarantees.md has it: SHA-256 of task and path. What a run has begun and a
+ * clean-up goes on with keeps its key.
+ */
+export function keysOf(taskId: string, path: string): readonly string[] {
+  const main = path.replace(/^cleanup\//u, '');
+  return [...new Set([path, main])].map((one) => createHash('sha256').update(`${taskId}/${one}`).digest('hex'));
 }

@@ -136,7 +136,7 @@ async function withFaults(workflows: Workflows, oracle: ReadonlyMap<string, Left
       fleet,
       watcher,
       isBusy: () => caller.open.length > 0,
-      lastCalled: () => workspace.ledger().at(-1)?.pid,
+      lastCalled: () => [...new Set(workspace.ledger().map(({ pid }) => pid))].toReversed(),
     };
     for (const fault of faultPlan(seededRandom(seed + 1), { small: SMALL, disk: canLimitFiles })) {
       await sleep(fault.after);

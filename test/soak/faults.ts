@@ -25,6 +25,8 @@ export interface Fired {
   killsOfWork: number;
   dozes: number;
   freezes: number;
+  /** Stopped inside of a commit. */
+  frozenCommits: number;
   /** Tasks that another server took over from one that was only stopped. */
   takenOver: number;
   clockForward: number;
@@ -38,6 +40,7 @@ export const NONE_FIRED: Fired = {
   killsOfWork: 0,
   dozes: 0,
   freezes: 0,
+  frozenCommits: 0,
   takenOver: 0,
   clockForward: 0,
   clockBack: 0,
@@ -47,7 +50,10 @@ export const NONE_FIRED: Fired = {
 
 const SERVERS = 2;
 const HOUR = 3_600_000;
-const TAKE_OVER_MS = 20_000;
+const TAKE_OVER_MS = 25_000;
+/** While clients are at work, no server goes so long without writing anything. */
+const WRITES_WITHIN_MS = 1500;
+const MOST_FREEZES = 10;
 
 /** The faults of a round, in order. `small`: one of each kind and a few kills, in about half a minute. */
 export function faultPlan(
@@ -155,29 +161,32 @@ function setClock(offset: number, { fleet, isBusy }: FaultWorld, fired: Fired): 
   fleet.setClock(offset);
 }
 
-/** A process that is stopped inside of a commit keeps all others from taking over: then it is woken, and stopped once more at another moment. */
+/** A process that is stopped inside of a commit keeps all others from writing: then it is woken, and stopped again at another moment. */
 async function freeze(
   { server, offset, longer }: Extract<Fault, { kind: 'freeze' }>,
   world: FaultWorld,
   fired: Fired,
 ): Promise<void> {
   const { fleet, watcher } = world;
-  for (let attempt = 1; attempt <= 3; attempt += 1) {
-    // The other one has to live through all of it.
-    await fleet.all();
+  // The other one has to live through all of it.
+  await fleet.all();
+  for (let attempt = 1; attempt <= MOST_FREEZES; attempt += 1) {
     await waitUntil('it has work', () => watcher.runBy(fleet.pid(server)).length > 0);
     const before = watcher.takeovers.length;
+    const seen = watcher.changes;
     fleet.stop(server);
-    await sleep(500);
-    setClock(offset, world, fired);
-    const end = performance.now() + TAKE_OVER_MS;
-    while (watcher.takeovers.length === before && performance.now() < end) await sleep(50);
-    // Long enough for the other one to do what was left to do.
-    if (watcher.takeovers.length > before) await sleep(500 + longer);
+    await sleep(WRITES_WITHIN_MS);
+    if (watcher.changes > seen + 1) {
+      setClock(offset, world, fired);
+      const end = performance.now() + TAKE_OVER_MS;
+      while (watcher.takeovers.length === before && performance.now() < end) await sleep(50);
+      // Long enough for the other one to do what was left to do.
+      await sleep(500 + longer);
+      fired.freezes += 1;
+      fired.takenOver += watcher.takeovers.length - before;
+    } else fired.frozenCommits += 1;
     fleet.wake(server);
-    fired.freezes += 1;
-    fired.takenOver += watcher.takeovers.length - before;
     if (watcher.takeovers.length > before) return;
-    await sleep(300);
+    await sleep(100 + longer / 10);
   }
 }

@@ -22,7 +22,6 @@ interface GrowerOptions {
   readonly random: () => number;
   readonly calmChildren: readonly string[];
   readonly failingChildren: readonly string[];
-  readonly wanted: Set<string>;
 }
 
 type Make = (id: string, place: Place) => PlainStep;
@@ -96,12 +95,17 @@ export class Grower {
     };
   }
 
+  /** A step made by the maker of this name, one of `KINDS`, that runs whatever the variables are. */
+  made(kind: string, place: Place): PlainStep {
+    const step = this.#makers(place).get(kind)?.(this.#id(), { ...place, depth: place.depth + 1 });
+    if (step === undefined) throw new Error(`nothing makes ${kind}`);
+    const { when: _, ...always } = step;
+    return always;
+  }
+
   #step(place: Place): PlainStep {
     const makers = this.#makers(place);
-    const wanted = [...this.#options.wanted].filter((kind) => makers.has(kind));
-    const list = wanted.length > 0 && this.#chance(0.6) ? wanted : this.#usual(makers, place.depth);
-    const kind = this.#any(list);
-    this.#options.wanted.delete(kind);
+    const kind = this.#any(this.#usual(makers, place.depth));
     const step = makers.get(kind)?.(this.#id(), { ...place, depth: place.depth + 1 });
     if (step === undefined) throw new Error(`nothing makes ${kind}`);
     return this.#sometimes(step, place);
@@ -136,11 +140,12 @@ export class Grower {
       ],
       ['set', (id, at) => this.#set(id, at)],
       ['wait', (id) => ({ id, type: 'wait', seconds: this.#any([0.1, 0.3, 1.1]) })],
+      ['fail', (id, at) => this.#failed(id, at)],
       ['emit', (id, at) => ({ id, type: 'emit', message: `at ${this.#label(id, at)}` })],
     ]);
     if (!place.late) for (const [name, make] of this.#asking(place)) makers.set(name, make);
     if (!place.calm) makers.set('bad', (_id, at) => this.bad(at));
-    if (!place.beside && !place.late && !place.wild && place.depth > 0)
+    if (!place.beside && !place.late && !place.wild)
       makers.set('succeed', (id) => ({
         id,
         type: 'succeed',
@@ -337,6 +342,12 @@ export class Grower {
     };
   }
 
+  #failed(id: string, place: Place): PlainStep {
+    const steps = [{ id: this.#id(), type: 'fail', code: `no_${id}`, message: `not ${this.#label(id, place)}` }];
+    const handled = { id: this.#id(), type: 'emit', message: '{{error.message}}', level: 'warning' };
+    return { id, type: 'try', steps, catch: [{ match: [`no_${id}`], steps: [handled] }] };
+  }
+
   #loop(id: string, place: Place): PlainStep {
     const inside = { ...place, again: true };
     const delay = this.#chance(0.4) ? { delay_seconds: this.#any([0.1, 1]) } : {};
@@ -427,7 +438,7 @@ export class Grower {
 
 export const LEDGER = 'soak-ledger';
 
-/** Every name of a maker but `bad`, which the others use. */
+/** Every name of a maker but `bad`, which others use. Together they make every kind of step there is. */
 export const KINDS = [
   'effect',
   'flaky',
@@ -437,6 +448,7 @@ export const KINDS = [
   'prompt',
   'set',
   'wait',
+  'fail',
   'emit',
   'elicit',
   'url',

@@ -20,8 +20,8 @@ export interface GrowOptions {
   readonly children?: { readonly calm: readonly RandomWorkflow[]; readonly failing: readonly RandomWorkflow[] };
   /** `calm`: it completes. `failing`: it fails in the end. `any`: chance decides. */
   readonly end: 'calm' | 'failing' | 'any';
-  /** Kinds of steps that are not in any workflow of the round yet; those that get into this one are taken out. */
-  readonly wanted: Set<string>;
+  /** Names of what has to be in it, and to run, one after the other. Default: what chance brings. */
+  readonly tour?: readonly string[];
 }
 
 const LEAST_STEPS = 8;
@@ -30,15 +30,13 @@ const MOST: Cost = { steps: 45, seconds: 5, questions: 4 };
 
 export function randomWorkflow(options: GrowOptions): RandomWorkflow {
   for (;;) {
-    const wanted = new Set(options.wanted);
-    const definition = definitionOf({ ...options, wanted });
+    const definition = definitionOf(options);
     const cost = costOf(definition, childCosts(options));
     if (cost.steps < LEAST_STEPS || cost.steps > MOST.steps) continue;
     if (cost.seconds > MOST.seconds || cost.questions > MOST.questions) continue;
     const json = JSON.stringify(definition, null, 1);
     const { loaded, issues } = parseDefinition(json, `${options.name}.json`, stepSyntaxes);
     if (loaded === undefined) throw new Error(`the tree is no definition: ${JSON.stringify(issues)}\n${json}`);
-    for (const kind of options.wanted) if (!wanted.has(kind)) options.wanted.delete(kind);
     return { name: options.name, json, cost };
   }
 }
@@ -56,12 +54,11 @@ function definitionOf(
     random,
     calmChildren: (options.children?.calm ?? []).map((child) => child.name),
     failingChildren: (options.children?.failing ?? []).map((child) => child.name),
-    wanted: options.wanted,
   });
   const top = { depth: 0, calm: end !== 'any', beside: false, again: false, wild: false, late: false, names: [] };
   // A question that stands first would be asked by the call itself, before there is a task.
   const first = { id: 'first', type: 'set', values: { k: '{{input.k}}' } };
-  const grown = grower.list(top);
+  const grown = options.tour?.map((kind) => grower.made(kind, { ...top, calm: true })) ?? grower.list(top);
   const last = end === 'failing' ? [grower.bad({ ...top, calm: false })] : [];
   const steps = [first, ...grown, ...last];
   const targets: PlainStep[] = [];
@@ -75,7 +72,7 @@ function definitionOf(
     const condition = `{{${probe.id}.output.value}} > 50`;
     more['conditionals'] = { either: { condition, if_true: [yes.id], if_false: [no.id] } };
   }
-  if (end !== 'calm' && random() < 0.4) {
+  if (end === 'any' && random() < 0.4) {
     const rescue = grower.call({ ...top, calm: true });
     targets.push(rescue);
     more['on_error'] = rescue.id;

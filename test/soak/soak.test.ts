@@ -29,6 +29,7 @@ const SEED = Number(process.env['SOAK_SEED'] ?? String(Math.trunc(Math.random() 
 /** Values of the argument `k`. */
 const KS = 2;
 const CLIENTS = 3;
+const TOURS = 4;
 /** Random streams of a round: its workflows, faults, clients, and the clients of the run without faults. */
 const STREAMS = 4;
 const canLimitFiles = spawnSync('prlimit', ['--version']).status === 0;
@@ -40,22 +41,33 @@ interface Workflows {
   readonly plans: ReadonlyMap<string, Plan>;
 }
 
-/** Two children that complete, one that fails, and workflows that start them, so many that there is each kind of step. */
+/** Two children that complete and one that fails; what the clients call: tours through all that there is, one workflow that fails, and some others. */
 function grow(random: () => number): Workflows {
-  const wanted = new Set<string>(KINDS);
-  const calm = [0, 1].map((index) => randomWorkflow({ name: `calm_${index}`, random, end: 'calm', wanted: new Set() }));
-  const failing = [randomWorkflow({ name: 'failing', random, end: 'failing', wanted: new Set() })];
-  const called: RandomWorkflow[] = [];
-  while (called.length < 7 || wanted.size > 0) {
-    const name = `any_${called.length}`;
-    called.push(randomWorkflow({ name, random, end: 'any', wanted, children: { calm, failing } }));
-  }
+  const calm = [0, 1].map((index) => randomWorkflow({ name: `calm_${index}`, random, end: 'calm' }));
+  const failing = [randomWorkflow({ name: 'failing', random, end: 'failing' })];
+  const children = { calm, failing };
+  const called = [
+    ...tours(random).map((tour, index) =>
+      randomWorkflow({ name: `tour_${index}`, random, end: 'any', children, tour }),
+    ),
+    randomWorkflow({ name: 'fails', random, end: 'failing', children }),
+    ...[0, 1, 2].map((index) => randomWorkflow({ name: `any_${index}`, random, end: 'any', children })),
+  ];
   const all = [...calm, ...failing, ...called];
   return {
     called,
     definitions: Object.fromEntries(all.map(({ name, json }) => [`${name}.json`, json])),
     plans: new Map(all.map(({ name, json }) => [name, planOf(name, json)])),
   };
+}
+
+/** All that there is, in any order, in parts; what ends a task stands last. */
+function tours(random: () => number): readonly (readonly string[])[] {
+  const mixed = KINDS.map((kind) => ({ kind, at: random() })).sort((one, other) => one.at - other.at);
+  const parts = grouped(mixed.entries(), ([index]) => index % TOURS);
+  return [...parts.values()].map((part) =>
+    part.map(([, { kind }]) => kind).sort((one, other) => Number(one === 'succeed') - Number(other === 'succeed')),
+  );
 }
 
 async function leftOf(workspace: Workspace, plans: Workflows['plans']): Promise<readonly Left[]> {

@@ -147,7 +147,9 @@ export async function happen(fault: Fault, world: FaultWorld, fired: Fired): Pro
       setClock(fault.offset, world, fired);
       return;
     case 'ledger':
-      if (world.lastCalled().some((pid) => killLedger(pid))) fired.ledgers += 1;
+      // It is started with the first call that needs it.
+      await waitUntil('a downstream server runs', () => world.lastCalled().some((pid) => killLedger(pid)));
+      fired.ledgers += 1;
       return;
     case 'disk':
       await fleet.fillDisk(fault.server, fault.ms);

@@ -24,21 +24,26 @@ export interface GrowOptions {
   readonly tour?: readonly string[];
 }
 
-const LEAST_STEPS = 8;
 /** Most that one run may do, and need when nothing goes wrong, so that a round does not take minutes. */
 const MOST: Cost = { steps: 45, seconds: 5, questions: 4 };
+const MOST_OF_A_CHILD: Cost = { steps: 20, seconds: 2, questions: 2 };
+const MOST_OF_A_TOUR: Cost = { steps: 90, seconds: 9, questions: 12 };
+const LEAST_STEPS = 8;
+const MOST_TRIES = 5000;
 
 export function randomWorkflow(options: GrowOptions): RandomWorkflow {
-  for (;;) {
+  const most = options.children === undefined ? MOST_OF_A_CHILD : options.tour === undefined ? MOST : MOST_OF_A_TOUR;
+  for (let tries = 0; tries < MOST_TRIES; tries += 1) {
     const definition = definitionOf(options);
     const cost = costOf(definition, childCosts(options));
-    if (cost.steps < LEAST_STEPS || cost.steps > MOST.steps) continue;
-    if (cost.seconds > MOST.seconds || cost.questions > MOST.questions) continue;
+    if (cost.steps < LEAST_STEPS || cost.steps > most.steps) continue;
+    if (cost.seconds > most.seconds || cost.questions > most.questions) continue;
     const json = JSON.stringify(definition, null, 1);
     const { loaded, issues } = parseDefinition(json, `${options.name}.json`, stepSyntaxes);
     if (loaded === undefined) throw new Error(`the tree is no definition: ${JSON.stringify(issues)}\n${json}`);
     return { name: options.name, json, cost };
   }
+  throw new Error(`no ${options.name} is small enough`);
 }
 
 function childCosts({ children }: GrowOptions): ReadonlyMap<string, Cost> {

@@ -3,23 +3,22 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { messageOf } from '../../src/core/failure.ts';
-import type { StoredEntry } from '../../src/engine/journal.ts';
 import { stepSyntaxes } from '../../src/steps/index.ts';
 import { KeyvTaskStore } from '../../src/store/keyv-task-store.ts';
 import { seededRandom } from '../support/seeded-random.ts';
 import { waitUntil } from '../support/wait-until.ts';
 import { newWorkspace } from '../support/workspace.ts';
-import type { LedgerEntry, Workspace } from '../support/workspace.ts';
+import type { Workspace } from '../support/workspace.ts';
 import { Caller } from './caller.ts';
 import { faultPlan, happen, NONE_FIRED } from './faults.ts';
-import type { Fired } from './faults.ts';
 import { Fleet } from './fleet.ts';
-import { grouped } from './grouped.ts';
-import { KINDS, LEDGER } from './grower.ts';
-import { leftIn, planOf } from './left.ts';
-import type { Left, Plan } from './left.ts';
-import { randomWorkflow } from './random-workflow.ts';
-import type { RandomWorkflow } from './random-workflow.ts';
+import { LEDGER } from './grower.ts';
+import { grow } from './soak-workflows.ts';
+import type { Workflows } from './soak-workflows.ts';
+import { leftIn } from './left.ts';
+import type { Left } from './left.ts';
+import { kindsIn, summary, tooLittle } from './story.ts';
+import type { Story } from './story.ts';
 import { leftOvers, violationsOf } from './verdict.ts';
 import { Watcher } from './watcher.ts';
 
@@ -29,46 +28,9 @@ const SEED = Number(process.env['SOAK_SEED'] ?? String(Math.trunc(Math.random() 
 /** Values of the argument `k`. */
 const KS = 2;
 const CLIENTS = 3;
-const TOURS = 4;
 /** Random streams of a round: its workflows, faults, clients, and the clients of the run without faults. */
 const STREAMS = 4;
 const canLimitFiles = spawnSync('prlimit', ['--version']).status === 0;
-
-interface Workflows {
-  /** What the clients call; the others are only started by these. */
-  readonly called: readonly RandomWorkflow[];
-  readonly definitions: Readonly<Record<string, string>>;
-  readonly plans: ReadonlyMap<string, Plan>;
-}
-
-/** Two children that complete and one that fails; what the clients call: tours through all that there is, one workflow that fails, and some others. */
-function grow(random: () => number): Workflows {
-  const calm = [0, 1].map((index) => randomWorkflow({ name: `calm_${index}`, random, end: 'calm' }));
-  const failing = [randomWorkflow({ name: 'failing', random, end: 'failing' })];
-  const children = { calm, failing };
-  const called = [
-    ...tours(random).map((tour, index) =>
-      randomWorkflow({ name: `tour_${index}`, random, end: 'any', children, tour }),
-    ),
-    randomWorkflow({ name: 'fails', random, end: 'failing', children }),
-    ...[0, 1, 2].map((index) => randomWorkflow({ name: `any_${index}`, random, end: 'any', children })),
-  ];
-  const all = [...calm, ...failing, ...called];
-  return {
-    called,
-    definitions: Object.fromEntries(all.map(({ name, json }) => [`${name}.json`, json])),
-    plans: new Map(all.map(({ name, json }) => [name, planOf(name, json)])),
-  };
-}
-
-/** All that there is, in any order, in parts; what ends a task stands last. */
-function tours(random: () => number): readonly (readonly string[])[] {
-  const mixed = KINDS.map((kind) => ({ kind, at: random() })).sort((one, other) => one.at - other.at);
-  const parts = grouped(mixed.entries(), ([index]) => index % TOURS);
-  return [...parts.values()].map((part) =>
-    part.map(([, { kind }]) => kind).sort((one, other) => Number(one === 'succeed') - Number(other === 'succeed')),
-  );
-}
 
 async function leftOf(workspace: Workspace, plans: Workflows['plans']): Promise<readonly Left[]> {
   const store = await KeyvTaskStore.open(join(workspace.path, 'data', 'tasks.sqlite'));
@@ -114,13 +76,6 @@ async function withoutFaults(
     await fleet.end();
     await workspace.remove();
   }
-}
-
-interface Story {
-  readonly caller: Caller;
-  readonly fired: Fired;
-  readonly left: readonly Left[];
-  readonly ledger: readonly LedgerEntry[];
 }
 
 async function withFaults(workflows: Workflows, oracle: ReadonlyMap<string, Left>, seed: number): Promise<Story> {
@@ -176,74 +131,25 @@ async function withFaults(workflows: Workflows, oracle: ReadonlyMap<string, Left
   }
 }
 
-/** Too little happened = nothing proven. */
-function expectEnough({ caller, fired, left, ledger }: Story): void {
-  expect(fired.kills, 'kills').toBeGreaterThanOrEqual(5);
-  expect(fired.killsOfWork, 'kills of a server that ran a task').toBeGreaterThanOrEqual(3);
-  expect(fired.takenOver, 'tasks taken over from a server that was stopped').toBeGreaterThanOrEqual(1);
-  expect(fired.clockForward, 'jumps of the clock forward, over open tasks').toBeGreaterThanOrEqual(1);
-  expect(fired.clockBack, 'jumps of the clock back, over open tasks').toBeGreaterThanOrEqual(1);
-  expect(fired.dozes, 'short stops').toBeGreaterThanOrEqual(1);
-  expect(fired.ledgers, 'kills of the downstream server').toBeGreaterThanOrEqual(1);
-  expect(fired.disks, 'full disks').toBeGreaterThanOrEqual(canLimitFiles ? 1 : 0);
-  const ends = grouped(left, ({ status }) => status);
-  expect(ends.get('completed')?.length ?? 0, 'completed tasks').toBeGreaterThanOrEqual(20);
-  expect(ends.get('failed')?.length ?? 0, 'failed tasks').toBeGreaterThanOrEqual(3);
-  expect(ends.get('cancelled')?.length ?? 0, 'cancelled tasks').toBeGreaterThanOrEqual(1);
-  expect(answered(caller), 'answers').toBeGreaterThanOrEqual(20);
-  expect(ledger.length, 'calls').toBeGreaterThanOrEqual(200);
-  expect(again(ledger), 'calls made again').toBeGreaterThanOrEqual(5);
-  expect(undone(left), 'steps undone').toBeGreaterThanOrEqual(1);
-}
-
-function answered({ told }: Caller): number {
-  const sent = [...told.values()].flatMap(({ answers }) => [...answers.values()].flat());
-  return sent.filter(({ ackedAt }) => ackedAt !== undefined).length;
-}
-
-function again(ledger: readonly LedgerEntry[]): number {
-  return ledger.length - new Set(ledger.map(({ key }) => key)).size;
-}
-
-function finished(left: readonly Left[]): readonly Extract<StoredEntry, { type: 'finished' }>[] {
-  return left.flatMap(({ journal }) => journal.flatMap((entry) => (entry.type === 'finished' ? [entry] : [])));
-}
-
-function undone(left: readonly Left[]): number {
-  return finished(left).filter(({ step }) => step.endsWith('_undo')).length;
-}
-
-async function round(seed: number): Promise<{ readonly line: string; readonly kinds: readonly string[] }> {
+async function round(seed: number): Promise<void> {
   const began = performance.now();
   const workflows = grow(seededRandom(seed));
   const oracle = await withoutFaults(workflows, seededRandom(seed + 3));
   const story = await withFaults(workflows, oracle, seed);
-  const { caller, fired, left, ledger } = story;
-  expectEnough(story);
-  const ends = [...grouped(left, ({ status }) => status)].map(([status, of]) => `${of.length} ${status}`);
-  const faults = Object.entries(fired).map(([name, count]) => `${name} ${count}`);
-  const parts = [
-    `${Math.round((performance.now() - began) / 1000)} s`,
-    `faults: ${faults.join(', ')}`,
-    `tasks: ${caller.told.size} called, with children ${ends.join(', ')}`,
-    `calls: ${ledger.length}, ${again(ledger)} of them again`,
-    `answers: ${answered(caller)}, refused requests: ${caller.refused}, steps undone: ${undone(left)}`,
-  ];
-  const done = finished(left).filter(({ result }) => result.status !== 'skipped');
-  return { line: `seed ${seed}: ${parts.join('; ')}`, kinds: done.map(({ kind }) => kind) };
+  process.stdout.write(`seed ${seed}: ${Math.round((performance.now() - began) / 1000)} s; ${summary(story)}\n`);
+  expect(tooLittle(story, canLimitFiles), 'too little happened').toEqual([]);
+  expect(
+    [...stepSyntaxes.keys()].filter((kind) => !kindsIn(story).includes(kind)),
+    'kinds of steps that never ran',
+  ).toEqual([]);
 }
 
 it(`random workflows from seed ${SEED}`, { timeout: (MINUTES + 15) * 60_000 }, async () => {
   const end = performance.now() + MINUTES * 60_000;
-  const kinds = new Set<string>();
   for (let seed = SEED; seed === SEED || (!SMALL && performance.now() < end); seed += STREAMS) {
-    const again = SMALL ? '--small --seed' : '--minutes 1 --seed';
-    const { line, kinds: done } = await round(seed).catch((error: unknown) => {
-      throw new Error(`again: npm run soak -- ${again} ${seed}\n${messageOf(error)}`, { cause: error });
+    await round(seed).catch((error: unknown) => {
+      const size = SMALL ? '--small' : '--minutes 0';
+      throw new Error(`again: npm run soak -- ${size} --seed ${seed}\n${messageOf(error)}`, { cause: error });
     });
-    for (const kind of done) kinds.add(kind);
-    process.stdout.write(`${line}\n`);
   }
-  const missing = [...stepSyntaxes.keys()].filter((type) => !kinds.has(type));
-  expect(missing, `kinds of steps that never ran, seed ${SEED}`).toEqual([]);
 });

@@ -1,0 +1,194 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { waitUntil } from '../support/wait-until.ts';
+import { killLedger } from './fleet.ts';
+import type { Fleet } from './fleet.ts';
+import type { Watcher } from './watcher.ts';
+
+/** What happens to the servers, and how long after the fault before. Times in ms. */
+export type Fault = { readonly after: number } & (
+  | { readonly kind: 'kill'; readonly servers: readonly number[]; readonly down: number }
+  /** SIGSTOP for a moment. */
+  | { readonly kind: 'doze'; readonly server: number; readonly ms: number }
+  /** SIGSTOP until another server has taken its tasks over; meanwhile the clock is set. */
+  | { readonly kind: 'freeze'; readonly server: number; readonly offset: number; readonly longer: number }
+  /** The wall clock of all servers is off by so much from now on. */
+  | { readonly kind: 'clock'; readonly offset: number }
+  /** SIGKILL for the downstream server that was called last. */
+  | { readonly kind: 'ledger' }
+  | { readonly kind: 'disk'; readonly server: number; readonly ms: number }
+);
+
+/** What of it hit something. */
+export interface Fired {
+  kills: number;
+  /** Of a server that ran a task. */
+  killsOfWork: number;
+  dozes: number;
+  freezes: number;
+  /** Stopped inside of a commit. */
+  frozenCommits: number;
+  /** Tasks that another server took over from one that was only stopped. */
+  takenOver: number;
+  clockForward: number;
+  clockBack: number;
+  ledgers: number;
+  disks: number;
+}
+
+export const NONE_FIRED: Fired = {
+  kills: 0,
+  killsOfWork: 0,
+  dozes: 0,
+  freezes: 0,
+  frozenCommits: 0,
+  takenOver: 0,
+  clockForward: 0,
+  clockBack: 0,
+  ledgers: 0,
+  disks: 0,
+};
+
+const SERVERS = 2;
+const HOUR = 3_600_000;
+const TAKE_OVER_MS = 25_000;
+/** While clients are at work, no server goes so long without writing anything. */
+const WRITES_WITHIN_MS = 1500;
+const MOST_FREEZES = 10;
+
+/** The faults of a round, in order. `small`: one of each kind and a few kills, in about half a minute. */
+export function faultPlan(
+  random: () => number,
+  options: { readonly small: boolean; readonly disk: boolean },
+): readonly Fault[] {
+  const below = (limit: number): number => Math.trunc(random() * limit);
+  const kill = (down: number): Fault => ({ kind: 'kill', servers: [below(SERVERS)], down, after: 400 + below(1200) });
+  const killAll = (): Fault => ({ kind: 'kill', servers: [0, 1], down: below(300), after: 400 + below(1200) });
+  const clock = (direction: number): Fault => {
+    return { kind: 'clock', offset: direction * below(48 * HOUR), after: 200 + below(500) };
+  };
+  const freeze = (): Fault => {
+    const offset = (below(2) === 0 ? 1 : -1) * below(48 * HOUR);
+    return { kind: 'freeze', server: below(SERVERS), offset, longer: below(1500), after: 500 };
+  };
+  const doze = (): Fault => ({ kind: 'doze', server: below(SERVERS), ms: 100 + below(2000), after: below(500) });
+  const ledger = (): Fault => ({ kind: 'ledger', after: 200 + below(400) });
+  const disk = (): readonly Fault[] =>
+    options.disk ? [{ kind: 'disk', server: below(SERVERS), ms: 50 + below(400), after: below(500) }] : [];
+  if (options.small) {
+    return [
+      kill(below(300)),
+      clock(1),
+      ledger(),
+      freeze(),
+      kill(below(300)),
+      clock(-1),
+      ...disk(),
+      killAll(),
+      doze(),
+      kill(0),
+      clock(1),
+    ];
+  }
+  const some = [
+    kill(0),
+    kill(below(2000)),
+    kill(below(300)),
+    killAll(),
+    clock(1),
+    clock(-1),
+    ledger(),
+    doze(),
+    ...disk(),
+  ];
+  const more = [kill(0), kill(0), killAll(), doze(), ledger(), clock(1), clock(-1), ...disk()].filter(
+    () => random() < 0.5,
+  );
+  const all = [...some, ...more, freeze()];
+  return all
+    .map((fault) => ({ fault, at: random() }))
+    .sort((one, other) => one.at - other.at)
+    .map(({ fault }) => fault);
+}
+
+export interface FaultWorld {
+  readonly fleet: Fleet;
+  readonly watcher: Watcher;
+  /** Whether tasks are open. */
+  readonly isBusy: () => boolean;
+  /** The processes of downstream servers that were called lately, the last first. */
+  readonly lastCalled: () => readonly number[];
+}
+
+/** Lets a fault happen and waits until it is over; the servers may still be starting then. */
+export async function happen(fault: Fault, world: FaultWorld, fired: Fired): Promise<void> {
+  const { fleet, watcher } = world;
+  switch (fault.kind) {
+    case 'kill': {
+      // Nobody at all has the database open then: the next one has to make sense of the log.
+      if (fault.servers.length === fleet.size) await watcher.letGo();
+      for (const server of fault.servers) if (watcher.runBy(fleet.pid(server)).length > 0) fired.killsOfWork += 1;
+      await Promise.all(fault.servers.map((server) => fleet.kill(server)));
+      fired.kills += fault.servers.length;
+      await sleep(fault.down);
+      for (const server of fault.servers) fleet.start(server);
+      if (fault.servers.length === fleet.size) await watcher.open();
+      return;
+    }
+    case 'doze':
+      fleet.stop(fault.server);
+      await sleep(fault.ms);
+      fleet.wake(fault.server);
+      fired.dozes += 1;
+      return;
+    case 'freeze':
+      await freeze(fault, world, fired);
+      return;
+    case 'clock':
+      setClock(fault.offset, world, fired);
+      return;
+    case 'ledger':
+      // It is started with the first call that needs it.
+      await waitUntil('a downstream server runs', () => world.lastCalled().some((pid) => killLedger(pid)));
+      fired.ledgers += 1;
+      return;
+    case 'disk':
+      await fleet.fillDisk(fault.server, fault.ms);
+      fired.disks += 1;
+  }
+}
+
+function setClock(offset: number, { fleet, isBusy }: FaultWorld, fired: Fired): void {
+  if (isBusy() && offset > fleet.offset) fired.clockForward += 1;
+  if (isBusy() && offset < fleet.offset) fired.clockBack += 1;
+  fleet.setClock(offset);
+}
+
+/** A process that is stopped inside of a commit keeps all others from writing: then it is woken, and stopped again at another moment. */
+async function freeze(
+  { server, offset, longer }: Extract<Fault, { kind: 'freeze' }>,
+  world: FaultWorld,
+  fired: Fired,
+): Promise<void> {
+  const { fleet, watcher } = world;
+  // The other one has to live through all of it.
+  await fleet.all();
+  for (let attempt = 1; attempt <= MOST_FREEZES; attempt += 1) {
+    await waitUntil('it has work', () => watcher.runBy(fleet.pid(server)).length > 0);
+    const before = watcher.takeovers.length;
+    const seen = watcher.changes;
+    fleet.stop(server);
+    await sleep(WRITES_WITHIN_MS);
+    if (watcher.changes > seen + 1) {
+      setClock(offset, world, fired);
+      const end = performance.now() + TAKE_OVER_MS;
+      while (watcher.takeovers.length === before && performance.now() < end) await sleep(50);
+      // Long enough for the other one to do what was left to do.
+      await sleep(500 + longer);
+      fired.freezes += 1;
+      fired.takenOver += watcher.takeovers.length - before;
+    } else fired.frozenCommits += 1;
+    fleet.wake(server);
+    if (watcher.takeovers.length > before) return;
+    await sleep(100 + longer / 10);
+  }
+}

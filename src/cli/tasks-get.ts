@@ -1,11 +1,13 @@
 import type { Command } from 'commander';
+import type { JsonValue } from '../core/json.ts';
+import { nearest } from '../core/suggest.ts';
 import { humanDuration } from '../core/duration.ts';
 import type { StoredEntry } from '../engine/journal.ts';
 import { JournalState } from '../tasks/journal-state.ts';
-import type { CleanUpState, StepRow, TaskView } from '../tasks/task.ts';
+import type { CleanUpState, StepRow, TaskInside, TaskView } from '../tasks/task.ts';
 import { LOOKING_AT_TASKS, withEngine } from './context.ts';
 import type { CliContext } from './context.ts';
-import { EXIT } from './exit.ts';
+import { EXIT, usageError } from './exit.ts';
 import { localTime } from './local-time.ts';
 import { questionLines } from './question-text.ts';
 import { findTask } from './find-task.ts';
@@ -13,10 +15,18 @@ import { follow } from './follow.ts';
 import { printJson, table, taskFacts, valueText } from './present.ts';
 import type { TaskFacts } from './present.ts';
 import { bar, stepLine } from './progress-view.ts';
-import { exitCodeOf, taskReport } from './report.ts';
+import { exitCodeOf, reportStep, taskReport } from './report.ts';
+import type { ReportStep } from './report.ts';
 import type { TaskFlags } from './task-flags.ts';
 import { plainLine } from './terminal.ts';
 import type { Terminal } from './terminal.ts';
+
+const SHOWN_PATHS = 20;
+const SHOWN_INPUT = 400;
+
+interface GetFlags extends TaskFlags {
+  readonly step?: string;
+}
 
 /** `mcp-workflow tasks get ID`: where a task stands and what happened, step by step. */
 export function addTasksGet(tasks: Command, context: CliContext): void {
@@ -24,8 +34,9 @@ export function addTasksGet(tasks: Command, context: CliContext): void {
     .command('get')
     .description('explain a task: state, steps with attempts, times and errors')
     .argument('<ID>', 'the task')
+    .option('--step <PATH>', 'only this step, with what went into it and what came out')
     .option('--watch', 'follow it until it ends; Ctrl-C stops looking and leaves the task alone');
-  command.action(async (id: string, flags: TaskFlags) => {
+  command.action(async (id: string, flags: GetFlags) => {
     const { terminal, clock } = context;
     const { principal } = flags;
     const human = flags.json !== true && (flags.watch !== true || terminal.out.isTerminal);
@@ -45,8 +56,13 @@ export function addTasksGet(tasks: Command, context: CliContext): void {
         ({ view } = followed);
         context.exitCode = followed.end === 'interrupted' ? EXIT.interrupted : exitCodeOf(view.status);
       }
-      const facts = await taskFacts(engine.tasks, view, principal);
-      if (!human) printJson(terminal, taskReport(facts.view, facts.outcome, facts.steps, facts.cleanUp));
+      const inside = await engine.tasks.inside(taskId, principal, flags.step);
+      const facts = { ...(await taskFacts(engine.tasks, view, principal)), inside };
+      if (flags.step !== undefined) {
+        const step = { ...reportStep(rowOf(facts.steps, flags.step)), ...inside.steps.get(flags.step) };
+        if (human) terminal.out.write(stepText(step));
+        else printJson(terminal, step);
+      } else if (!human) printJson(terminal, taskReport(facts.view, facts.outcome, facts.steps, facts.cleanUp, inside));
       else {
         const isRun = facts.view.endedAt !== undefined || (await engine.tasks.isRun(taskId, principal));
         const journal = await engine.tasks.journal(taskId, principal);
@@ -56,9 +72,33 @@ export function addTasksGet(tasks: Command, context: CliContext): void {
   });
 }
 
+/** @throws CommandError (2) that names a path that was probably meant */
+function rowOf(steps: readonly StepRow[], path: string): StepRow {
+  const row = steps.find((known) => known.path === path);
+  if (row !== undefined) return row;
+  const paths = steps.map((known) => known.path);
+  const near = nearest(path, paths);
+  const hint =
+    near === undefined ? `there are: ${paths.slice(0, SHOWN_PATHS).join(', ') || 'none'}` : `did you mean '${near}'?`;
+  throw usageError(`--step ${path}: no such step has run; ${hint}`);
+}
+
+function stepText({ path, status, attempts, startedAt, endedAt, error, input, output }: ReportStep): string {
+  const times = [startedAt, endedAt].map((time) => (time === null ? '' : localTime(Date.parse(time))));
+  const rows = [
+    ['step', path],
+    ['state', `${status}${attempts > 1 ? `, attempt ${attempts}` : ''}`],
+    ['time', times.filter((time) => time !== '').join(' to ')],
+    ...(error === undefined ? [] : [['error', `${error.code}: ${error.message}`]]),
+  ];
+  const part = (name: string, value: JsonValue | undefined): string =>
+    value === undefined ? '' : `\n${name}\n${valueText(value)}\n`;
+  return `${table(rows)}${part('input', input)}${part('output', output)}`;
+}
+
 /** What happened, for a person. `isRun`: a living process has the task, or it has ended. */
 export function explain(
-  { view, outcome, steps, cleanUp, isRun }: TaskFacts & { readonly isRun: boolean },
+  { view, outcome, steps, cleanUp, isRun, inside }: TaskFacts & { readonly isRun: boolean },
   journal: readonly StoredEntry[],
   now: number,
   { out, colour }: Pick<Terminal, 'out' | 'colour'>,
@@ -84,7 +124,7 @@ export function explain(
   else if (view.status === 'failed') lines.push('', resumeLine(view, steps));
   else if (!isRun)
     lines.push('', `nobody runs it now: the next server goes on with it, or mcp-workflow tasks resume ${view.taskId}`);
-  return `${table([...headRows(view, now), ...resumedRows(journal)])}\n${lines.join('\n')}\n`;
+  return `${table([...headRows(view, now), ...insideRows(inside), ...resumedRows(journal)])}\n${lines.join('\n')}\n`;
 }
 
 /** The line of a step; an error that has no room in it stands below, whole. */
@@ -100,6 +140,18 @@ function resumeLine({ taskId }: TaskView, steps: readonly StepRow[]): string {
   return undone
     ? 'its finished steps were undone, so it cannot be resumed: run it anew'
     : `run the rest again: mcp-workflow tasks resume ${taskId}`;
+}
+
+/** With what it was called, in a line, and what it has used. */
+function insideRows(inside: TaskInside | undefined): readonly (readonly string[])[] {
+  if (inside === undefined) return [];
+  const { tool_calls: calls, tokens } = inside.usage;
+  const input = JSON.stringify(inside.input);
+  const used = [`${calls} tool call${calls === 1 ? '' : 's'}`, ...(tokens > 0 ? [`${tokens} tokens`] : [])];
+  return [
+    ['input', input.length > SHOWN_INPUT ? `${input.slice(0, SHOWN_INPUT)}… (--json shows more)` : input],
+    ['used', used.join(', ')],
+  ];
 }
 
 /** A line for each time it was resumed. */

@@ -164,6 +164,10 @@ export class AttemptContext implements StepContext {
     return { prefix, scope: this.scope.iteration(scopeOf(prefix), names) };
   }
 
+  given(args: JsonValue): void {
+    this.#run.give(this.path, args);
+  }
+
   charge(what: 'tool_calls' | 'tokens', amount: number): void {
     this.#run.charge(what, amount, this.#used);
   }

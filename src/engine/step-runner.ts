@@ -164,7 +164,16 @@ export class StepRunner {
       const retryAt = now + delay;
       const view = node.kind.repairs === true ? end.view : undefined;
       const left = view === undefined ? {} : { view };
-      const what = { path, step: node.id, attempt, failure, retryAt, ...left, ...this.#run.usedIn(used) };
+      const what = {
+        path,
+        step: node.id,
+        attempt,
+        failure,
+        retryAt,
+        ...left,
+        ...this.#run.usedIn(used),
+        ...this.#run.givenTo(path),
+      };
       await this.#run.append({ type: 'attempt_failed', ...what });
       previous = { failure, ...left };
       await this.#waitToRetry(execution, attempt, retryAt, now, failure);

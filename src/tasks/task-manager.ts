@@ -23,7 +23,16 @@ import { BEAT_MS, RunnerRegistry } from './runner-registry.ts';
 import { SNAPSHOT_SWEEP_MS, SnapshotSweep } from './snapshot-sweep.ts';
 import { StoreHealth } from './store-health.ts';
 import { SWEEP_MS, Sweeper } from './sweeper.ts';
-import type { CleanUpState, CreateTask, ListQuery, StepRow, TaskEvent, TaskService, TaskView } from './task.ts';
+import type {
+  CleanUpState,
+  CreateTask,
+  ListQuery,
+  StepRow,
+  TaskEvent,
+  TaskInside,
+  TaskService,
+  TaskView,
+} from './task.ts';
 import { TaskReads } from './task-reads.ts';
 import { TaskRuns } from './task-runs.ts';
 import { StoreError } from './task-store.ts';
@@ -185,6 +194,10 @@ export class TaskManager implements TaskService {
 
   steps(taskId: string, principal: string): Promise<readonly StepRow[]> {
     return this.#reads.steps(taskId, principal);
+  }
+
+  inside(taskId: string, principal: string, path?: string): Promise<TaskInside> {
+    return this.#reads.inside(taskId, principal, path);
   }
 
   cleanUp(taskId: string, principal: string): Promise<CleanUpState | undefined> {

@@ -31,7 +31,10 @@ const OWN_LIMIT =
 const root = new URL('../', import.meta.url);
 /** Not those that are about time: they run by themselves, as long as they are told. */
 const files = readdirSync(root, { recursive: true, encoding: 'utf8' }).filter(
-  (file) => /(?<!\.config)\.(?:ts|mjs)$/.test(file) && !/^(?:soak|long|suites|conformance|architecture)\//.test(file),
+  (file) =>
+    !/(?:^|\/)node_modules\//.test(file) &&
+    /(?<!\.config)\.(?:ts|mjs)$/.test(file) &&
+    !/^(?:soak|long|suites|conformance|architecture)\//.test(file),
 );
 const containing = (pattern: RegExp): readonly string[] =>
   files.filter((file) => pattern.test(readFileSync(new URL(file, root), 'utf8')));

@@ -139,20 +139,7 @@ export async function openEngine(config: Config, options: EngineOptions): Promis
     store,
     schedules,
     schema: () => definitionJsonSchema(stepSyntaxes),
-    serveHttp: async (host, port) => {
-      // The transports bring both SDKs; a command that serves nothing starts without them.
-      const { createHttpFront } = await import('./transports/http.ts');
-      return await createHttpFront({
-        deps: await deps(),
-        store,
-        host,
-        port,
-        tokens: new Map(config.tokens.map(({ name, token }) => [name, token])),
-        allowInsecure: config.allowInsecure,
-        allowedHosts: config.allowedHosts,
-        allowedOrigins: config.allowedOrigins,
-      });
-    },
+    serveHttp: async (host, port) => await serveHttp(config, await deps(), store, host, port),
     serveStdio: async (greeted) => {
       const { serveOnStdio } = await import('./transports/stdio.ts');
       return await serveOnStdio(await deps(), undefined, greeted);
@@ -168,6 +155,27 @@ export async function openEngine(config: Config, options: EngineOptions): Promis
       await expressions.close();
     },
   };
+}
+
+async function serveHttp(
+  { tokens, allowInsecure, allowedHosts, allowedOrigins }: Config,
+  deps: ProtocolDeps,
+  store: TaskStore,
+  host: string,
+  port: number,
+): ReturnType<Engine['serveHttp']> {
+  // The transports bring both SDKs; a command that serves nothing starts without them.
+  const { createHttpFront } = await import('./transports/http.ts');
+  return await createHttpFront({
+    deps,
+    store,
+    host,
+    port,
+    tokens: new Map(tokens.map(({ name, token }) => [name, token])),
+    allowInsecure,
+    allowedHosts,
+    allowedOrigins,
+  });
 }
 
 /**

@@ -75,8 +75,8 @@ async function run(command: Command, context: CliContext, name: string, flags: R
     if (human) printOutcome(terminal, facts);
     else printJson(terminal, runReport(facts.view, facts.outcome, facts.steps, facts.cleanUp));
     if (human && facts.view.status !== 'completed') terminal.err.write(nextStep(facts.view));
-    for (const input of facts.view.inputs)
-      terminal.err.write(`${questionLines(view.taskId, input, clock.now()).join('\n')}\n`);
+    for (const asked of facts.view.inputs)
+      terminal.err.write(`${questionLines(view.taskId, asked, clock.now()).join('\n')}\n`);
     context.exitCode = followed.end === 'interrupted' ? EXIT.interrupted : exitCodeOf(facts.view.status);
   });
 }

@@ -1,7 +1,7 @@
 import { Worker } from 'node:worker_threads';
 import { JsonScan } from '../../core/json-scan.ts';
 import type { JsonObject, JsonValue } from '../../core/json.ts';
-import type { ExpressionJob, ExpressionAnswer } from './jsonata-worker.ts';
+import type { ExpressionAnswer, ExpressionJob } from './jsonata-job.ts';
 
 export interface PoolLimits {
   /** How long one expression may take, in milliseconds. */
@@ -149,6 +149,7 @@ class Lane {
     // While it works, its answer is waited for.
     this.#worker.ref();
     const message: ExpressionJob = { source: job.source, input: job.input };
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a worker has no origin
     this.#worker.postMessage(message);
   }
 

@@ -198,7 +198,10 @@ function withoutFilledIn(schema: JsonObject, root: JsonSchema): JsonObject {
     Object.entries(schema).map(([key, member]) => {
       const { properties } = schema;
       if (key === 'required' && Array.isArray(member) && isJsonObject(properties)) {
-        return [key, member.filter((name: JsonValue) => !hasDefault(properties[String(name)], root))];
+        return [
+          key,
+          member.filter((name: JsonValue) => typeof name !== 'string' || !hasDefault(properties[name], root)),
+        ];
       }
       return [key, filledInside(member, root)];
     }),

@@ -5,7 +5,7 @@ import { MAX_SECONDS } from '../core/duration.ts';
  * not known here is UTC.
  */
 export function localTime(epochMs: number, zone?: string): string {
-  const bounded = Math.min(Math.max(epochMs, 0), MAX_SECONDS * 2000);
+  const bounded = Number.isNaN(epochMs) ? 0 : Math.min(Math.max(epochMs, 0), MAX_SECONDS * 2000);
   return formatOf(zone).format(new Date(bounded));
 }
 

@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest';
 const OWN_CLOCK: Readonly<Record<string, string>> = {
   'e2e/client.mjs': 'polls, and answers as a person does',
   'e2e/restart-2025.test.ts': 'waits until a request is old enough to be kept',
+  'integration/downstream/http.test.ts': 'a date in a header',
   'integration/hostile/definitions.test.ts': 'stops a process that hangs',
   'integration/limits/limits.test.ts': 'nothing came too early',
   'integration/schedule/schedules.test.ts': 'what came before and after a moment',
@@ -17,8 +18,10 @@ const OWN_CLOCK: Readonly<Record<string, string>> = {
   'support/servers/hostile.mjs': 'a server that is slow',
   'support/servers/ledger-file.mjs': 'polls, and notes when a call came',
   'support/servers/ledger.mjs': 'a server that is slow',
+  'support/servers/soak-ledger.mjs': 'a server that is slow',
   'support/servers/stand-in.mjs': 'a server that is slow',
   'support/servers/task-server.mjs': 'a server whose tasks take a while',
+  'support/shifted-clock.mjs': 'sets the clock of a process off',
   'support/wait-until.ts': 'polls, and gives up what hangs',
   'cases/support/f-cost-subject.ts': 'gives up what hangs',
 };

@@ -167,7 +167,7 @@ async function insert(database, rows) {
   });
   let values = [];
   for (const [key, value] of rows) {
-    values.push(key, encodeValue(value).text);
+    values.push(key, encodeValue(key, value).text);
     if (values.length < AT_ONCE * 2) continue;
     const full = values;
     values = [];

@@ -71,7 +71,10 @@ export function explainError(error: unknown): { readonly text: string; readonly 
   if (error instanceof TaskError) return { text: error.message, exitCode: TASK_ERROR_EXITS[error.code] };
   if (error instanceof StoreError) {
     // Full or busy passes; anything else while opening is the folder that was chosen.
-    const hint = { full: ' (make room there and start again)', busy: '', io: ' (--data names another)' }[error.kind];
+    const advice = error.advice === undefined ? '' : ` (${error.advice})`;
+    const hint = { full: ' (make room there and start again)', busy: advice, io: ' (--data names another)' }[
+      error.kind
+    ];
     return {
       text: `the data folder cannot be used: ${error.message}${hint}`,
       exitCode: error.kind === 'io' ? EXIT.usage : EXIT.failed,

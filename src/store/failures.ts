@@ -2,6 +2,7 @@ import { statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { messageOf } from '../core/failure.ts';
 import { StoreError } from '../tasks/task-store.ts';
+import { adviceOnLock } from './lock-holder.ts';
 
 /** What a log and its index need at the least. */
 const NEEDED_BYTES = 64 * 1024;
@@ -11,6 +12,12 @@ export function storeErrorOf(error: unknown): StoreError {
   const code = codeOf(error);
   const kind = code === 'SQLITE_FULL' ? 'full' : code === 'SQLITE_BUSY' || code === 'SQLITE_LOCKED' ? 'busy' : 'io';
   return new StoreError(kind, messageOf(error), { cause: error });
+}
+
+/** The same failure with what an operator can do about a lock that another process does not let go. */
+export function withAdvice(error: unknown, path: string): unknown {
+  if (!(error instanceof StoreError) || error.kind !== 'busy' || error.advice !== undefined) return error;
+  return new StoreError('busy', error.message, { cause: error.cause, advice: adviceOnLock(path) });
 }
 
 /**
@@ -23,6 +30,7 @@ export async function openingErrorOf(
   bytesLeft: (folder: string) => Promise<number> = freeBytes,
 ): Promise<unknown> {
   if (!(thrown instanceof StoreError)) return thrown;
+  if (thrown.kind === 'busy') return withAdvice(thrown, path);
   const folder = dirname(path);
   if (thrown.kind !== 'full') {
     if (!/^(?:SQLITE_IOERR|SQLITE_CANTOPEN|ENOSPC)/u.test(codeOf(thrown.cause))) return thrown;

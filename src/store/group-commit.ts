@@ -61,7 +61,7 @@ export class GroupCommit {
       const marks: string[] = [];
       let size = 0;
       for (const { key, value } of batch.puts) {
-        const { mark, text } = encodeValue(value);
+        const { mark, text } = encodeValue(key, value);
         rows.push([key, text]);
         marks.push(mark);
         size += text.length;

@@ -29,7 +29,7 @@ export class KeyvTaskStore implements TaskStore {
 
   private constructor(table: SqliteTable) {
     this.#table = table;
-    this.#recent = new RecentValues(table, (text) => deepFreeze(decodeValue(text)), isAskedFor);
+    this.#recent = new RecentValues(table, (key, text) => deepFreeze(decodeValue(key, text)), isAskedFor);
     this.#commits = new GroupCommit(
       { write: (rows, guards) => this.#write(rows, guards), failing: (guards) => table.failing(guards) },
       () => nextTurn(),
@@ -61,7 +61,7 @@ export class KeyvTaskStore implements TaskStore {
     const text = await this.#keyv.get<string>(key);
     if (text === undefined) return undefined;
     this.#recent.took(key, text, before);
-    return stored(key, decodeValue(text));
+    return stored(key, decodeValue(key, text));
   }
 
   async getMany(keys: readonly string[]): Promise<readonly (Stored | undefined)[]> {
@@ -69,7 +69,7 @@ export class KeyvTaskStore implements TaskStore {
     const found = await this.#keyv.get<string>([...keys]);
     return keys.map((key, index) => {
       const text = found[index];
-      return text === undefined ? undefined : stored(key, decodeValue(text));
+      return text === undefined ? undefined : stored(key, decodeValue(key, text));
     });
   }
 
@@ -82,7 +82,7 @@ export class KeyvTaskStore implements TaskStore {
     const items: Stored[] = [];
     const damaged: string[] = [];
     for (const row of await this.#table.rangeText(query.from, query.to, query.limit, query.reverse === true)) {
-      const decoded = decodeValue(row.value);
+      const decoded = decodeValue(row.key, row.value);
       if ('damaged' in decoded) damaged.push(row.key);
       else items.push({ key: row.key, ...decoded });
     }

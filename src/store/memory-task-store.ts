@@ -71,7 +71,7 @@ export class MemoryTaskStore implements TaskStore {
   #read(key: string): Stored | undefined {
     const text = this.data.texts.get(key);
     if (text === undefined) return undefined;
-    const decoded = decodeValue(text);
+    const decoded = decodeValue(key, text);
     if ('damaged' in decoded) throw new DamagedValueError(key, `${key}: ${decoded.damaged}`, decoded.mark);
     return { key, ...decoded };
   }
@@ -99,7 +99,7 @@ export class MemoryTaskStore implements TaskStore {
     const items: Stored[] = [];
     const damaged: string[] = [];
     for (const key of keys) {
-      const decoded = decodeValue(this.data.texts.get(key) ?? '');
+      const decoded = decodeValue(key, this.data.texts.get(key) ?? '');
       if ('damaged' in decoded) damaged.push(key);
       else items.push({ key, ...decoded });
     }

@@ -16,7 +16,7 @@ const MAX_CHARS = 16 * 1024;
  */
 export class RecentValues<Value> {
   readonly #transactions: Transactions;
-  readonly #decode: (text: string) => Value;
+  readonly #decode: (key: string, text: string) => Value;
   readonly #readSoon: (key: string) => boolean;
   /** The one used last is the last. */
   readonly #values = new Map<string, { text: string; value?: Value }>();
@@ -28,7 +28,7 @@ export class RecentValues<Value> {
   /** @param readSoon whether a value that was just written is kept as if it had been read. */
   constructor(
     transactions: Transactions,
-    decode: (text: string) => Value,
+    decode: (key: string, text: string) => Value,
     readSoon: (key: string) => boolean = () => false,
   ) {
     this.#transactions = transactions;
@@ -43,7 +43,7 @@ export class RecentValues<Value> {
     if (found === undefined || this.#known === undefined || this.#look() !== this.#known) return undefined;
     this.#values.delete(key);
     this.#values.set(key, found);
-    return (found.value ??= this.#decode(found.text));
+    return (found.value ??= this.#decode(key, found.text));
   }
 
   /**

@@ -2,7 +2,7 @@ import { KeyvSqlite } from '@keyv/sqlite';
 import type sqlite3 from 'sqlite3';
 import { StoreError } from '../tasks/task-store.ts';
 import { DatabaseFile } from './database-file.ts';
-import { openingErrorOf, storeErrorOf } from './failures.ts';
+import { openingErrorOf, storeErrorOf, withAdvice } from './failures.ts';
 import type { Guard, GroupWriter, Row } from './group-commit.ts';
 import { ChangeSentinel } from './change-sentinel.ts';
 import { GroupRead } from './group-read.ts';
@@ -12,7 +12,7 @@ import type { Columns } from './sqlite-writer.ts';
 
 const TABLE = 'tasks';
 /** Version of the tables; a file with a higher one was written by a newer release and is refused. */
-const SCHEMA_VERSION = 1;
+const SCHEMA_VERSION = 2;
 /** SQLite before this release can corrupt a WAL that two processes write. */
 const OLDEST_SQLITE = [3, 51, 3] as const;
 const BUSY_TIMEOUT_MS = 5000;
@@ -119,7 +119,11 @@ export class SqliteTable extends KeyvSqlite implements GroupWriter {
 
   async write(puts: readonly Row[], guards: readonly Guard[]): Promise<boolean> {
     this.#file.check();
-    return await this.#writes().write(puts, guards);
+    try {
+      return await this.#writes().write(puts, guards);
+    } catch (error) {
+      throw withAdvice(error, this.#file.path);
+    }
   }
 
   failing(guards: readonly Guard[]): Promise<ReadonlySet<string>> {

@@ -8,7 +8,7 @@ import { Descendants } from './descendants.ts';
 import { ANY_RUNNER, keys, under } from './keys.ts';
 import { grantedTtl } from './limits.ts';
 import { openRow, OthersOpen } from './open-rows.ts';
-import { loadRecord, objectOf, RECORD_VERSION, recordOf, recordValue } from './record.ts';
+import { loadRecord, missingRecord, objectOf, RECORD_VERSION, recordOf, recordValue } from './record.ts';
 import type { MarkedRecord, TaskRecord } from './record.ts';
 import { damagedData, outcomeUnknown, unavailable } from './refusal.ts';
 import { sameTaskOf } from './same-task.ts';
@@ -55,7 +55,8 @@ interface Made {
 /** A creation that failed as it was written: after a crash it may be found or not. */
 class UnsureWrite extends StoreError {
   constructor(cause: unknown) {
-    super(cause instanceof StoreError ? cause.kind : 'io', messageOf(cause));
+    const { kind, advice } = cause instanceof StoreError ? cause : { kind: 'io' as const, advice: undefined };
+    super(kind, messageOf(cause), advice === undefined ? {} : { advice });
   }
 }
 
@@ -190,7 +191,11 @@ export class Admission {
     const row = await store.get(same.row);
     if (row === undefined) return { mark: null };
     const { taskId, digest } = objectOf(row);
-    const marked = typeof taskId === 'string' ? await loadRecord(store, taskId) : undefined;
+    const id = typeof taskId === 'string' ? taskId : '';
+    const marked = await loadRecord(store, id);
+    // Row and record go together. A second task would do its work a second time.
+    const damage = marked === undefined ? await missingRecord(store, same.row, id) : undefined;
+    if (damage !== undefined) throw damage;
     if (marked === undefined || isOver(marked.record, retention.now())) return { mark: row.mark };
     if (digest === same.digest) return { marked };
     throw new TaskError('idempotency_conflict', 'this idempotency key was used with other arguments');

@@ -16,6 +16,7 @@ interface Listed {
 export const keys = {
   /** The record: small, rewritten with every change. */
   task: (id: string): string => `task:${id}`,
+  allTasks: { from: 'task:', to: 'task;' },
   /** Arguments and saved variables as of the creation; written once. */
   args: (id: string): string => `args:${id}`,
   /** The outcome; exists exactly while the record is terminal. */
@@ -104,6 +105,11 @@ export function under(prefix: string): { readonly from: string; readonly to: str
 /** Whether a key is of what clients ask for as soon as it has changed: records and outcomes. */
 export function isAskedFor(key: string): boolean {
   return key.startsWith('task:') || key.startsWith('out:');
+}
+
+/** Whether a row only leads to a task: all that it says stands in the record too. */
+export function isIndexRow(key: string): boolean {
+  return /^(?:open|list|end|child|tree):/.test(key);
 }
 
 /** The last part of a key: a task id in every index. */

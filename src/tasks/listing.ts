@@ -1,8 +1,9 @@
 import type { TaskContext } from './context.ts';
 import { isOver } from './admission.ts';
 import { keys, lastPart, under } from './keys.ts';
-import { loadRecords, viewOf } from './record.ts';
+import { loadRecords, missingRecord, viewOf } from './record.ts';
 import { TaskError } from './task.ts';
+import { DamagedValueError } from './task-store.ts';
 import type { ListQuery, TaskView } from './task.ts';
 
 const DEFAULT_LIMIT = 50;
@@ -23,7 +24,8 @@ export async function listTasks(
   for (let scanned = 0; scanned < MAX_SCANNED;) {
     const page = await context.store.range({ from, to, limit: limit + 1 });
     const rows = [...page.items.map(({ key }) => key), ...page.damaged].sort();
-    const views = await viewsOf(context, rows.map(lastPart));
+    for (const key of page.damaged) context.reportDamage(key, `${key}: an index row is damaged`);
+    const views = await viewsOf(context, rows);
     for (const [index, row] of rows.entries()) {
       if (tasks.length === limit) return { tasks, nextCursor: encodeCursor(from.slice(0, -1), prefix) };
       const view = views[index];
@@ -41,12 +43,23 @@ function matches(view: TaskView, { workflow, status }: ListQuery): boolean {
 }
 
 /** Views by id; tasks that are over or damaged (reported) have none. */
-async function viewsOf(context: TaskContext, ids: readonly string[]): Promise<readonly (TaskView | undefined)[]> {
+async function viewsOf(context: TaskContext, rows: readonly string[]): Promise<readonly (TaskView | undefined)[]> {
   const now = context.retention.now();
-  const found = await loadRecords(context.store, ids, context.reportDamage);
+  const found = await loadRecords(context.store, rows.map(lastPart), context.reportDamage);
+  for (const [index, row] of rows.entries()) if (found[index] === undefined) await reportIfMissing(context, row);
   return found.map((marked) =>
     marked === undefined || isOver(marked.record, now) ? undefined : viewOf(marked.record),
   );
+}
+
+async function reportIfMissing({ store, reportDamage }: TaskContext, row: string): Promise<void> {
+  try {
+    const damage = await missingRecord(store, row, lastPart(row));
+    if (damage !== undefined) reportDamage(damage.key, damage.message);
+  } catch (error) {
+    // The row or the record is damaged, which is reported already.
+    if (!(error instanceof DamagedValueError)) throw error;
+  }
 }
 
 /** Enough of the principal's hash to tell a cursor that belongs to somebody else. */

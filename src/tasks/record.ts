@@ -179,6 +179,14 @@ export async function loadRecord(store: TaskStore, id: string): Promise<MarkedRe
   return stored === undefined ? undefined : recordOf(stored);
 }
 
+/**
+ * What a row leads to is not there. Resolves with the damage, unless the row is gone by now too, as where a task was removed in between.
+ */
+export async function missingRecord(store: TaskStore, row: string, id: string): Promise<DamagedValueError | undefined> {
+  if ((await store.get(row)) === undefined || (await loadRecord(store, id)) !== undefined) return undefined;
+  return new DamagedValueError(keys.task(id), `${keys.task(id)}: missing, though ${row} leads to it`);
+}
+
 /** Reads many records; a damaged one is reported and taken for missing, so that the others go on (D14). */
 export async function loadRecords(
   store: TaskStore,

@@ -8,7 +8,7 @@ import { ANY_RUNNER, bellRunner, keys, lastPart, under } from './keys.ts';
 import { eachOf } from './loop.ts';
 import { openRow } from './open-rows.ts';
 import type { OpenRun } from './open-run.ts';
-import { loadRecord, objectOf, runnerOf } from './record.ts';
+import { loadRecord, missingRecord, objectOf, runnerOf } from './record.ts';
 import type { MarkedRecord, TaskRecord } from './record.ts';
 import { decide } from './recovery.ts';
 import { loadEntries } from './run-journal.ts';
@@ -147,6 +147,8 @@ export class RecoverySweep {
     try {
       const marked = await loadRecord(this.#context.store, id);
       if (marked !== undefined) await this.#decided(marked, states);
+      const damage = marked === undefined ? await missingRecord(this.#context.store, keys.open(id), id) : undefined;
+      if (damage !== undefined) throw damage;
       return true;
     } catch (error) {
       if (error instanceof StoreError) throw error;
@@ -209,7 +211,10 @@ export class RecoverySweep {
 
   async #isKnown({ record }: MarkedRecord): Promise<boolean> {
     try {
-      return (await this.#context.snapshots.load(record.workflow, record.digest)) !== undefined;
+      const isThere = (await this.#context.snapshots.load(record.workflow, record.digest)) !== undefined;
+      const key = keys.definition(record.digest);
+      if (!isThere) this.#context.reportDamage(key, `${key}: missing, though ${keys.task(record.id)} needs it`);
+      return isThere;
     } catch (error) {
       if (error instanceof StoreError) throw error;
       this.#context.reportDamage(keys.definition(record.digest), messageOf(error));

@@ -114,7 +114,7 @@ export class RunJournal implements Journal {
 
 const PAGE = 500;
 
-/** Reads a journal from the store, from `afterSeq` (exclusive). A damaged entry is named, and nothing behind it counts. */
+/** Reads a journal from the store, from `afterSeq` (exclusive). A damaged or missing entry is named, and nothing behind it counts. */
 export async function loadEntries(
   store: TaskStore,
   id: string,
@@ -127,9 +127,12 @@ export async function loadEntries(
       to: `${keys.entries(id).slice(0, -1)};`,
       limit: PAGE,
     });
-    for (const stored of page.items) entries.push(entryOf(stored));
+    const found = page.items.map(entryOf);
+    const gap = found.findIndex((entry, index) => entry.seq !== seq + 1 + index);
+    entries.push(...(gap === -1 ? found : found.slice(0, gap)));
     seq = entries.at(-1)?.seq ?? seq;
     if (page.damaged.length > 0) return { entries, damaged: page.damaged };
+    if (gap !== -1) return { entries, damaged: [keys.entry(id, seq + 1)] };
     if (page.items.length < PAGE) return { entries, damaged: [] };
   }
 }

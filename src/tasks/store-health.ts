@@ -58,7 +58,10 @@ export class StoreHealth {
       const isNew = this.#clock.monotonic() - this.#good > FORGOTTEN_MS;
       this.#trialMs = isNew ? TRIAL_MS.first : Math.min(this.#trialMs * TRIAL_MS.factor, TRIAL_MS.longest);
       this.#logger.error(
-        { error: messageOf(reason) },
+        {
+          error: messageOf(reason),
+          ...(reason instanceof StoreError && reason.advice !== undefined && { advice: reason.advice }),
+        },
         'the store cannot be written: new work is refused, running tasks wait',
       );
     } else if (this.#trial === undefined) {

@@ -35,8 +35,8 @@ export class Sweeper {
     const { to } = keys.endsUpTo(now);
     for (;;) {
       const page = await store.range({ from, to, limit: PAGE });
-      const rows = [...page.items.map(({ key }) => key), ...page.damaged].sort();
-      for (const row of rows) {
+      for (const key of page.damaged) reportDamage(key, `${key}: an index row is damaged`);
+      for (const { key: row } of page.items) {
         try {
           await this.#expired(row, now);
         } catch (error) {
@@ -44,6 +44,7 @@ export class Sweeper {
           reportDamage(error.key, error.message);
         }
       }
+      const rows = [...page.items.map(({ key }) => key), ...page.damaged].sort();
       if (rows.length < PAGE) return;
       logger.debug({ rows: rows.length }, 'expired tasks swept');
       from = `${rows.at(-1) ?? from}\0`;

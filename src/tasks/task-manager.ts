@@ -12,6 +12,7 @@ import { ForeignWatch, POLL_MS } from './foreign-watch.ts';
 import { DEFAULT_LIMITS } from './limits.ts';
 import { repeat } from './loop.ts';
 import { machineProcesses } from './process-probe.ts';
+import { IndexRepair } from './index-repair.ts';
 import { loadRecord, runnerOf, viewOf } from './record.ts';
 import type { MarkedRecord } from './record.ts';
 import { OutsideChanges } from './outside-changes.ts';
@@ -70,6 +71,7 @@ export class TaskManager implements TaskService {
   readonly #admission: Admission;
   readonly #registry: RunnerRegistry;
   readonly #recovery: RecoverySweep;
+  readonly #repair: IndexRepair;
   readonly #watch: ForeignWatch;
   readonly #sweeper: Sweeper;
   readonly #stop = new AbortController();
@@ -109,6 +111,7 @@ export class TaskManager implements TaskService {
     );
     this.#registry = new RunnerRegistry({ ...this.#context, processes: deps.processes ?? machineProcesses() });
     this.#recovery = new RecoverySweep(this.#context, this.#registry, this.#runs);
+    this.#repair = new IndexRepair(this.#context);
     this.#watch = new ForeignWatch(this.#context, this.#runs, (id) => this.#recovery.takeUp(id));
     this.#sweeper = new Sweeper(this.#context, this.#runs);
   }
@@ -129,7 +132,7 @@ export class TaskManager implements TaskService {
     const loops = [repeat(deps, 'other processes', POLL_MS, () => this.#watch.round())];
     if (claims !== 'none') loops.push(repeat(deps, 'beat', BEAT_MS, () => this.#registry.beat()));
     if (claims === 'all') {
-      loops.push(repeat(deps, 'recovery', BEAT_MS, () => this.#recovery.check()));
+      loops.push(repeat(deps, 'recovery', BEAT_MS, () => this.#recover()));
       loops.push(repeat(deps, 'sweeper', SWEEP_MS, () => this.#sweeper.round()));
       const snapshots = new SnapshotSweep(this.#context);
       loops.push(repeat(deps, 'unused definitions', SNAPSHOT_SWEEP_MS, () => snapshots.round()));
@@ -304,7 +307,13 @@ export class TaskManager implements TaskService {
     };
   }
 
+  async #recover(): Promise<void> {
+    await this.#recovery.check();
+    if (await this.#repair.round()) await this.#recovery.sweep();
+  }
+
   #reportDamage(key: string, message: string): void {
+    this.#repair.noticed(key);
     if (this.#damaged.has(key) || this.#damaged.size >= MAX_DAMAGED) return;
     this.#damaged.add(key);
     this.#context.logger.error({ key, damage: message }, 'a stored value is damaged; it is left where it is');

@@ -46,7 +46,15 @@ export class TaskReads {
     if (record.state.kind === 'open') return undefined;
     return this.#refusing(async () => {
       const stored = await this.#context.store.get(keys.outcome(taskId));
-      if (stored === undefined) throw notFound();
+      if (stored === undefined) {
+        // A resume takes it away, as does the end of the ttl.
+        const now = await this.get(taskId, principal);
+        if (now.record.rev !== record.rev) return this.outcome(taskId, principal);
+        throw new DamagedValueError(
+          keys.outcome(taskId),
+          `${keys.outcome(taskId)}: missing, though the task has ended`,
+        );
+      }
       // Written by `ending` and unchanged since (checksum).
       return stored.value as unknown as Outcome;
     });
@@ -56,7 +64,9 @@ export class TaskReads {
     await this.get(taskId, principal);
     return this.#refusing(async () => {
       const { entries, damaged } = await loadEntries(this.#context.store, taskId, afterSeq);
-      for (const key of damaged) this.#context.reportDamage(key, 'a journal entry is damaged');
+      // One whose ttl is over is being removed: nothing of it is missing.
+      if (damaged.length > 0) await this.get(taskId, principal);
+      for (const key of damaged) this.#context.reportDamage(key, `${key}: a journal entry is damaged or missing`);
       return entries;
     });
   }

@@ -6,6 +6,7 @@ import type { TaskContext } from './context.ts';
 import { failFromOutside } from './ending.ts';
 import { OpenRun } from './open-run.ts';
 import type { RunStart, RunStop } from './open-run.ts';
+import { keys } from './keys.ts';
 import { viewOf } from './record.ts';
 import type { MarkedRecord, TaskRecord } from './record.ts';
 import { loadEntries } from './run-journal.ts';
@@ -89,7 +90,8 @@ export class TaskRuns {
       await this.#runs.get(id)?.writer.refresh();
       return;
     }
-    for (const key of damaged) reportDamage(key, 'a journal entry is damaged');
+    const missing = damaged.length === 0 ? [keys.entry(id, entries.length + 1)] : damaged;
+    for (const key of missing) reportDamage(key, `${key}: a journal entry is damaged or missing`);
     const failure = { code: 'interrupted', message: 'the journal of this task is damaged' };
     await this.writerFor(marked).change({
       patient: true,

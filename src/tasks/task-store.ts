@@ -29,9 +29,16 @@ export class StoreError extends Error {
   override readonly name = 'StoreError';
   /** `full`: no space. `busy`: locked by others too long. `io`: anything else. */
   readonly kind: 'full' | 'busy' | 'io';
-  constructor(kind: 'full' | 'busy' | 'io', message: string, options?: ErrorOptions) {
+  /** What an operator can do, for the log and the terminal of this machine only: it names processes and files. */
+  readonly advice: string | undefined;
+  constructor(
+    kind: 'full' | 'busy' | 'io',
+    message: string,
+    options: ErrorOptions & { readonly advice?: string } = {},
+  ) {
     super(message, options);
     this.kind = kind;
+    this.advice = options.advice;
   }
 }
 

@@ -107,7 +107,7 @@ describe('values that were read lately', () => {
 
   it('come from memory while only we write, and are all forgotten when another has written', async () => {
     let transaction: number | undefined = 7;
-    const values = new RecentValues({ transaction: () => transaction }, (text) => text);
+    const values = new RecentValues({ transaction: () => transaction }, (_, text) => text);
     /** Somebody has written meanwhile: that is seen from the next turn on. */
     const meanwhile = async (number: number): Promise<void> => {
       transaction = number;
@@ -153,7 +153,7 @@ describe('values that were read lately', () => {
   it('ask for the number once for all reads of a turn, and again in the next one', async () => {
     let asked = 0;
     let transaction = 1;
-    const values = new RecentValues({ transaction: () => ((asked += 1), transaction) }, (text) => text);
+    const values = new RecentValues({ transaction: () => ((asked += 1), transaction) }, (_, text) => text);
     for (const key of ['a', 'b']) values.took(key, key, values.before());
     const before = asked;
     const reads = async (): Promise<readonly (string | undefined)[]> => {
@@ -176,7 +176,7 @@ describe('values that were read lately', () => {
     let transaction = 1;
     const values = new RecentValues(
       { transaction: () => transaction },
-      (text) => text,
+      (_, text) => text,
       (key) => key.startsWith('task:'),
     );
     transaction = 2;
@@ -208,7 +208,7 @@ describe('values that were read lately', () => {
   });
 
   it('are bounded: the one that was used the longest ago goes first', async () => {
-    const values = new RecentValues({ transaction: () => 1 }, (text) => text);
+    const values = new RecentValues({ transaction: () => 1 }, (_, text) => text);
     for (let at = 0; at < 2000; at += 1) values.took(`k${at}`, 'x', values.before());
     expect(values.get('k0')).toBe('x');
     values.took('one more', 'x', values.before());
@@ -222,7 +222,7 @@ describe('what was just written', () => {
     let transaction = 5;
     const recent = new RecentValues<string>(
       { transaction: () => transaction },
-      (text) => text,
+      (_, text) => text,
       () => true,
     );
     transaction = 6;

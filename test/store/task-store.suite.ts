@@ -37,20 +37,15 @@ export function taskStoreSuite(name: string, open: () => Promise<StoreUnderTest>
       expect((await store.getMany(['task:b', 'task:a'])).map((item) => item?.key)).toEqual([undefined, 'task:a']);
     });
 
-    it('gives equal marks to equal values and different marks to different ones', async () => {
+    it('gives equal marks to equal values of a key and different marks to different ones', async () => {
       const { store } = await opened();
-      await store.commit({
-        guards: [],
-        deletes: [],
-        puts: [
-          { key: 'a', value: { n: 1 } },
-          { key: 'b', value: { n: 1 } },
-          { key: 'c', value: { n: 2 } },
-        ],
-      });
-      const [a, b, c] = await store.getMany(['a', 'b', 'c']);
-      expect(a?.mark).toBe(b?.mark);
-      expect(c?.mark).not.toBe(a?.mark);
+      const marks: (string | undefined)[] = [];
+      for (const n of [1, 2, 1]) {
+        await store.commit({ guards: [], deletes: [], puts: [{ key: 'a', value: { n } }] });
+        marks.push((await store.get('a'))?.mark);
+      }
+      expect(marks[2]).toBe(marks[0]);
+      expect(marks[1]).not.toBe(marks[0]);
     });
 
     it('writes all of a batch or nothing, and names the first guard that did not hold', async () => {

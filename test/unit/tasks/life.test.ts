@@ -320,7 +320,8 @@ describe('limits (D16)', () => {
     for (const { tasks } of [one, two, none])
       await expect(create(tasks)).rejects.toMatchObject({ code: 'limit_exceeded' });
     // Rows of older releases do not say whose they are.
-    world.store.data.setText(`open:${taskId}`, encodeValue({ runner: null }).text);
+    const open = `open:${taskId}`;
+    world.store.data.setText(open, encodeValue(open, { runner: null }).text);
     await expect(create(none.tasks)).rejects.toMatchObject({ code: 'limit_exceeded' });
   });
 

@@ -159,4 +159,48 @@ describe('G10: a flipped bit in a key', () => {
     await world.clock.advance(3_700_000);
     expect(tasks.health().damaged).not.toEqual([]);
   });
+
+  it('G10: costs no task its place in the listing: the row is made again, and the damaged one goes', async () => {
+    const first = await world.started();
+    const { taskId } = await first.tasks.create({ workflow: 'w', arguments: {}, principal: me });
+    first.kill();
+    flip(keyFrom('list:'), 'last');
+    const { tasks } = await world.started();
+    await tasks.list({ principal: me });
+    await world.clock.advance(4000);
+    expect((await tasks.list({ principal: me })).tasks.map((task) => task.taskId)).toEqual([taskId]);
+    expect(world.world.store.data.keys.filter((key) => key.startsWith('list:'))).toHaveLength(1);
+  });
+
+  it('G10: keeps no task over its ttl: the row that says when it is over is made again', async () => {
+    const first = await world.started();
+    const { taskId } = await first.tasks.create({ workflow: 'w', arguments: {}, principal: me, ttl: 60_000 });
+    await world.clock.advance(40_000);
+    first.kill();
+    const end = keyFrom('end:');
+    flip(end, 'first');
+    await world.started();
+    await world.clock.advance(100_000);
+    // What belongs nowhere stays for whoever looks into it.
+    expect(world.world.store.data.keys.filter((key) => key.includes(taskId))).toEqual([flipped(end, 'first')]);
+  });
+
+  it('G10: does not run the work of an idempotency key again whose record cannot be found', async () => {
+    const request = { workflow: 'w', arguments: {}, principal: me, idempotencyKey: 'k' };
+    const first = await world.started();
+    const { taskId } = await first.tasks.create(request);
+    await world.clock.advance(40_000);
+    flip(keys.task(taskId), 'last');
+    await expect(first.tasks.create(request)).rejects.toMatchObject({ code: 'store_unavailable' });
+  });
+
+  it('G10: leads nowhere for a healthy store: nothing is read twice or made again', async () => {
+    const first = await world.started();
+    await first.tasks.create({ workflow: 'w', arguments: {}, principal: me });
+    await world.clock.advance(40_000);
+    first.kill();
+    const { tasks } = await world.started();
+    await world.clock.advance(70_000);
+    expect(tasks.health().damaged).toEqual([]);
+  });
 });

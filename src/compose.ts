@@ -280,9 +280,9 @@ function processText(): string {
 
 /** Ready = recovery has been ordered, no write fails and a small one can be made durable now. */
 async function readiness(tasks: TaskManager, store: TaskStore): Promise<Health> {
-  const { recovered, writable } = tasks.health();
+  const { recovered, writable, reason } = tasks.health();
   const problems = recovered ? [] : ['recovery has not finished'];
-  if (!writable) problems.push('the store cannot be written: a write has failed');
+  if (!writable) problems.push(`the store cannot be written: ${reason ?? 'a write has failed'}`);
   else
     try {
       await store.probe();

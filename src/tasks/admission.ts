@@ -96,7 +96,8 @@ export class Admission {
     this.#checkArguments(loaded, request.arguments);
     const depth = request.parent === undefined ? 0 : request.parent.depth + 1;
     if (depth > limits.depth) throw new TaskError('limit_exceeded', `workflows are nested deeper than ${limits.depth}`);
-    if (!health.state.writable) throw unavailable(health.state.reason);
+    // A child is work of a task that runs already, and what shows that the store can be written again.
+    if (!health.state.writable && request.parent === undefined) throw unavailable(health.state.reason);
     const admit = (): Promise<Admitted> => this.#admitted(request, loaded, id, depth);
     try {
       if (loaded.definition.concurrency === undefined) return await admit();
@@ -108,9 +109,9 @@ export class Admission {
       }
       if (!(error instanceof StoreError)) throw error;
       health.failed(error);
-      if (!(error instanceof UnsureWrite)) throw unavailable(error.message);
+      if (!(error instanceof UnsureWrite)) throw unavailable(error.message, error);
       throw outcomeUnknown(
-        error.message,
+        error,
         request.idempotencyKey === undefined
           ? 'a call with an idempotency key can safely be made again'
           : 'call again with the same idempotency key, which is safe',
@@ -231,7 +232,8 @@ export class Admission {
         found = await store.get(keys.task(record.id));
       } catch {
         health.failed(error);
-        this.#withdraw(record.id).catch(() => undefined);
+        // A child is asked for again, by its own id, until it is there.
+        if (record.parent === undefined) this.#withdraw(record.id).catch(() => undefined);
         throw new UnsureWrite(error);
       }
       if (found === undefined || JSON.stringify(found.value) !== JSON.stringify(record)) throw new UnsureWrite(error);

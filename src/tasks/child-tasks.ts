@@ -71,7 +71,7 @@ export class ChildTasks implements Children {
     try {
       return await health.patiently(wait, signal);
     } catch (error) {
-      throw error instanceof TaskError && error.code !== 'store_unavailable' ? this.#failureOf(error) : error;
+      throw error instanceof TaskError ? this.#failureOf(error) : error;
     } finally {
       // A question that its child has left must not stay with the parent.
       await questions.close();
@@ -79,15 +79,10 @@ export class ChildTasks implements Children {
   }
 
   async #patiently<T>(act: () => Promise<T>): Promise<T> {
-    for (;;) {
-      this.#run.signal.throwIfAborted();
-      try {
-        return await act();
-      } catch (error) {
-        if (!(error instanceof TaskError)) throw error;
-        if (error.code !== 'store_unavailable') throw this.#failureOf(error);
-        await this.#operations.health.recovered();
-      }
+    try {
+      return await this.#operations.health.patiently(act, this.#run.signal);
+    } catch (error) {
+      throw error instanceof TaskError ? this.#failureOf(error) : error;
     }
   }
 

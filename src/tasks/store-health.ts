@@ -1,6 +1,7 @@
 import type { Clock } from '../core/clock.ts';
 import { Interruption, messageOf } from '../core/failure.ts';
 import type { Logger } from '../core/logger.ts';
+import { storeFailureIn } from './refusal.ts';
 import { StoreError } from './task-store.ts';
 import type { TaskStore } from './task-store.ts';
 
@@ -79,15 +80,19 @@ export class StoreHealth {
     await this.#recovery;
   }
 
-  /** Reads; when the store fails, waits until it has recovered and reads again. Rejects with the signal's reason on abort, and with what is not a `StoreError`. */
-  async patiently<T>(read: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+  /**
+   * Does what can be done again; when the store fails, waits until it has recovered and does it again. Rejects with the signal's reason on abort,
+   * and with what is no failure of the store.
+   */
+  async patiently<T>(act: () => Promise<T>, signal?: AbortSignal): Promise<T> {
     for (;;) {
       signal?.throwIfAborted();
       try {
-        return await read();
+        return await act();
       } catch (error) {
-        if (!(error instanceof StoreError)) throw error;
-        this.failed(error);
+        const failure = storeFailureIn(error);
+        if (failure === undefined) throw error;
+        this.failed(failure);
         await this.recovered();
       }
     }

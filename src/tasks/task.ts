@@ -124,8 +124,8 @@ export class TaskError extends Error {
   override readonly name = 'TaskError';
   readonly code: TaskErrorCode;
   readonly data: JsonValue | undefined;
-  constructor(code: TaskErrorCode, message: string, data?: JsonValue) {
-    super(message);
+  constructor(code: TaskErrorCode, message: string, data?: JsonValue, options?: ErrorOptions) {
+    super(message, options);
     this.code = code;
     this.data = data;
   }

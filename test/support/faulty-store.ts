@@ -12,6 +12,8 @@ export class FaultyStore implements TaskStore {
   readsFail = false;
   /** Commits asked for, and faults that fired, so far. */
   commits = 0;
+  /** The keys that the commit which is being asked about puts. */
+  puts: readonly string[] = [];
   faults = 0;
 
   constructor(inner: TaskStore) {
@@ -31,6 +33,7 @@ export class FaultyStore implements TaskStore {
   }
 
   async commit(batch: Batch): Promise<CommitResult> {
+    this.puts = batch.puts.map(({ key }) => key);
     const fault = this.plan(this.commits);
     this.commits += 1;
     if (fault === 'before') throw this.#fault();

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { stepFailure } from '../../../src/core/failure.ts';
+import { FaultyStore } from '../../support/faulty-store.ts';
 import { gate } from '../../support/gate.ts';
 import { aborted } from '../../support/scripted-runner.ts';
 import type { ScriptBody } from '../../support/scripted-runner.ts';
@@ -34,6 +35,31 @@ describe('a child workflow', () => {
     const child = all.find(({ workflow }) => workflow === 'child');
     expect(child).toMatchObject({ parent: { taskId, path: 'call' }, principal: 'eve', status: 'completed' });
     expect(await tasks.outcome(taskId, 'eve')).toMatchObject({ output: { from: taskId } });
+  });
+
+  it('waits, and does not turn in circles, while the store cannot be written: its creation is what shows that it can again (D13)', async () => {
+    const store = new FaultyStore(world.store.another());
+    const open = gate();
+    world.define('child', ({ task }) => Promise.resolve(task.input));
+    world.define('parent', async (run) => {
+      await open.passed;
+      return parent(run);
+    });
+    const { tasks } = await world.started({ store });
+    const { taskId } = await tasks.create({ workflow: 'parent', arguments: { child: 'child' }, principal: me });
+    let fails = false;
+    // Small writes go well all the time, as probes are; that of the child does not.
+    store.plan = () => (fails && store.puts.some((key) => key.startsWith('child:')) ? 'before' : undefined);
+    fails = true;
+    open.pass(1);
+    await open.turn();
+    await world.clock.advance(20_000);
+    const tries = store.commits;
+    await world.clock.advance(60_000);
+    expect(store.commits - tries).toBeLessThan(100);
+    fails = false;
+    await world.clock.advance(120_000);
+    expect(await ended(tasks, taskId)).toMatchObject({ status: 'completed' });
   });
 
   it('is found again after a restart, not started twice', async () => {

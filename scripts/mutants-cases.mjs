@@ -138,6 +138,16 @@ export const CASE_MUTANTS = [
     name: 'G9: names the process that holds it',
   },
   {
+    id: 'open-statement',
+    bug: 'a write that failed stays open, so that the next one is acknowledged and not written',
+    guarantee: 'G9',
+    file: 'src/store/sqlite-writer.ts',
+    from: 'else statement.reset(() => reject(storeErrorOf(error)));',
+    to: 'else reject(storeErrorOf(error));',
+    test: 'test/store/keyv-task-store.test.ts',
+    name: 'is no part of what is written next, which is durable when it is acknowledged (D1)',
+  },
+  {
     id: 'lost-update',
     bug: 'branches read a variable beside each other and write over each other',
     guarantee: 'I1',

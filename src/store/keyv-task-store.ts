@@ -49,9 +49,9 @@ export class KeyvTaskStore implements TaskStore {
     this.#keyv.on('error', () => undefined);
   }
 
-  /** Opens or creates the database file at `path`. Rejects with `StoreError` when it cannot be used safely. */
-  static async open(path: string): Promise<KeyvTaskStore> {
-    return new KeyvTaskStore(await SqliteTable.open(path));
+  /** Opens or creates the database file at `path`. Rejects with `StoreError` when it cannot be used safely. `busyTimeoutMs`: see `SqliteTable.open`. */
+  static async open(path: string, busyTimeoutMs?: number): Promise<KeyvTaskStore> {
+    return new KeyvTaskStore(await SqliteTable.open(path, busyTimeoutMs));
   }
 
   async get(key: string): Promise<Stored | undefined> {

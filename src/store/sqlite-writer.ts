@@ -133,12 +133,15 @@ export class SqliteWriter implements GroupWriter {
   }
 }
 
-/** Rows changed. */
+/**
+ * Rows changed. A statement that was refused as busy is only suspended until it is reset, and counts as a write that goes on: SQLite would not commit
+ * the next one while it does, and say all the same that it went well.
+ */
 function runKept(statement: sqlite3.Statement, values: readonly unknown[]): Promise<number> {
   return new Promise((resolve, reject) => {
     statement.run(values, function ended(this: sqlite3.RunResult, error: Error | null) {
       if (error === null) resolve(this.changes);
-      else reject(storeErrorOf(error));
+      else statement.reset(() => reject(storeErrorOf(error)));
     });
   });
 }

@@ -54,21 +54,21 @@ export class SqliteTable extends KeyvSqlite implements GroupWriter {
 
   /**
    * Opens or creates the file (folder 0700, file 0600). Rejects with `StoreError` when it cannot be used as it must: not a database, written by
-   * a newer release, no WAL, a SQLite that is too old, not a file at all.
+   * a newer release, no WAL, a SQLite that is too old, not a file at all. `busyTimeoutMs`: how long a write waits for that of another process.
    */
-  static async open(path: string): Promise<SqliteTable> {
+  static async open(path: string, busyTimeoutMs = BUSY_TIMEOUT_MS): Promise<SqliteTable> {
     try {
-      return await SqliteTable.#open(path);
+      return await SqliteTable.#open(path, busyTimeoutMs);
     } catch (error) {
       throw await openingErrorOf(error, path);
     }
   }
 
-  static async #open(path: string): Promise<SqliteTable> {
+  static async #open(path: string, busyTimeoutMs: number): Promise<SqliteTable> {
     const file = await DatabaseFile.open(path);
-    const table = new SqliteTable(file, await openConnection(path, BUSY_TIMEOUT_MS));
+    const table = new SqliteTable(file, await openConnection(path, busyTimeoutMs));
     try {
-      await table.#prepare(path);
+      await table.#prepare(path, busyTimeoutMs);
     } catch (error) {
       await table.disconnect().catch(() => undefined);
       throw error;
@@ -76,7 +76,7 @@ export class SqliteTable extends KeyvSqlite implements GroupWriter {
     return table;
   }
 
-  async #prepare(path: string): Promise<void> {
+  async #prepare(path: string, busyTimeoutMs: number): Promise<void> {
     const [version] = await rows(this.query('SELECT sqlite_version() AS version'));
     if (!isRecentEnough(String(version?.['version']))) {
       throw new StoreError(
@@ -84,7 +84,7 @@ export class SqliteTable extends KeyvSqlite implements GroupWriter {
         `SQLite ${String(version?.['version'])} can damage ${path}; ${OLDEST_SQLITE.join('.')} or newer is needed`,
       );
     }
-    const writer = new SqliteWriter(await openConnection(path, BUSY_TIMEOUT_MS), TABLE);
+    const writer = new SqliteWriter(await openConnection(path, busyTimeoutMs), TABLE);
     this.#writer = writer;
     const mode = await writeAheadLog(writer);
     if (mode !== 'wal')

@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { readFile, rename, rm, stat, symlink, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { KeyvSqlite } from '@keyv/sqlite';
+import sqlite3 from 'sqlite3';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { KeyvTaskStore } from '../../src/store/keyv-task-store.ts';
 import { SqliteTable } from '../../src/store/sqlite.ts';
@@ -54,6 +55,35 @@ taskStoreSuite('keyv on sqlite, reopened', async () => {
   await first.probe();
   await first.close();
   return openIn(folder);
+});
+
+describe('a write that has waited in vain for another process (G9, D13)', () => {
+  it('is no part of what is written next, which is durable when it is acknowledged (D1)', async () => {
+    const folder = await tempDir();
+    const path = join(folder.path, 'tasks.sqlite');
+    const store = await KeyvTaskStore.open(path, 50);
+    const put = (...names: readonly string[]): ReturnType<TaskStore['commit']> =>
+      store.commit({ guards: [], puts: names.map((key) => ({ key, value: 1 })), deletes: [] });
+    const other = new sqlite3.Database(path);
+    const says = (sql: string): Promise<void> =>
+      new Promise((resolve, reject) => other.exec(sql, (error) => (error === null ? resolve() : reject(error))));
+    try {
+      await put('a');
+      await says("BEGIN IMMEDIATE; INSERT INTO tasks(key, value) VALUES ('theirs', 'x')");
+      await expect(put('b')).rejects.toMatchObject({ kind: 'busy' });
+      await says('COMMIT');
+      // Another shape, and so another statement.
+      expect(await put('c', 'd')).toMatchObject({ ok: true });
+      // It is there for others, and nothing of it is left to be written.
+      await says("BEGIN IMMEDIATE; DELETE FROM tasks WHERE key = 'c'; COMMIT");
+      expect(await store.get('c')).toBeUndefined();
+      expect(await store.get('d')).toMatchObject({ value: 1 });
+    } finally {
+      await new Promise((resolve) => other.close(resolve));
+      await store.close();
+      await folder.remove();
+    }
+  });
 });
 
 describe('KeyvTaskStore', () => {

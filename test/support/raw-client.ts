@@ -53,8 +53,13 @@ export async function rawRequest(
 }
 
 /** Calls a workflow whose task is required; resolves with the id of its task. */
-export async function rawCreate(url: string, workflow: string, meta: JsonObject = {}): Promise<string> {
-  return textOf(await rawRequest(url, 'tools/call', { name: workflow, arguments: {} }, meta), 'taskId');
+export async function rawCreate(
+  url: string,
+  workflow: string,
+  meta: JsonObject = {},
+  args: JsonObject = {},
+): Promise<string> {
+  return textOf(await rawRequest(url, 'tools/call', { name: workflow, arguments: args }, meta), 'taskId');
 }
 
 /** The status of a task. */

@@ -10,7 +10,8 @@ import { newWorkspace } from '../../support/workspace.ts';
 import type { Workspace } from '../../support/workspace.ts';
 
 const DEFINITIONS = {
-  'quick.yaml': 'name: quick\ntask: required\nsteps:\n  - { id: a, type: set, values: { n: 1 } }\n',
+  'quick.yaml':
+    'name: quick\ntask: required\nvariables: { input: { text: "" } }\nsteps:\n  - { id: a, type: set, values: { n: 1 } }\n',
   'queue.yaml': `name: queue
 task: required
 steps:
@@ -27,6 +28,8 @@ steps:
   - { id: c, server: ledger, action: record, idempotent: true, arguments: { label: once } }
 `,
 };
+
+const LONG = 'x'.repeat(1_000_000);
 
 interface Served {
   readonly server: Running;
@@ -115,7 +118,10 @@ describe('G9: a server that is stopped in the middle of a write', () => {
     const [first, second] = [await serve(made), await serve(made)];
     const { child } = first.server;
     await waitUntil('it is stopped while it writes', async () => {
-      const calls = Array.from({ length: 30 }, () => rawCreate(first.url, 'quick').catch(() => undefined));
+      // Much to write, so that it is often in the middle of it.
+      const calls = Array.from({ length: 12 }, () =>
+        rawCreate(first.url, 'quick', {}, { text: LONG }).catch(() => undefined),
+      );
       await Promise.race(calls);
       if (await stoppedWhen(made, first, true)) return true;
       await Promise.all(calls);

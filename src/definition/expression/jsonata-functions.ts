@@ -11,6 +11,8 @@ export interface FunctionLimits {
   readonly text: number;
   readonly padWidth: number;
   readonly sequence: number;
+  /** Values, with all that they hold, that are compared as JSON. */
+  readonly compared: number;
 }
 
 type Implementation = Parameters<jsonata.Expression['registerFunction']>[1];
@@ -43,7 +45,7 @@ export function registerBoundedFunctions(expression: jsonata.Expression, limits:
   );
   register('string', (value: unknown, pretty = false) => textOf(value, pretty, limits), '<x-b?:s>');
   register('sort', sort, '<af?:a>');
-  register('distinct', distinct, '<x:x>');
+  register('distinct', (list: unknown) => distinct(list, limits), '<x:x>');
   register('spread', (value: unknown) => spread(value, limits), '<x-:a<o>>');
 }
 
@@ -140,8 +142,9 @@ function isTrue(value: unknown): boolean {
 }
 
 /** Keeps the first of equal values; objects and lists are equal when their JSON is. */
-function distinct(list: unknown): unknown {
+function distinct(list: unknown, limits: FunctionLimits): unknown {
   if (!Array.isArray(list) || list.length <= 1) return list;
+  checkSize(list, limits.compared);
   const seen = new Set<unknown>();
   const kept: unknown[] = [];
   for (const item of list as readonly unknown[]) {
@@ -151,6 +154,18 @@ function distinct(list: unknown): unknown {
     kept.push(item);
   }
   return 'sequence' in list ? Object.assign(kept, { sequence: true }) : kept;
+}
+
+/** What is compared as JSON is as large as its tree, however often a part is shared in it. @throws Error past `most` values. */
+function checkSize(value: object, most: number): void {
+  let left = most;
+  const stack: object[] = [value];
+  for (let item = stack.pop(); item !== undefined; item = stack.pop()) {
+    const inner: readonly unknown[] = Array.isArray(item) ? item : Object.values(item);
+    left -= inner.length;
+    if (left < 0) throw new Error(`more than ${most} values would be compared`);
+    for (const member of inner) if (typeof member === 'object' && member !== null) stack.push(member);
+  }
 }
 
 /** No text of a document looks like this one: a text that is a value of the list stays apart from the key of an object. */

@@ -27,7 +27,7 @@ interface Waiting {
 
 const MAX_WORKERS = 2;
 /** Megabytes for any expression, for each megabyte of text that it reads, and for each thousand values: the library takes kilobytes for a row that it sorts. */
-const MEMORY = { base: 96, byMegabyte: 8, byThousandValues: 16 } as const;
+const MEMORY = { base: 64, byMegabyte: 8, byThousandValues: 16 } as const;
 /** A worker that has nothing to do for so long is let go. */
 const IDLE_MS = 30_000;
 

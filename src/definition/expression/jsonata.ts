@@ -32,6 +32,7 @@ export const JSONATA_LIMITS = {
   sequence: isMainThread ? 100_000 : 1_000_000,
   outputLength: isMainThread ? 1_048_576 : 10_485_760,
   padWidth: 100_000,
+  compared: 500_000,
 } as const;
 
 const OFF: ReadonlyMap<string, string> = new Map([

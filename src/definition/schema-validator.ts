@@ -88,6 +88,7 @@ function compile(schema: JsonSchema): Validator {
     throw new SchemaError(compileProblem(messageOf(error)), { cause: error });
   }
   const short = !JSON.stringify(schema).includes('"$ref"');
+  const wide = widestRequired(schema);
   // Made with the first value for which it is needed: most values are small or fit.
   let first: ValidateFunction | undefined;
   const check = (value: JsonValue, size: 'small' | 'large'): readonly SchemaViolation[] => {
@@ -100,7 +101,7 @@ function compile(schema: JsonSchema): Validator {
     }
   };
   return (value) => {
-    const size = sizeOf(value);
+    const size = sizeOf(value, wide);
     try {
       if (size === 'small' && short) return check(value, size);
       return (
@@ -119,11 +120,11 @@ function compile(schema: JsonSchema): Validator {
 const VALIDATION_MS = 120;
 /** Of a large value only the first thing that is wrong is looked for: a list of all of them could be larger than itself. */
 const FIRST_ONLY: Options = { validateSchema: false, allErrors: false };
-/** Values, and characters of a text, with which no keyword and no format takes long. */
-const SMALL = { values: 500, text: 1_000 } as const;
+/** Values, characters of a text, and members that may be missing in all, with which no keyword and no format takes long. */
+const SMALL = { values: 500, text: 1_000, missing: 20_000 } as const;
 
 /** A value is small where a check that grows with its square is short all the same. Looks at no more than it needs. */
-function sizeOf(value: JsonValue): 'small' | 'large' {
+function sizeOf(value: JsonValue, required: number): 'small' | 'large' {
   let left: number = SMALL.values;
   const stack: JsonValue[] = [value];
   for (let item = stack.pop(); item !== undefined; item = stack.pop()) {
@@ -134,7 +135,15 @@ function sizeOf(value: JsonValue): 'small' | 'large' {
     if (members.length > left) return 'large';
     stack.push(...members);
   }
-  return 'small';
+  return (SMALL.values - left) * required > SMALL.missing ? 'large' : 'small';
+}
+
+/** The most members that one part of a schema requires: each of them can be missing in each value. */
+function widestRequired(schema: JsonValue): number {
+  if (typeof schema !== 'object' || schema === null) return 0;
+  const members: readonly JsonValue[] = Array.isArray(schema) ? schema : Object.values(schema);
+  const own = isJsonObject(schema) && Array.isArray(schema['required']) ? schema['required'].length : 0;
+  return members.reduce<number>((most, member) => Math.max(most, widestRequired(member)), own);
 }
 
 function compileProblem(message: string): string {

@@ -20,6 +20,8 @@ export interface Told {
   readonly taskId: string;
   readonly workflow: string;
   readonly k: number;
+  /** When it is to be cancelled, if it has not ended by then. */
+  readonly cancelAt: number;
   /** When the server's word for the cancel came, if it came before the end was seen. */
   cancelledAt: number | undefined;
   /** It was asked for, whether or not there was an answer. */
@@ -41,7 +43,7 @@ export interface CallerOptions {
   readonly workflows: readonly string[];
   /** Values of the argument `k`. */
   readonly ks: number;
-  /** Share of what is done that are cancels. */
+  /** Share of the tasks that are cancelled, sooner or later. */
   readonly cancels: number;
   /** Whether a refusal may be: nothing can be written for a while. */
   readonly mayRefuse: (message: string) => boolean;
@@ -49,6 +51,7 @@ export interface CallerOptions {
 
 /** Most open tasks at the same time. */
 const MOST_OPEN = 10;
+const CANCEL_WITHIN_MS = 2000;
 export const TERMINAL: ReadonlySet<string> = new Set(['completed', 'failed', 'cancelled']);
 
 /** Clients that call workflows, look, answer and cancel, each time at some server that lives, and note what they were told. */
@@ -135,15 +138,16 @@ export class Caller {
   }
 
   async #act(target: Target): Promise<void> {
-    const { random, workflows, ks, cancels } = this.#options;
+    const { random, workflows, ks } = this.#options;
     const open = this.open;
     const dice = random();
     const some = this.#any(open);
+    const due = open.find(({ cancelAt, cancelSent }) => cancelAt <= Date.now() && !cancelSent);
     if (some === undefined || (dice < 0.3 && open.length < MOST_OPEN)) {
       const again = this.#unanswered[0];
       const workflow = this.#any(workflows) ?? '';
       await this.#create(target, again ?? this.#want(workflow, Math.trunc(random() * ks)));
-    } else if (dice > 1 - cancels) await this.#cancel(target, some);
+    } else if (due !== undefined) await this.#cancel(target, due);
     else if (dice < 0.9) await this.#look(target, some, random() < 0.7);
     else await this.#look(target, this.#any([...this.told.values()]) ?? some, false);
   }
@@ -164,15 +168,10 @@ export class Caller {
     if (at !== -1) this.#unanswered.splice(at, 1);
     // Another client may have asked for it with the same key, and been told the same.
     if (this.told.has(taskId)) return true;
-    this.told.set(taskId, {
-      taskId,
-      workflow,
-      k,
-      cancelledAt: undefined,
-      cancelSent: false,
-      answers: new Map(),
-      seen: seenIn(answer),
-    });
+    const { random, cancels } = this.#options;
+    const cancelAt = random() < cancels ? Date.now() + random() * CANCEL_WITHIN_MS : Infinity;
+    const unknown = { cancelledAt: undefined, cancelSent: false, answers: new Map<string, Sent[]>() };
+    this.told.set(taskId, { taskId, workflow, k, cancelAt, ...unknown, seen: seenIn(answer) });
     return true;
   }
 

@@ -89,7 +89,7 @@ async function withFaults(workflows: Workflows, oracle: ReadonlyMap<string, Left
     targets: () => fleet.targets(),
     workflows: called.map(({ name }) => name),
     ks: KS,
-    cancels: 0.012,
+    cancels: 0.15,
     // Full disks, and a process that was stopped in the middle of a commit.
     mayRefuse: (message) => message.includes('cannot be written'),
   });

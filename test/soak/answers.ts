@@ -27,11 +27,11 @@ export function answerTo(request: JsonValue | undefined, nonce: string): JsonObj
 /** Whether its time may be over before somebody answers. */
 export function isRacy(request: JsonValue | undefined): boolean {
   const params = isJsonObject(request) ? request['params'] : undefined;
-  return isJsonObject(params) && String(params['message']).startsWith('racy');
+  return isJsonObject(params) && messageIn(params).startsWith('racy');
 }
 
 function elicited(params: JsonObject, nonce: string): JsonObject | undefined {
-  const message = String(params['message']);
+  const message = messageIn(params);
   if (message.startsWith('silent')) return undefined;
   // What was in flight at a crash is made again, as it is where nobody is asked.
   if (message.includes('It may or may not have taken effect')) return accept({ action: 'run_again' });
@@ -39,6 +39,10 @@ function elicited(params: JsonObject, nonce: string): JsonObject | undefined {
   if (number % 10 === 0) return { action: 'decline' };
   if (number % 10 === 1) return { action: 'cancel' };
   return params['mode'] === 'url' ? { action: 'accept' } : accept({ n: number, nonce });
+}
+
+function messageIn({ message }: JsonObject): string {
+  return typeof message === 'string' ? message : '';
 }
 
 function accept(content: JsonObject): JsonObject {

@@ -5,18 +5,25 @@ import type { Fleet } from './fleet.ts';
 import type { Watcher } from './watcher.ts';
 
 /** What happens to the servers, and how long after the fault before. Times in ms. */
-export type Fault = { readonly after: number } & (
-  | { readonly kind: 'kill'; readonly servers: readonly number[]; readonly down: number }
-  /** SIGSTOP for a moment. */
-  | { readonly kind: 'doze'; readonly server: number; readonly ms: number }
-  /** SIGSTOP until another server has taken its tasks over; meanwhile the clock is set. */
-  | { readonly kind: 'freeze'; readonly server: number; readonly offset: number; readonly longer: number }
-  /** The wall clock of all servers is off by so much from now on. */
-  | { readonly kind: 'clock'; readonly offset: number }
-  /** SIGKILL for the downstream server that was called last. */
-  | { readonly kind: 'ledger' }
-  | { readonly kind: 'disk'; readonly server: number; readonly ms: number }
-);
+export type Fault = { readonly after: number } &
+  /** SIGKILL. `aimed`: so long after the moment at which they all run a task; else whatever they do, starting included. */
+  (
+    | {
+        readonly kind: 'kill';
+        readonly servers: readonly number[];
+        readonly aimed: number | undefined;
+        readonly down: number;
+      }
+    /** SIGSTOP for a moment. */
+    | { readonly kind: 'doze'; readonly server: number; readonly ms: number }
+    /** SIGSTOP until another server has taken its tasks over; meanwhile the clock is set. */
+    | { readonly kind: 'freeze'; readonly server: number; readonly offset: number; readonly longer: number }
+    /** The wall clock of all servers is off by so much from now on. */
+    | { readonly kind: 'clock'; readonly offset: number }
+    /** SIGKILL for the downstream server that was called last. */
+    | { readonly kind: 'ledger' }
+    | { readonly kind: 'disk'; readonly server: number; readonly ms: number }
+  );
 
 /** What of it hit something. */
 export interface Fired {
@@ -63,8 +70,18 @@ export function faultPlan(
   options: { readonly small: boolean; readonly disk: boolean },
 ): readonly Fault[] {
   const below = (limit: number): number => Math.trunc(random() * limit);
-  const kill = (down: number): Fault => ({ kind: 'kill', servers: [below(SERVERS)], down, after: 400 + below(1200) });
-  const killAll = (): Fault => ({ kind: 'kill', servers: [0, 1], down: below(300), after: 400 + below(1200) });
+  const kill = (servers: readonly number[], aimed: boolean): Fault => {
+    const after = 100 + below(900);
+    return {
+      kind: 'kill',
+      servers,
+      aimed: aimed ? below(400) : undefined,
+      down: below(3) === 0 ? 0 : below(500),
+      after,
+    };
+  };
+  const one = (aimed = true): Fault => kill([below(SERVERS)], aimed);
+  const all = (aimed = true): Fault => kill([0, 1], aimed);
   const clock = (direction: number): Fault => {
     return { kind: 'clock', offset: direction * below(48 * HOUR), after: 200 + below(500) };
   };
@@ -76,40 +93,26 @@ export function faultPlan(
   const ledger = (): Fault => ({ kind: 'ledger', after: 200 + below(400) });
   const disk = (): readonly Fault[] =>
     options.disk ? [{ kind: 'disk', server: below(SERVERS), ms: 50 + below(400), after: below(500) }] : [];
-  if (options.small) {
+  if (options.small)
     return [
-      kill(below(300)),
+      one(),
       clock(1),
       ledger(),
       freeze(),
-      kill(below(300)),
+      one(),
       clock(-1),
       ...disk(),
-      killAll(),
+      all(),
+      one(false),
       doze(),
-      kill(0),
+      one(),
       clock(1),
     ];
-  }
-  const some = [
-    kill(0),
-    kill(below(2000)),
-    kill(below(300)),
-    killAll(),
-    clock(1),
-    clock(-1),
-    ledger(),
-    doze(),
-    ...disk(),
-  ];
-  const more = [kill(0), kill(0), killAll(), doze(), ledger(), clock(1), clock(-1), ...disk()].filter(
-    () => random() < 0.5,
-  );
-  const all = [...some, ...more, freeze()];
-  return all
-    .map((fault) => ({ fault, at: random() }))
-    .sort((one, other) => one.at - other.at)
-    .map(({ fault }) => fault);
+  const some = [one(), one(), one(), one(false), all(), clock(1), clock(-1), ledger(), doze(), ...disk()];
+  const more = [one(), one(false), all(), all(false), doze(), ledger(), clock(1), clock(-1), ...disk()];
+  const faults = [...some, ...more.filter(() => random() < 0.5), freeze()];
+  const mixed = faults.map((fault) => ({ fault, at: random() })).sort((first, second) => first.at - second.at);
+  return mixed.map(({ fault }) => fault);
 }
 
 export interface FaultWorld {
@@ -126,6 +129,11 @@ export async function happen(fault: Fault, world: FaultWorld, fired: Fired): Pro
   const { fleet, watcher } = world;
   switch (fault.kind) {
     case 'kill': {
+      const runs = (): boolean => fault.servers.every((server) => watcher.runBy(fleet.pid(server)).length > 0);
+      if (fault.aimed !== undefined) {
+        await waitUntil('they run tasks', runs, 60_000);
+        await sleep(fault.aimed);
+      }
       // Nobody at all has the database open then: the next one has to make sense of the log.
       if (fault.servers.length === fleet.size) await watcher.letGo();
       for (const server of fault.servers) if (watcher.runBy(fleet.pid(server)).length > 0) fired.killsOfWork += 1;
@@ -143,7 +151,7 @@ export async function happen(fault: Fault, world: FaultWorld, fired: Fired): Pro
       fired.dozes += 1;
       return;
     case 'freeze':
-      await freeze(fault, world, fired);
+      await stopPastTheLease(fault, world, fired);
       return;
     case 'clock':
       setClock(fault.offset, world, fired);
@@ -166,7 +174,7 @@ function setClock(offset: number, { fleet, isBusy }: FaultWorld, fired: Fired): 
 }
 
 /** A process that is stopped inside of a commit keeps all others from writing: then it is woken, and stopped again at another moment. */
-async function freeze(
+async function stopPastTheLease(
   { server, offset, longer }: Extract<Fault, { kind: 'freeze' }>,
   world: FaultWorld,
   fired: Fired,

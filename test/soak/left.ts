@@ -22,7 +22,7 @@ export interface Plan {
 export interface Left {
   readonly taskId: string;
   readonly plan: Plan;
-  readonly k: JsonValue;
+  readonly k: number;
   readonly record: TaskRecord;
   readonly status: string;
   readonly journal: readonly StoredEntry[];
@@ -61,7 +61,7 @@ export async function leftIn(store: TaskStore, plans: ReadonlyMap<string, Plan>)
     left.push({
       taskId,
       plan,
-      k: args['k'] ?? 0,
+      k: Number(args['k'] ?? 0),
       record,
       status: record.state.kind === 'ended' ? record.state.status : 'open',
       journal,
@@ -97,7 +97,7 @@ const UNLIKE: ReadonlySet<string> = new Set(['nonce', 'wild', 'task_id']);
 
 /** An outcome without what differs from run to run: ids of tasks, the order in which branches that run at once put entries into a list, and which answer it was. */
 function comparable(outcome: JsonValue | undefined): string {
-  if (!isJsonObject(outcome)) return String(outcome);
+  if (!isJsonObject(outcome)) return 'none';
   const { kind, output, failure, code, message } = outcome;
   const result = objectAt(outcome, 'result');
   const told = {
@@ -119,7 +119,7 @@ function stripped(value: JsonValue): JsonValue {
     members
       .map(([key, member]): [string, JsonValue] => [
         key,
-        key === 'all' && Array.isArray(member) ? member.toSorted() : stripped(member),
+        key === 'all' && Array.isArray(member) ? member.map((one) => JSON.stringify(one)).sort() : stripped(member),
       ])
       .sort(([one], [other]) => (one < other ? -1 : 1)),
   );

@@ -26,7 +26,7 @@ export function seenIn(view: JsonObject): Seen {
     updatedAt: textOf(view, 'lastUpdatedAt'),
     percent: Number(percent ?? 0),
     over: (Array.isArray(phases) ? phases : []).flatMap((phase) =>
-      isJsonObject(phase) && phase['endedAt'] !== undefined ? [String(phase['name'])] : [],
+      isJsonObject(phase) && phase['endedAt'] !== undefined ? [JSON.stringify(phase['name'])] : [],
     ),
     text: JSON.stringify({ ...view, _meta: null }),
   };

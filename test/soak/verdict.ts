@@ -190,8 +190,8 @@ function outcomeViolations(
     if (record.parent === undefined && !told.has(left.taskId)) return [];
     return ['was cancelled by nobody'];
   }
-  const expected = oracle.get(`${plan.name} ${String(k)}`);
-  if (expected === undefined) return [`was never run without faults with k ${String(k)}`];
+  const expected = oracle.get(`${plan.name} ${k}`);
+  if (expected === undefined) return [`was never run without faults with k ${k}`];
   const found: string[] = [];
   if (status !== expected.status || outcome !== expected.outcome)
     found.push(`ended as ${status} ${outcome}, and without faults as ${expected.status} ${expected.outcome}`);
@@ -215,7 +215,9 @@ function sumViolations({ plan, journal, status, output }: Left): readonly string
   return Object.entries(sums).flatMap(([name, sum]) => {
     const value = output[name];
     const is = Array.isArray(value) ? value.length : value;
-    return value === undefined || is === sum ? [] : [`has ${name} at ${String(is)} where its steps have made ${sum}`];
+    return value === undefined || is === sum
+      ? []
+      : [`has ${name} at ${JSON.stringify(is)} where its steps have made ${sum}`];
   });
 }
 
@@ -235,9 +237,11 @@ function answerViolations({ plan, journal, status }: Left, told: Told | undefine
     }
     const nonce = isJsonObject(taken) && isJsonObject(taken['content']) ? taken['content']['nonce'] : undefined;
     if (nonce === undefined) continue;
-    const by = sent.find((one) => one.nonce === nonce);
-    if (by === undefined || by.sentAt > Math.min(...acks))
-      found.push(`took ${String(nonce)} as the answer to ${key}, which was sent after another was acknowledged (D8)`);
+    const taker = sent.find((one) => one.nonce === nonce);
+    if (taker === undefined || taker.sentAt > Math.min(...acks))
+      found.push(
+        `took ${JSON.stringify(nonce)} as the answer to ${key}, which was sent after another was acknowledged (D8)`,
+      );
   }
   return found;
 }

@@ -1,5 +1,7 @@
 // Planted bugs: each a small patch of the source, and the test that has to catch it. `from` must stand in the file exactly once.
 // `built`: the test drives the built command, so the patched source is built first. `slow`: left out by `--fast`, as in CI.
+import { CASE_MUTANTS } from './mutants-cases.mjs';
+
 const tasks = 'src/tasks';
 
 /** @type {readonly { id: string, bug: string, guarantee: string, file: string, from: string, to: string, test: string, name: string, built?: true, slow?: true }[]} */
@@ -32,8 +34,8 @@ export const MUTANTS = [
     bug: 'a committed step runs again after a restart',
     guarantee: 'D3',
     file: 'src/engine/step-runner.ts',
-    from: 'const done = journal.finished(path) ?? before;',
-    to: 'const done = before;',
+    from: 'if (done !== undefined) return done.result;\n    place.signal',
+    to: 'if (done === null) return done;\n    place.signal',
     test: 'test/recovery/crash-every-write.test.ts',
     name: "'chain' ends as if nothing had happened",
   },
@@ -62,8 +64,8 @@ export const MUTANTS = [
     bug: 'an interrupted call of unknown effect is repeated without asking',
     guarantee: 'D4',
     file: 'src/engine/interruption.ts',
-    from: "safe ? 'retry' : gate.canAsk?.() === true ? 'ask' : 'fail'",
-    to: "safe || !safe ? 'retry' : gate.canAsk?.() === true ? 'ask' : 'fail'",
+    from: "node.step.on_interrupt ?? (safe ? 'retry' : 'ask')",
+    to: "node.step.on_interrupt ?? (safe || !safe ? 'retry' : 'ask')",
     test: 'test/steps/tool.test.ts',
     name: 'that was in flight at a crash fails as interrupted where nobody can be asked',
   },
@@ -327,8 +329,8 @@ export const MUTANTS = [
     bug: 'what a value holds is read as a template again',
     guarantee: 'T',
     file: 'src/definition/expression/template.ts',
-    from: ".parts.map((part) => (typeof part === 'string' ? part : textOf(evaluateExpression(part, names, onMissing))))",
-    to: ".parts.map((part) => (typeof part === 'string' ? part : renderInsideText(textOf(evaluateExpression(part, names, onMissing)), names, onMissing)))",
+    from: ".parts.map((part) => (typeof part === 'string' ? part : textOf(orNull(evaluateExpression(part, names, onMissing)))))",
+    to: ".parts.map((part) => (typeof part === 'string' ? part : renderInsideText(textOf(orNull(evaluateExpression(part, names, onMissing))), names, onMissing)))",
     test: 'test/unit/definition/template.test.ts',
     name: 'renders once: templates and expressions inside a value stay text',
   },
@@ -342,4 +344,5 @@ export const MUTANTS = [
     test: 'test/unit/engine/rules.test.ts',
     name: 'keep their decision over a restart',
   },
+  ...CASE_MUTANTS,
 ];

@@ -8,6 +8,9 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { MUTANTS } from './mutants-list.mjs';
 
+/** How long a test with a bug in it waits for what may never come, and for its end: then the bug is caught. */
+const PATIENCE_MS = 60_000;
+const HANGS_MS = 300_000;
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const copy = mkdtempSync(join(tmpdir(), 'mcp-workflow-mutants-'));
 const { values, positionals: wanted } = parseArgs({
@@ -38,13 +41,15 @@ function build() {
   if (status !== 0) throw new Error(`the build failed: ${stdout}`);
 }
 
-/** Whether the test passed; `undefined` when it did not run. */
-function passes({ test, name }) {
+/** Whether the test passed; `undefined` when it did not run. `hasty`: whatever fails is enough, soon. */
+function passes({ test, name }, hasty = false) {
   const report = join(copy, 'report.json');
   rmSync(report, { force: true });
   const pattern = name.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&').replaceAll("'", '.');
-  const args = ['vitest', 'run', test, '-t', pattern, '--reporter=json', `--outputFile=${report}`];
-  spawnSync('npx', args, { cwd: copy, encoding: 'utf8', timeout: 300_000 });
+  const haste = hasty ? ['--bail=1', `--testTimeout=${HANGS_MS}`, `--hookTimeout=${HANGS_MS}`] : [];
+  const env = hasty ? { ...process.env, PATIENCE_MS: String(PATIENCE_MS) } : process.env;
+  const args = ['vitest', 'run', test, '-t', pattern, ...haste, '--reporter=json', `--outputFile=${report}`];
+  spawnSync('npx', args, { cwd: copy, encoding: 'utf8', env, timeout: 4 * HANGS_MS });
   if (!existsSync(report)) return undefined;
   const { testResults } = JSON.parse(readFileSync(report, 'utf8'));
   const ran = testResults
@@ -74,7 +79,7 @@ try {
           source.replace(mutant.from, () => mutant.to),
         );
         if (mutant.built) build();
-        const passed = passes(mutant);
+        const passed = passes(mutant, true);
         verdict = passed === undefined ? 'the test did not run' : passed ? 'SURVIVED' : 'caught';
         writeFileSync(file, source);
         if (mutant.built) build();

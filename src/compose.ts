@@ -31,6 +31,8 @@ import { ScheduleMetrics } from './schedule/metrics.ts';
 import { Scheduler } from './schedule/scheduler.ts';
 import { scheduleObject, Schedules } from './schedule/schedules.ts';
 import { stepKinds, stepSyntaxes } from './steps/index.ts';
+import { metricText } from './core/metrics-text.ts';
+import { MeasuredStore } from './store/measured-store.ts';
 import { KeyvTaskStore } from './store/keyv-task-store.ts';
 import { writableByOthers } from './store/writable-by-others.ts';
 import { useExpressionPool } from './definition/expression/jsonata.ts';
@@ -91,7 +93,7 @@ export async function openEngine(config: Config, options: EngineOptions): Promis
   await options.prepare?.(definitions);
   const expressions = new JsonataPool(config.expressions);
   useExpressionPool(expressions);
-  const store = await openStore(config, options);
+  const store = new MeasuredStore(await openStore(config, options), systemClock);
   const downstream = openPool(config, catalog, logger);
   const tasks = new TaskManager({
     store,
@@ -120,7 +122,8 @@ export async function openEngine(config: Config, options: EngineOptions): Promis
   const scheduleMetrics = new ScheduleMetrics();
   const scheduler = new Scheduler({ store, tasks, definitions, clock: systemClock, logger, metrics: scheduleMetrics });
   if (options.claims === 'all' && config.schedules) scheduler.start();
-  const metricsText = (): string => `${metrics.text()}${scheduleMetrics.text(scheduler.planned)}`;
+  const metricsText = (): string =>
+    `${metrics.text()}${scheduleMetrics.text(scheduler.planned)}${store.text()}${processText()}`;
   const deps = async (): Promise<ProtocolDeps> =>
     protocolDeps(
       config,
@@ -136,20 +139,7 @@ export async function openEngine(config: Config, options: EngineOptions): Promis
     store,
     schedules,
     schema: () => definitionJsonSchema(stepSyntaxes),
-    serveHttp: async (host, port) => {
-      // The transports bring both SDKs; a command that serves nothing starts without them.
-      const { createHttpFront } = await import('./transports/http.ts');
-      return await createHttpFront({
-        deps: await deps(),
-        store,
-        host,
-        port,
-        tokens: new Map(config.tokens.map(({ name, token }) => [name, token])),
-        allowInsecure: config.allowInsecure,
-        allowedHosts: config.allowedHosts,
-        allowedOrigins: config.allowedOrigins,
-      });
-    },
+    serveHttp: async (host, port) => await serveHttp(config, await deps(), store, host, port),
     serveStdio: async (greeted) => {
       const { serveOnStdio } = await import('./transports/stdio.ts');
       return await serveOnStdio(await deps(), undefined, greeted);
@@ -165,6 +155,27 @@ export async function openEngine(config: Config, options: EngineOptions): Promis
       await expressions.close();
     },
   };
+}
+
+async function serveHttp(
+  { tokens, allowInsecure, allowedHosts, allowedOrigins }: Config,
+  deps: ProtocolDeps,
+  store: TaskStore,
+  host: string,
+  port: number,
+): ReturnType<Engine['serveHttp']> {
+  // The transports bring both SDKs; a command that serves nothing starts without them.
+  const { createHttpFront } = await import('./transports/http.ts');
+  return await createHttpFront({
+    deps,
+    store,
+    host,
+    port,
+    tokens: new Map(tokens.map(({ name, token }) => [name, token])),
+    allowInsecure,
+    allowedHosts,
+    allowedOrigins,
+  });
 }
 
 /**
@@ -258,14 +269,26 @@ function protocolDeps(config: Config, parts: Parts, requestStateKey: Uint8Array)
   };
 }
 
-/** Ready = recovery has been ordered and a small write can be made durable now. */
+/** The memory of this process, by the names that dashboards know. */
+function processText(): string {
+  const { rss, heapUsed } = process.memoryUsage();
+  return (
+    metricText('process_resident_memory_bytes', 'gauge', 'Resident memory of this process.', [['', rss]]) +
+    metricText('nodejs_heap_size_used_bytes', 'gauge', 'Used heap of this process.', [['', heapUsed]])
+  );
+}
+
+/** Ready = recovery has been ordered, no write fails and a small one can be made durable now. */
 async function readiness(tasks: TaskManager, store: TaskStore): Promise<Health> {
-  const problems = tasks.health().recovered ? [] : ['recovery has not finished'];
-  try {
-    await store.probe();
-  } catch (error) {
-    problems.push(`the store cannot be written: ${messageOf(error)}`);
-  }
+  const { recovered, writable } = tasks.health();
+  const problems = recovered ? [] : ['recovery has not finished'];
+  if (!writable) problems.push('the store cannot be written: a write has failed');
+  else
+    try {
+      await store.probe();
+    } catch (error) {
+      problems.push(`the store cannot be written: ${messageOf(error)}`);
+    }
   return { ready: problems.length === 0, problems };
 }
 

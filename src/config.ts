@@ -137,6 +137,7 @@ function toConfig(
       entries: values.max_history,
       outcomeBytes: values.max_result_bytes,
       argumentDepth: values.max_argument_depth,
+      crashes: values.max_crashes,
       depth: values.max_depth,
       descendants: values.max_descendants,
       ttlDefault: values.ttl_default_ms,
@@ -186,7 +187,7 @@ function read(key: SettingName, raw: Raw | undefined, cwd: string, problems: str
   if (raw === undefined) return located(fallback, cwd);
   const parsed = schema.safeParse(raw.value);
   if (parsed.success) return located(parsed.data, raw.folder);
-  const found = secret === true ? '' : `, found ${JSON.stringify(raw.value)}`;
+  const found = secret === true ? '' : `, found ${withoutPassword(JSON.stringify(raw.value))}`;
   problems.push(`${raw.origin}: ${parsed.error.issues[0]?.message ?? 'wrong value'}${found}`);
   return fallback;
 }
@@ -217,6 +218,11 @@ function environmentValues(environment: Environment, cwd: string, warnings: stri
 
 function settingsNamed(flags: Flags, environment: Environment): string | undefined {
   return flags.config ?? (environment[environmentName('config')] || undefined);
+}
+
+/** An address without its user and password. */
+function withoutPassword(text: string): string {
+  return text.replace(/:\/\/[^/@\s]*@/gu, '://…@');
 }
 
 function fileValues(flags: Flags, environment: Environment, cwd: string, problems: string[]): RawValues {

@@ -34,6 +34,7 @@ export interface Setting<T> {
   readonly help: string;
 }
 
+const NO_ADDRESS = 'expected a folder: tasks are kept there in SQLite, and no other store is supported';
 const path = z.string('expected a path').min(1, 'expected a path');
 
 const toggle = z.preprocess(
@@ -129,7 +130,7 @@ export const SETTINGS = {
     help: 'the mcpServers file: the servers that workflows may use',
   }),
   data: setting({
-    schema: path,
+    schema: path.refine((text) => !/^[a-z][a-z0-9+.-]*:\/\//iu.test(text), NO_ADDRESS),
     fallback: './data',
     isPath: true,
     takes: 'DIR',
@@ -224,6 +225,12 @@ export const SETTINGS = {
     takes: 'N',
     help: 'journal entries of one task',
   }),
+  max_crashes: setting({
+    schema: whole('crashes', 1, 1000),
+    fallback: DEFAULT_LIMITS.crashes,
+    takes: 'N',
+    help: 'crashes in a row as a task begins to run, after which it is given up',
+  }),
   max_expression_ms: setting({
     schema: whole('milliseconds', 100, 600_000),
     fallback: 30_000,
@@ -232,9 +239,9 @@ export const SETTINGS = {
   }),
   max_expression_mb: setting({
     schema: whole('megabytes', 16, 16_384),
-    fallback: 128,
+    fallback: 1024,
     takes: 'MB',
-    help: 'memory of the worker that evaluates large JSONata expressions',
+    help: 'most memory of a worker that evaluates a JSONata expression; it is given less for little',
   }),
   max_json_values: setting({
     schema: whole('values', 1000),

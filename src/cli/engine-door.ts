@@ -12,9 +12,10 @@ export interface EngineDoor {
     list(): readonly LoadedDefinition[];
     get(name: string): LoadedDefinition | undefined;
     issues(): readonly Issue[];
+    errorsOf(name: string): readonly Issue[];
   };
   readonly tasks: TaskService;
-  readonly schedules: Pick<Schedules, 'list' | 'pause' | 'resume' | 'runNow'>;
+  readonly schedules: Pick<Schedules, 'list' | 'upcoming' | 'pause' | 'resume' | 'runNow'>;
   schema(): JsonSchema;
   serveHttp(host: string, port: number): Promise<{ readonly url: string; close(): Promise<void> }>;
   serveStdio(greeted?: Greeted): Promise<{ readonly closed: Promise<void>; close(): Promise<void> }>;

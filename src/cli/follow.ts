@@ -1,10 +1,10 @@
 import type { Clock } from '../core/clock.ts';
 import { TaskError } from '../tasks/task.ts';
 import type { PendingInput, Principal, StepRow, TaskService, TaskView } from '../tasks/task.ts';
-import { usageError } from './exit.ts';
 import { askForm, canAnswer } from './form.ts';
 import { LiveView } from './live-view.ts';
 import type { Terminal } from './terminal.ts';
+import { unknownTask } from './find-task.ts';
 
 export interface FollowOptions {
   readonly principal: Principal;
@@ -49,10 +49,6 @@ export async function follow(tasks: TaskService, taskId: string, options: Follow
 }
 
 /** No such task, or not this principal's: exit code 2. */
-export function unknownTask(taskId: string): Error {
-  return usageError(`no task '${taskId}': it is unknown, expired or another caller's (mcp-workflow tasks list)`);
-}
-
 class Follower {
   readonly #tasks: TaskService;
   readonly #options: FollowOptions;

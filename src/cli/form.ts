@@ -10,14 +10,14 @@ import { plainLine, plainText } from './terminal.ts';
 export type AskLine = (question: string) => Promise<string | undefined>;
 
 /** One question of a form, out of one property of the requested schema. */
-interface Field {
+export interface Field {
   readonly name: string;
   readonly schema: JsonObject;
   readonly required: boolean;
   readonly choices: readonly Choice[];
 }
 
-interface Choice {
+export interface Choice {
   readonly value: string;
   readonly label: string;
 }
@@ -141,7 +141,8 @@ function pick(choices: readonly Choice[], text: string): string | undefined {
   return (byText ?? (/^\d{1,4}$/.test(text) ? choices[Number(text) - 1] : undefined))?.value;
 }
 
-function fieldsOf(schema: JsonValue | undefined): readonly Field[] {
+/** The fields of a requested schema, in their order. */
+export function fieldsOf(schema: JsonValue | undefined): readonly Field[] {
   if (!isJsonObject(schema) || !isJsonObject(schema['properties'])) return [];
   const required = Array.isArray(schema['required']) ? schema['required'] : [];
   return Object.entries(schema['properties']).flatMap(([name, property]) =>

@@ -33,7 +33,7 @@ export function addGraph(program: Command, context: CliContext): void {
       throw usageError(`--format ${flags.format}: expected ${FORMATS.join(' or ')}`);
     }
     await withEngine(command, context, LOOKING, async (engine) => {
-      const { definition, digest } = findWorkflow(engine.definitions, name);
+      const { definition, digest } = findWorkflow(engine.definitions, name, context);
       let marks: ReadonlyMap<string, NodeMark> | undefined;
       if (flags.task !== undefined) {
         const view = await engine.tasks.get(flags.task, flags.principal);

@@ -13,6 +13,7 @@ import { PLACEHOLDER } from './new-choice.ts';
 import type { Chosen, NewFlags } from './new-choice.ts';
 import { printJson } from './present.ts';
 import { plainLine } from './terminal.ts';
+import { shownPath } from './shown-path.ts';
 
 /** Where editors find the schema, beside the definitions. */
 const SCHEMA_FILE = 'workflow.schema.json';
@@ -47,14 +48,14 @@ export function addNew(program: Command, context: CliContext): void {
 async function writeStarter(chosen: Chosen, flags: NewFlags, config: Config, context: CliContext): Promise<void> {
   const { choice, notes } = chosen;
   const cwd = context.cwd ?? process.cwd();
-  const [{ starterText }, { parseDefinition }, { runDefinitionTests }, { stepKinds, stepSyntaxes }, { shown }] =
-    await Promise.all([
+  const [{ starterText }, { parseDefinition }, { runDefinitionTests }, { stepKinds, stepSyntaxes }] = await Promise.all(
+    [
       import('../definition/starter/text.ts'),
       import('../definition/parse.ts'),
       import('../rehearsal/definition-test.ts'),
       import('../steps/index.ts'),
-      import('./validation.ts'),
-    ]);
+    ],
+  );
   const target = join(config.definitions, `${choice.name}.yaml`);
   await refuseTaken(
     choice.name,
@@ -71,14 +72,19 @@ async function writeStarter(chosen: Chosen, flags: NewFlags, config: Config, con
   if (broken.length > 0) {
     throw new CommandError(EXIT.failed, broken.flatMap(({ name, problems }) => [name, ...problems]).join('\n'));
   }
-  await put(target, text, flags.force === true, shown(target, cwd));
+  await put(target, text, flags.force === true, shownPath(target, cwd));
   const schema = await putSchema(schemaFile);
-  const file = shown(target, cwd);
+  const file = shownPath(target, cwd);
   if (flags.json === true) {
-    printJson(context.terminal, { workflow: choice.name, file, schema: shown(schemaFile, cwd), tests: results.length });
+    printJson(context.terminal, {
+      workflow: choice.name,
+      file,
+      schema: shownPath(schemaFile, cwd),
+      tests: results.length,
+    });
     return;
   }
-  const written = schema ? ` and ${shown(schemaFile, cwd)} for your editor` : '';
+  const written = schema ? ` and ${shownPath(schemaFile, cwd)} for your editor` : '';
   const say = (line: string): void => context.terminal.out.write(`${plainLine(line)}\n`);
   say(`wrote ${file}${written}; ${results.length} ${results.length === 1 ? 'test passes' : 'tests pass'}`);
   for (const line of nextSteps(chosen, loaded, file)) say(line);

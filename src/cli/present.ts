@@ -1,7 +1,7 @@
 import { describeFailure } from '../core/failure.ts';
 import type { JsonValue } from '../core/json.ts';
 import type { Outcome } from '../core/outcome.ts';
-import type { CleanUpState, Principal, StepRow, TaskService, TaskView } from '../tasks/task.ts';
+import type { CleanUpState, Principal, StepRow, TaskInside, TaskService, TaskView } from '../tasks/task.ts';
 import { plainLine, plainText } from './terminal.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -11,6 +11,8 @@ export interface TaskFacts {
   readonly outcome: Outcome | undefined;
   readonly steps: readonly StepRow[];
   readonly cleanUp: CleanUpState | undefined;
+  /** There where what went in is shown. */
+  readonly inside?: TaskInside;
 }
 
 /** Reads what a report needs; `view` may be newer than the caller's. */

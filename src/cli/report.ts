@@ -1,9 +1,10 @@
+import { Excerpt } from '../core/excerpt.ts';
 import { isoTime } from '../core/clock.ts';
 import type { Failure } from '../core/failure.ts';
 import type { JsonObject, JsonValue } from '../core/json.ts';
 import type { Outcome, TaskStatus } from '../core/outcome.ts';
 import { lastSegment, stepIdIn } from '../engine/paths.ts';
-import type { CleanUpState, StepRow, TaskView } from '../tasks/task.ts';
+import type { CleanUpState, StepRow, TaskInside, TaskView } from '../tasks/task.ts';
 import { EXIT } from './exit.ts';
 import type { ExitCode } from './exit.ts';
 
@@ -24,6 +25,9 @@ export interface ReportStep {
   readonly error?: ReportError;
   /** There when the result was one of an earlier call with the same inputs. */
   readonly cached?: true;
+  /** What its call was made with and what came out, where that is shown. */
+  readonly input?: JsonValue;
+  readonly output?: JsonValue;
 }
 
 /** What `run --json` prints. A contract: members are added, never changed. */
@@ -62,6 +66,9 @@ export interface TaskReport extends RunReport {
   readonly ttl: number | null;
   /** When a task that only waits goes on by itself. */
   readonly wakeAt?: string;
+  /** What the task was called with, large values cut, secret ones hidden. */
+  readonly input?: JsonValue;
+  readonly usage?: TaskInside['usage'];
   readonly inputs?: readonly { readonly key: string; readonly path: string; readonly request: JsonValue }[];
 }
 
@@ -92,9 +99,19 @@ export function taskReport(
   outcome: Outcome | undefined,
   steps: readonly StepRow[],
   cleanUp?: CleanUpState,
+  inside?: TaskInside,
 ): TaskReport {
+  const report = runReport(view, outcome, steps, cleanUp);
   return {
-    ...runReport(view, outcome, steps, cleanUp),
+    ...report,
+    ...(inside === undefined
+      ? {}
+      : {
+          output: new Excerpt(OUTPUT_CHARACTERS).of(report.output, OUTPUT_CHARACTERS),
+          input: inside.input,
+          usage: inside.usage,
+          steps: report.steps.map((step) => ({ ...step, ...inside.steps.get(step.path) })),
+        }),
     workflow: view.workflow,
     digest: view.digest,
     statusMessage: view.statusMessage,
@@ -143,7 +160,11 @@ export function exitCodeOf(status: TaskStatus): ExitCode {
   }
 }
 
-function reportStep(row: StepRow): ReportStep {
+/** What `tasks get` shows of an output; `tasks result` has all of it. */
+const OUTPUT_CHARACTERS = 50_000;
+
+/** One step of a report. */
+export function reportStep(row: StepRow): ReportStep {
   return {
     path: row.path,
     status: row.status,

@@ -3,6 +3,7 @@ import { describeFailure } from '../core/failure.ts';
 import type { JsonObject } from '../core/json.ts';
 import { nearest } from '../core/suggest.ts';
 import type { LoadedDefinition } from '../definition/model.ts';
+import { issueText } from '../definition/registry.ts';
 import { LOCAL_PRINCIPAL, TaskError } from '../tasks/task.ts';
 import type { TaskView } from '../tasks/task.ts';
 import { readArguments } from './arguments.ts';
@@ -13,7 +14,9 @@ import type { EngineDoor } from './engine-door.ts';
 import { EXIT, usageError } from './exit.ts';
 import { follow } from './follow.ts';
 import { printJson, printOutcome, taskFacts } from './present.ts';
+import { questionLines } from './question-text.ts';
 import { exitCodeOf, runReport } from './report.ts';
+import { shownPath } from './shown-path.ts';
 import { plainLine } from './terminal.ts';
 
 interface RunFlags {
@@ -69,11 +72,11 @@ async function run(command: Command, context: CliContext, name: string, flags: R
       stopOnInput: flags.background !== true,
     });
     const facts = await taskFacts(engine.tasks, followed.view, LOCAL_PRINCIPAL);
-    if (!human) printJson(terminal, runReport(facts.view, facts.outcome, facts.steps, facts.cleanUp));
-    else {
-      printOutcome(terminal, facts);
-      if (facts.view.status !== 'completed') terminal.err.write(nextStep(facts.view));
-    }
+    if (human) printOutcome(terminal, facts);
+    else printJson(terminal, runReport(facts.view, facts.outcome, facts.steps, facts.cleanUp));
+    if (human && facts.view.status !== 'completed') terminal.err.write(nextStep(facts.view));
+    for (const asked of facts.view.inputs)
+      terminal.err.write(`${questionLines(view.taskId, asked, clock.now()).join('\n')}\n`);
     context.exitCode = followed.end === 'interrupted' ? EXIT.interrupted : exitCodeOf(facts.view.status);
   });
 }
@@ -87,7 +90,7 @@ async function rehearseRun(command: Command, context: CliContext, name: string, 
     import('../steps/index.ts'),
   ]);
   await withEngine(command, context, LOOKING, async (engine) => {
-    const { definition } = findWorkflow(engine.definitions, name);
+    const { definition } = findWorkflow(engine.definitions, name, context);
     const input = await argumentsOf(engine.definitions, context, name, flags);
     const { calls, notes, failure } = await dryRun(definition, stepKinds, input);
     // As `run` says it: nothing was walked yet.
@@ -124,11 +127,12 @@ function wrongArguments(name: string, problem: string): Error {
 
 async function argumentsOf(
   definitions: EngineDoor['definitions'],
-  { cwd = process.cwd(), terminal }: CliContext,
+  context: CliContext,
   name: string,
   flags: RunFlags,
 ): Promise<JsonObject> {
-  const { definition } = findWorkflow(definitions, name);
+  const { cwd = process.cwd(), terminal } = context;
+  const { definition } = findWorkflow(definitions, name, context);
   return await readArguments(flags, definition.input_schema, cwd, () => terminal.readInput());
 }
 
@@ -136,9 +140,19 @@ async function argumentsOf(
  * The workflow of that name.
  * @throws CommandError (2) with the name that was probably meant
  */
-export function findWorkflow(definitions: EngineDoor['definitions'], name: string): LoadedDefinition {
+export function findWorkflow(
+  definitions: EngineDoor['definitions'],
+  name: string,
+  { cwd = process.cwd() }: CliContext,
+): LoadedDefinition {
   const found = definitions.get(name);
   if (found !== undefined) return found;
+  // A file that was meant and is wrong says more than a name that is near.
+  const wrong = definitions.errorsOf(name);
+  if (wrong.length > 0) {
+    const lines = wrong.map((issue) => `  ${issueText({ ...issue, file: shownPath(issue.file, cwd) })}`);
+    throw usageError(`the workflow '${name}' has errors:\n${lines.join('\n')}`);
+  }
   const names = definitions.list().map((entry) => entry.definition.name);
   const match = nearest(name, names);
   const broken = definitions.issues().some((issue) => issue.severity === 'error');
@@ -162,7 +176,7 @@ async function runDetached(command: Command, context: CliContext, name: string, 
 
 function nextStep(view: TaskView): string {
   const id = view.taskId;
-  if (view.status === 'input_required') return `task ${id} waits for input: mcp-workflow tasks respond ${id}\n`;
+  if (view.status === 'input_required') return `task ${id} waits for input\n`;
   if (view.status === 'failed') return `task ${id}; run the rest again: mcp-workflow tasks resume ${id}\n`;
   return view.status === 'working' ? `task ${id} goes on with a server, or: mcp-workflow tasks resume ${id}\n` : '';
 }

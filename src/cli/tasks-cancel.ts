@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { LOOKING_AT_TASKS, withEngine } from './context.ts';
 import type { CliContext } from './context.ts';
-import { unknownTask } from './follow.ts';
+import { findTask } from './find-task.ts';
 import { printJson, taskFacts } from './present.ts';
 import { taskReport } from './report.ts';
 import type { TaskFlags } from './task-flags.ts';
@@ -17,10 +17,10 @@ export function addTasksCancel(tasks: Command, context: CliContext): void {
     .description('cancel a task')
     .argument('<ID>', 'the task')
     .option('--reason <TEXT>', 'kept with the task');
-  command.action(async (taskId: string, flags: CancelFlags) => {
+  command.action(async (id: string, flags: CancelFlags) => {
     const { terminal } = context;
     await withEngine(command, context, LOOKING_AT_TASKS, async (engine) => {
-      if ((await engine.tasks.get(taskId, flags.principal)) === undefined) throw unknownTask(taskId);
+      const { taskId } = await findTask(engine.tasks, id, flags.principal);
       const view = await engine.tasks.cancel(taskId, flags.principal, flags.reason);
       if (flags.json !== true) {
         terminal.out.write(`cancelled ${view.taskId}\n`);

@@ -1,20 +1,32 @@
 import type { Command } from 'commander';
-import { isoTime } from '../core/clock.ts';
+import type { JsonValue } from '../core/json.ts';
+import { nearest } from '../core/suggest.ts';
 import { humanDuration } from '../core/duration.ts';
 import type { StoredEntry } from '../engine/journal.ts';
-import { JournalState, stepPath } from '../tasks/journal-state.ts';
-import type { CleanUpState, PendingInput, StepRow, TaskView } from '../tasks/task.ts';
+import { JournalState } from '../tasks/journal-state.ts';
+import type { CleanUpState, StepRow, TaskInside, TaskView } from '../tasks/task.ts';
 import { LOOKING_AT_TASKS, withEngine } from './context.ts';
 import type { CliContext } from './context.ts';
-import { EXIT } from './exit.ts';
-import { follow, unknownTask } from './follow.ts';
+import { EXIT, usageError } from './exit.ts';
+import { localTime } from './local-time.ts';
+import { questionLines } from './question-text.ts';
+import { findTask } from './find-task.ts';
+import { follow } from './follow.ts';
 import { printJson, table, taskFacts, valueText } from './present.ts';
 import type { TaskFacts } from './present.ts';
 import { bar, stepLine } from './progress-view.ts';
-import { exitCodeOf, taskReport } from './report.ts';
+import { exitCodeOf, reportStep, taskReport } from './report.ts';
+import type { ReportStep } from './report.ts';
 import type { TaskFlags } from './task-flags.ts';
 import { plainLine } from './terminal.ts';
 import type { Terminal } from './terminal.ts';
+
+const SHOWN_PATHS = 20;
+const SHOWN_INPUT = 400;
+
+interface GetFlags extends TaskFlags {
+  readonly step?: string;
+}
 
 /** `mcp-workflow tasks get ID`: where a task stands and what happened, step by step. */
 export function addTasksGet(tasks: Command, context: CliContext): void {
@@ -22,14 +34,15 @@ export function addTasksGet(tasks: Command, context: CliContext): void {
     .command('get')
     .description('explain a task: state, steps with attempts, times and errors')
     .argument('<ID>', 'the task')
+    .option('--step <PATH>', 'only this step, with what went into it and what came out')
     .option('--watch', 'follow it until it ends; Ctrl-C stops looking and leaves the task alone');
-  command.action(async (taskId: string, flags: TaskFlags) => {
+  command.action(async (id: string, flags: GetFlags) => {
     const { terminal, clock } = context;
     const { principal } = flags;
     const human = flags.json !== true && (flags.watch !== true || terminal.out.isTerminal);
     await withEngine(command, context, LOOKING_AT_TASKS, async (engine) => {
-      let view = await engine.tasks.get(taskId, principal);
-      if (view === undefined) throw unknownTask(taskId);
+      let view = await findTask(engine.tasks, id, principal);
+      const { taskId } = view;
       if (flags.watch === true) {
         const followed = await follow(engine.tasks, taskId, {
           principal,
@@ -43,8 +56,13 @@ export function addTasksGet(tasks: Command, context: CliContext): void {
         ({ view } = followed);
         context.exitCode = followed.end === 'interrupted' ? EXIT.interrupted : exitCodeOf(view.status);
       }
-      const facts = await taskFacts(engine.tasks, view, principal);
-      if (!human) printJson(terminal, taskReport(facts.view, facts.outcome, facts.steps, facts.cleanUp));
+      const inside = await engine.tasks.inside(taskId, principal, flags.step);
+      const facts = { ...(await taskFacts(engine.tasks, view, principal)), inside };
+      if (flags.step !== undefined) {
+        const step = { ...reportStep(rowOf(facts.steps, flags.step)), ...inside.steps.get(flags.step) };
+        if (human) terminal.out.write(stepText(step));
+        else printJson(terminal, step);
+      } else if (!human) printJson(terminal, taskReport(facts.view, facts.outcome, facts.steps, facts.cleanUp, inside));
       else {
         const isRun = facts.view.endedAt !== undefined || (await engine.tasks.isRun(taskId, principal));
         const journal = await engine.tasks.journal(taskId, principal);
@@ -54,9 +72,33 @@ export function addTasksGet(tasks: Command, context: CliContext): void {
   });
 }
 
+/** @throws CommandError (2) that names a path that was probably meant */
+function rowOf(steps: readonly StepRow[], path: string): StepRow {
+  const row = steps.find((known) => known.path === path);
+  if (row !== undefined) return row;
+  const paths = steps.map((known) => known.path);
+  const near = nearest(path, paths);
+  const hint =
+    near === undefined ? `there are: ${paths.slice(0, SHOWN_PATHS).join(', ') || 'none'}` : `did you mean '${near}'?`;
+  throw usageError(`--step ${path}: no such step has run; ${hint}`);
+}
+
+function stepText({ path, status, attempts, startedAt, endedAt, error, input, output }: ReportStep): string {
+  const times = [startedAt, endedAt].map((time) => (time === null ? '' : localTime(Date.parse(time))));
+  const rows = [
+    ['step', path],
+    ['state', `${status}${attempts > 1 ? `, attempt ${attempts}` : ''}`],
+    ['time', times.filter((time) => time !== '').join(' to ')],
+    ...(error === undefined ? [] : [['error', `${error.code}: ${error.message}`]]),
+  ];
+  const part = (name: string, value: JsonValue | undefined): string =>
+    value === undefined ? '' : `\n${name}\n${valueText(value)}\n`;
+  return `${table(rows)}${part('input', input)}${part('output', output)}`;
+}
+
 /** What happened, for a person. `isRun`: a living process has the task, or it has ended. */
 export function explain(
-  { view, outcome, steps, cleanUp, isRun }: TaskFacts & { readonly isRun: boolean },
+  { view, outcome, steps, cleanUp, isRun, inside }: TaskFacts & { readonly isRun: boolean },
   journal: readonly StoredEntry[],
   now: number,
   { out, colour }: Pick<Terminal, 'out' | 'colour'>,
@@ -76,13 +118,13 @@ export function explain(
     ...stepLines,
     ...view.warnings.map((warning) => plainLine(`warning: ${warning}`)),
     ...(cleanUp === undefined ? [] : cleanUpLines(cleanUp)),
-    ...view.inputs.flatMap((input) => questionLines(view.taskId, input)),
+    ...view.inputs.flatMap((input) => ['', ...questionLines(view.taskId, input, now)]),
   ];
   if (outcome?.kind === 'result' && outcome.failure === undefined) lines.push('', valueText(outcome.output));
   else if (view.status === 'failed') lines.push('', resumeLine(view, steps));
   else if (!isRun)
     lines.push('', `nobody runs it now: the next server goes on with it, or mcp-workflow tasks resume ${view.taskId}`);
-  return `${table([...headRows(view, now), ...resumedRows(journal)])}\n${lines.join('\n')}\n`;
+  return `${table([...headRows(view, now), ...insideRows(inside), ...resumedRows(journal)])}\n${lines.join('\n')}\n`;
 }
 
 /** The line of a step; an error that has no room in it stands below, whole. */
@@ -100,6 +142,18 @@ function resumeLine({ taskId }: TaskView, steps: readonly StepRow[]): string {
     : `run the rest again: mcp-workflow tasks resume ${taskId}`;
 }
 
+/** With what it was called, in a line, and what it has used. */
+function insideRows(inside: TaskInside | undefined): readonly (readonly string[])[] {
+  if (inside === undefined) return [];
+  const { tool_calls: calls, tokens } = inside.usage;
+  const input = JSON.stringify(inside.input);
+  const used = [`${calls} tool call${calls === 1 ? '' : 's'}`, ...(tokens > 0 ? [`${tokens} tokens`] : [])];
+  return [
+    ['input', input.length > SHOWN_INPUT ? `${input.slice(0, SHOWN_INPUT)}… (--json shows more)` : input],
+    ['used', used.join(', ')],
+  ];
+}
+
 /** A line for each time it was resumed. */
 function resumedRows(journal: readonly StoredEntry[]): readonly (readonly string[])[] {
   return journal.flatMap((entry) =>
@@ -107,7 +161,7 @@ function resumedRows(journal: readonly StoredEntry[]): readonly (readonly string
       ? [
           [
             'resumed',
-            `${isoTime(entry.at)}, from ${entry.from === undefined ? 'the failed step' : `step ${entry.from}`}`,
+            `${localTime(entry.at)}, from ${entry.from === undefined ? 'the failed step' : `step ${entry.from}`}`,
           ],
         ]
       : [],
@@ -125,16 +179,6 @@ function cleanUpLines({ status, undone, warnings }: CleanUpState): readonly stri
   return ['', head, ...lines, ...warnings.map((warning) => plainLine(`warning: ${warning}`))];
 }
 
-function questionLines(taskId: string, { key, path, request }: PendingInput): readonly string[] {
-  const message = request.params['message'];
-  const asks = typeof message === 'string' ? `: ${message}` : ` (${request.method})`;
-  return [
-    '',
-    plainLine(`${key}, asked by step ${stepPath(path)}${asks}`),
-    `  mcp-workflow tasks respond ${taskId} --key ${key}`,
-  ];
-}
-
 function headRows(view: TaskView, now: number): readonly (readonly string[])[] {
   const took = humanDuration(Math.max(0, (view.endedAt ?? now) - view.createdAt));
   const rows = [
@@ -146,13 +190,13 @@ function headRows(view: TaskView, now: number): readonly (readonly string[])[] {
     ],
     [
       'created',
-      `${isoTime(view.createdAt)}${view.endedAt === undefined ? '' : `, ended ${isoTime(view.endedAt)}`} (${took})`,
+      `${localTime(view.createdAt)}${view.endedAt === undefined ? '' : `, ended ${localTime(view.endedAt)}`} (${took})`,
     ],
-    ['kept', view.ttl === null ? 'for ever' : `until ${isoTime(view.createdAt + view.ttl)}`],
+    ['kept', view.ttl === null ? 'for ever' : `until ${localTime(view.createdAt + view.ttl)}`],
   ];
-  if (view.wakeAt !== undefined) rows.push(['goes on', isoTime(view.wakeAt)]);
+  if (view.wakeAt !== undefined) rows.push(['goes on', localTime(view.wakeAt)]);
   if (view.parent !== undefined) rows.push(['started by', `${view.parent.taskId}, step ${view.parent.path}`]);
-  if (view.scheduleTime !== undefined) rows.push(['scheduled', view.scheduleTime]);
+  if (view.scheduleTime !== undefined) rows.push(['scheduled', localTime(Date.parse(view.scheduleTime))]);
   return rows;
 }
 
@@ -161,9 +205,9 @@ function attemptNotes(journal: readonly StoredEntry[], path: string): readonly s
   return journal.flatMap((entry) => {
     if (entry.type !== 'attempt_failed' || entry.path !== path) return [];
     const { attempt, at, failure, retryAt } = entry;
-    const again = retryAt === undefined ? '' : `; again at ${isoTime(retryAt)}`;
+    const again = retryAt === undefined ? '' : `; again at ${localTime(retryAt)}`;
     return [
-      plainLine(`      attempt ${attempt} failed at ${isoTime(at)} (${failure.code}): ${failure.message}${again}`),
+      plainLine(`      attempt ${attempt} failed at ${localTime(at)} (${failure.code}): ${failure.message}${again}`),
     ];
   });
 }

@@ -117,11 +117,36 @@ function listed(view: TaskView): object {
   };
 }
 
+interface Placed {
+  readonly view: TaskView;
+  readonly depth: number;
+}
+
+/** Children below their parent, where that is on the page; everything else in the order given. */
+function asTree(views: readonly TaskView[]): readonly Placed[] {
+  const onPage = new Set(views.map(({ taskId }) => taskId));
+  const childrenOf = new Map<string, TaskView[]>();
+  for (const view of views) {
+    const { parent } = view;
+    const under = parent !== undefined && onPage.has(parent.taskId) ? parent.taskId : '';
+    childrenOf.set(under, [...(childrenOf.get(under) ?? []), view]);
+  }
+  const placed: Placed[] = [];
+  const place = (parent: string, depth: number): void => {
+    for (const view of childrenOf.get(parent) ?? []) {
+      placed.push({ view, depth });
+      place(view.taskId, depth + 1);
+    }
+  };
+  place('', 0);
+  return placed;
+}
+
 /** The page for a person. */
 export function listText(views: readonly TaskView[], now: number, nextCursor: string | undefined): string {
   if (views.length === 0) return 'no tasks\n';
-  const rows = views.map((view) => [
-    view.taskId,
+  const rows = asTree(views).map(({ view, depth }) => [
+    `${'  '.repeat(depth)}${view.taskId}`,
     view.workflow,
     view.status,
     `${view.percent} %`,

@@ -7,7 +7,7 @@ import { readArguments, readJsonFlag } from './arguments.ts';
 import { collect, LOOKING_AT_TASKS, withEngine } from './context.ts';
 import type { CliContext } from './context.ts';
 import { CommandError, EXIT, usageError } from './exit.ts';
-import { unknownTask } from './follow.ts';
+import { findTask } from './find-task.ts';
 import { askForm, canAnswer } from './form.ts';
 import { printJson } from './present.ts';
 import type { TaskFlags } from './task-flags.ts';
@@ -41,11 +41,11 @@ export function addTasksRespond(tasks: Command, context: CliContext): void {
         'input',
       ]),
     );
-  command.action(async (taskId: string, flags: RespondFlags) => {
+  command.action(async (id: string, flags: RespondFlags) => {
     const { terminal } = context;
     await withEngine(command, context, LOOKING_AT_TASKS, async (engine) => {
-      const view = await engine.tasks.get(taskId, flags.principal);
-      if (view === undefined) throw unknownTask(taskId);
+      const view = await findTask(engine.tasks, id, flags.principal);
+      const { taskId } = view;
       const pending = choose(view, flags.key);
       const response = await responseOf(pending, flags, context);
       const answer = await engine.tasks.respond(taskId, flags.principal, pending.key, response);

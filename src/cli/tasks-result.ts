@@ -3,7 +3,8 @@ import type { Outcome } from '../core/outcome.ts';
 import { LOOKING_AT_TASKS, withEngine } from './context.ts';
 import type { CliContext } from './context.ts';
 import { CommandError, EXIT } from './exit.ts';
-import { follow, unknownTask } from './follow.ts';
+import { findTask } from './find-task.ts';
+import { follow } from './follow.ts';
 import { printJson, printOutcome, taskFacts } from './present.ts';
 import { exitCodeOf } from './report.ts';
 import type { TaskFlags } from './task-flags.ts';
@@ -15,13 +16,13 @@ export function addTasksResult(tasks: Command, context: CliContext): void {
     .description('print the result of a task')
     .argument('<ID>', 'the task')
     .option('--watch', 'wait until there is one');
-  command.action(async (taskId: string, flags: TaskFlags) => {
+  command.action(async (id: string, flags: TaskFlags) => {
     const { terminal, clock } = context;
     const { principal } = flags;
     const human = flags.json !== true && (flags.watch !== true || terminal.out.isTerminal);
     await withEngine(command, context, LOOKING_AT_TASKS, async (engine) => {
-      let view = await engine.tasks.get(taskId, principal);
-      if (view === undefined) throw unknownTask(taskId);
+      let view = await findTask(engine.tasks, id, principal);
+      const { taskId } = view;
       if (flags.watch === true) {
         const options = { principal, terminal, clock, live: human, ask: false, stopOnInput: false } as const;
         const followed = await follow(engine.tasks, taskId, { ...options, onInterrupt: 'leave' });

@@ -4,7 +4,8 @@ import type { StepRow } from '../tasks/task.ts';
 import { withEngine } from './context.ts';
 import type { CliContext } from './context.ts';
 import { EXIT, usageError } from './exit.ts';
-import { follow, unknownTask } from './follow.ts';
+import { findTask } from './find-task.ts';
+import { follow } from './follow.ts';
 import { printJson, printOutcome, taskFacts } from './present.ts';
 import { exitCodeOf, runReport, stepId } from './report.ts';
 import type { TaskFlags } from './task-flags.ts';
@@ -23,12 +24,12 @@ export function addTasksResume(tasks: Command, context: CliContext): void {
     .description('run a failed task again from the failed step, or take up an open one that nobody runs')
     .argument('<ID>', 'the task')
     .option('--from <STEP>', 'from this step instead');
-  command.action(async (taskId: string, flags: ResumeFlags) => {
+  command.action(async (id: string, flags: ResumeFlags) => {
     const { terminal, clock } = context;
     const { principal } = flags;
     const human = terminal.out.isTerminal && flags.json !== true;
     await withEngine(command, context, { claims: 'own', quiet: true, onlyLooks: true }, async (engine) => {
-      if ((await engine.tasks.get(taskId, principal)) === undefined) throw unknownTask(taskId);
+      const { taskId } = await findTask(engine.tasks, id, principal);
       if (flags.from !== undefined) refuseUnknown(flags.from, await engine.tasks.steps(taskId, principal));
       const resumed = await engine.tasks.resume(
         taskId,

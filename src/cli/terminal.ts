@@ -113,14 +113,20 @@ function askOnProcess(question: string, signal: AbortSignal): Promise<string | u
 // A server's text must not move the cursor or rewrite the screen of whoever reads it.
 const CONTROL = /\p{Cc}+/gu;
 
-/** One line of harmless text out of anything: control characters (escape sequences, line ends) become a space. */
+/** Whole sequences (ECMA-48): what begins with CSI; texts of OSC, DCS, SOS, PM and APC with their end; any other escape. */
+const SEQUENCE =
+  // eslint-disable-next-line no-control-regex
+  /(?:\u001B\[|\u009B)[0-?]*[ -/]*[@-~]?|(?:\u001B[PX\]^_]|[\u0090\u0098\u009D-\u009F])[^\u0007\u001B\u009C\n]*(?:\u0007|\u001B\\|\u009C)?|\u001B[ -/]*[0-~]?/gu;
+
+/** One line of harmless text out of anything: sequences for a terminal are removed, other control characters (line ends) become a space. */
 export function plainLine(text: string): string {
-  return text.replace(CONTROL, ' ');
+  return text.replace(SEQUENCE, '').replace(CONTROL, ' ');
 }
 
 /** Several lines of harmless text: line ends and tabs stay. */
 export function plainText(text: string): string {
   return text
+    .replace(SEQUENCE, '')
     .split('\n')
     .map((line) => line.split('\t').map(plainLine).join('\t'))
     .join('\n');

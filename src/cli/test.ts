@@ -7,6 +7,7 @@ import type { CliContext } from './context.ts';
 import { EXIT } from './exit.ts';
 import { printJson } from './present.ts';
 import { plainLine, plainText } from './terminal.ts';
+import { shownPath } from './shown-path.ts';
 
 interface Tested extends DefinitionTestReport {
   readonly workflow: string;
@@ -24,23 +25,40 @@ export function addTest(program: Command, context: CliContext): void {
   command.action(async (paths: readonly string[], flags: { readonly json?: true }) => {
     const config = configOf(command, context);
     const cwd = context.cwd ?? process.cwd();
-    const [{ shown, validatePaths }, { issueText }, { runDefinitionTests }, { stepKinds }] = await Promise.all([
+    const [
+      { validatePaths },
+      { issueText },
+      { runDefinitionTests },
+      { stepKinds },
+      { JsonataPool },
+      { useExpressionPool },
+    ] = await Promise.all([
       import('./validation.ts'),
       import('../definition/registry.ts'),
       import('../rehearsal/definition-test.ts'),
       import('../steps/index.ts'),
+      import('../definition/expression/jsonata-pool.ts'),
+      import('../definition/expression/jsonata.ts'),
     ]);
-    const chosen = paths.length === 0 ? [shown(config.definitions, cwd)] : paths;
+    const chosen = paths.length === 0 ? [shownPath(config.definitions, cwd)] : paths;
     const { loaded, issues } = await validatePaths(chosen, { ...config, serversGiven: false }, cwd);
     const errors = issues.filter((issue) => issue.severity === 'error');
     const tested: Tested[] = [];
     const schemas = new Map(loaded.map(({ definition }) => [definition.name, definition.output_schema]));
-    for (const { definition, file } of loaded) {
-      tested.push({
-        workflow: definition.name,
-        file,
-        ...(await runDefinitionTests(definition, stepKinds, (name) => schemas.get(name))),
-      });
+    // As a server has it: an expression that runs there runs here.
+    const expressions = new JsonataPool(config.expressions);
+    useExpressionPool(expressions);
+    try {
+      for (const { definition, file } of loaded) {
+        tested.push({
+          workflow: definition.name,
+          file,
+          ...(await runDefinitionTests(definition, stepKinds, (name) => schemas.get(name))),
+        });
+      }
+    } finally {
+      useExpressionPool(undefined);
+      await expressions.close();
     }
     if (flags.json === true) printJson(context.terminal, jsonReport(tested, errors));
     else context.terminal.out.write(textReport(tested, errors.map(issueText)));

@@ -6,6 +6,7 @@ import type { CliContext } from './context.ts';
 import { EXIT } from './exit.ts';
 import { printJson } from './present.ts';
 import { plainLine } from './terminal.ts';
+import { shownPath } from './shown-path.ts';
 
 /**
  * `mcp-workflow validate`: every issue of every file in one go. Needs no store, and starts nothing but, with `--connect`, the servers that the definitions name, to ask for
@@ -22,10 +23,10 @@ export function addValidate(program: Command, context: CliContext): void {
   command.action(async (paths: readonly string[], flags: { readonly json?: true; readonly connect?: true }) => {
     const config = configOf(command, context);
     const cwd = context.cwd ?? process.cwd();
-    const [{ readServers, readSources, serversNamed, shown, validateSources }, { askServers, rememberedTools }] =
+    const [{ readServers, readSources, serversNamed, validateSources }, { askServers, rememberedTools }] =
       await Promise.all([import('./validation.ts'), import('./connected-tools.ts')]);
     const { issueText } = await import('../definition/registry.ts');
-    const chosen = paths.length === 0 ? [shown(config.definitions, cwd)] : paths;
+    const chosen = paths.length === 0 ? [shownPath(config.definitions, cwd)] : paths;
     const [servers, sources] = [await readServers(config, cwd), await readSources(chosen, config, cwd)];
     const asked =
       flags.connect === true

@@ -1,5 +1,5 @@
 import { stat } from 'node:fs/promises';
-import { dirname, isAbsolute, join, relative, resolve } from 'node:path';
+import { dirname, join, relative, resolve } from 'node:path';
 import type { Config } from '../config.ts';
 import { messageOf } from '../core/failure.ts';
 import { attachFiles, issuesOf, type ReadDefinition } from '../definition/attachments.ts';
@@ -22,6 +22,7 @@ import { readServersFile } from '../downstream/servers-file.ts';
 import { stepSyntaxes } from '../steps/index.ts';
 import { usageError } from './exit.ts';
 import type { CommandError } from './exit.ts';
+import { shownPath } from './shown-path.ts';
 
 /** Everything that was read, and everything that is wrong with it. */
 export interface Validation {
@@ -166,7 +167,7 @@ function parserOf(sources: readonly Source[], options: ParseOptions): (text: str
 
 /** @throws CommandError (2) when the file cannot be read, or is not there although somebody named it */
 export async function readServers(config: Config, cwd: string): Promise<ServersRead> {
-  const file = shown(config.servers, cwd);
+  const file = shownPath(config.servers, cwd);
   const unreadable = (why: string): CommandError => usageError(`--servers: cannot read ${config.servers} (${why})`);
   const text = await readServersFile(config.servers).catch((error: unknown) => {
     throw unreadable(messageOf(error));
@@ -183,7 +184,7 @@ async function readPath(path: string, cwd: string, definitions: string): Promise
   try {
     // The folder of the configuration has advice of its own when it is missing.
     if (full !== definitions && (await stat(full)).isFile()) {
-      const folder = shown(full, definitions) === full ? dirname(full) : definitions;
+      const folder = shownPath(full, definitions) === full ? dirname(full) : definitions;
       const text = await readDefinitionFile(full);
       return typeof text === 'string'
         ? { folder, whole: false, files: [{ file: path, text }], issues: [] }
@@ -194,16 +195,10 @@ async function readPath(path: string, cwd: string, definitions: string): Promise
       ...entry,
       file: join(path, relative(full, entry.file)),
     });
-    const whole = full === definitions || shown(full, definitions) === full;
+    const whole = full === definitions || shownPath(full, definitions) === full;
     return { folder: full, whole, files: read.files.map(named), issues: read.issues.map(named) };
   } catch (error) {
     if (error instanceof DefinitionsFolderError) throw usageError(error.message);
     throw usageError(`${path}: cannot be read (${messageOf(error)})`);
   }
-}
-
-/** Relative to the current folder where it is inside, as people name files. */
-export function shown(path: string, cwd: string): string {
-  const inside = relative(cwd, path);
-  return inside === '' || inside.startsWith('..') || isAbsolute(inside) ? path : inside;
 }

@@ -71,6 +71,11 @@ export class JsonScan {
     return undefined;
   }
 
+  /** The values so far. */
+  get count(): number {
+    return this.values;
+  }
+
   /** Begins a new value. */
   reset(): void {
     this.values = 1;

@@ -87,9 +87,15 @@ function addDefault(jsonSchema: { [key: string]: unknown }): void {
     if (choices.includes(word)) jsonSchema['default'] = word;
   } else if (type === 'boolean') {
     if (word === 'true' || word === 'false') jsonSchema['default'] = word === 'true';
-  } else if ((type === 'integer' || type === 'number') && /^\d+(?:\.\d+)?$/u.test(word)) {
+  } else if (isNumeric(jsonSchema) && /^\d+(?:\.\d+)?$/u.test(word)) {
     jsonSchema['default'] = Number(word);
   }
+}
+
+/** A number, or a number or a template that gives one. */
+function isNumeric({ type, anyOf }: { readonly [key: string]: unknown }): boolean {
+  if (Array.isArray(anyOf)) return anyOf.some((form: unknown) => isJsonObject(form) && isNumeric(form));
+  return type === 'integer' || type === 'number';
 }
 
 function withoutDialect(schema: JsonValue): JsonValue {

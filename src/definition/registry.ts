@@ -1,4 +1,5 @@
 /** The definitions of a folder: what is served, what is wrong, and what changed. */
+import path from 'node:path';
 import type { Clock } from '../core/clock.ts';
 import { messageOf } from '../core/failure.ts';
 import type { Logger } from '../core/logger.ts';
@@ -80,6 +81,14 @@ export class DefinitionRegistry {
   /** Everything that is wrong with the files as they are now, errors and warnings, by file. */
   issues(): readonly Issue[] {
     return this.#issues;
+  }
+
+  /** The errors of the files that say this name, or that are called so where the name cannot be read. */
+  errorsOf(name: string): readonly Issue[] {
+    return this.#issues.filter(({ file, severity }) => {
+      const said = this.#files.get(file)?.parsed.named?.name ?? path.parse(file).name.replaceAll('-', '_');
+      return severity === 'error' && (said === name || path.parse(file).name === name);
+    });
   }
 
   /** Called after every reload that changed what `list` gives. Returns the function that ends it. */

@@ -91,8 +91,9 @@ export function watched<T>(work: () => T, limitMs: number): T | undefined {
   let left = limitMs;
   try {
     // What counts is processor time, not the clock: on a busy machine the watchdog may fire although the work hardly ran.
-    for (let tries = 0; tries < MAX_TRIES && left >= 1 && end === undefined; tries += 1) {
+    for (let tries = 0; tries < MAX_TRIES && left >= 1; tries += 1) {
       left -= runOnce(watch.context, left);
+      if (end !== undefined) break;
     }
   } finally {
     watching = false;

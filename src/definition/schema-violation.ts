@@ -76,7 +76,7 @@ function describe(error: ErrorObject, value: JsonValue): SchemaViolation {
       return { path: at(), message: `expected ${typeNames(parameter('type'))}, ${found}` };
     case 'required': {
       const name = String(parameter('missingProperty'));
-      return { path: at(name), message: `missing${expectedOf(error.parentSchema, name)}` };
+      return { path: at(name), message: `missing${expectedOf(error.parentSchema, name)}${meantBy(error, name)}` };
     }
     case 'additionalProperties':
     case 'unevaluatedProperties':
@@ -98,6 +98,18 @@ function describe(error: ErrorObject, value: JsonValue): SchemaViolation {
         message: `${(error.message ?? 'does not fit').replace(/^must /, 'expected to ')}, ${found}`,
       };
   }
+}
+
+/** In an open object a misspelt name is no error by itself; beside a missing one it is what was meant. */
+function meantBy(error: ErrorObject, name: string): string {
+  const declared = error.parentSchema?.['properties'];
+  const known = typeof declared === 'object' && declared !== null ? declared : {};
+  const given = typeof error.data === 'object' && error.data !== null ? Object.keys(error.data).slice(0, 100) : [];
+  const strange = nearest(
+    name,
+    given.filter((key) => !Object.hasOwn(known, key)),
+  );
+  return strange === undefined ? '' : `; '${strange}' is none of its names: did you mean '${name}'?`;
 }
 
 function unknownKey(name: string, error: ErrorObject, at: (key: string) => string): SchemaViolation {

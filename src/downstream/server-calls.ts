@@ -165,6 +165,8 @@ export class ServerCalls {
 
   private async request<R>(words: CallWords, context: CallContext, send: Send<R>, mayRepeat: boolean): Promise<R> {
     const session = await this.connection.ready(context.signal);
+    // Until here it may have waited for long.
+    await context.onTurn?.();
     const { timeoutSeconds, name } = this.config;
     const token = context.onProgress === undefined ? undefined : session.listenProgress(context.onProgress);
     try {

@@ -3,7 +3,7 @@ import type { JsonObject, JsonValue } from '../core/json.ts';
 import type { JournalEntry } from './journal.ts';
 import type { BoundNode, Pause, RunOptions, Sequence, SequenceEnd, StepContext } from './kind.ts';
 import { numberOf, type NumberBounds } from './numbers.ts';
-import { attemptPath, FINALLY_NOTE, iterationPath, notePath, scopeOf } from './paths.ts';
+import { attemptPath, FINALLY_NOTE, iterationPath, mainPath, notePath, scopeOf } from './paths.ts';
 import type { Lists, Place } from './place.ts';
 import type { RunPorts } from './ports.ts';
 import type { Run, Tally } from './run.ts';
@@ -65,7 +65,7 @@ export class AttemptContext implements StepContext {
   }
 
   get idempotencyKey(): string {
-    return idempotencyKey(this.#run.task.taskId, this.path);
+    return idempotencyKey(this.#run.task.taskId, mainPath(this.path));
   }
 
   get clock(): RunPorts['clock'] {
@@ -164,6 +164,10 @@ export class AttemptContext implements StepContext {
     return { prefix, scope: this.scope.iteration(scopeOf(prefix), names) };
   }
 
+  given(args: JsonValue): void {
+    this.#run.give(this.path, args);
+  }
+
   charge(what: 'tool_calls' | 'tokens', amount: number): void {
     this.#run.charge(what, amount, this.#used);
   }
@@ -185,7 +189,7 @@ export class AttemptContext implements StepContext {
   }
 }
 
-/** Equal on every attempt and in every process: SHA-256 of task and step path, hex (D5). */
+/** Equal on every attempt, in every process and where clean-up makes the call again: SHA-256 of task and step path, hex (D5). */
 function idempotencyKey(taskId: string, path: string): string {
   return createHash('sha256').update(`${taskId}/${path}`).digest('hex');
 }

@@ -130,7 +130,7 @@ async function runTail(
   signal: AbortSignal,
 ): Promise<void> {
   const scope = run.scope.iteration(scopeOf(prefix), names);
-  const place: Place = { prefix: cleanUpPrefix(prefix), before: prefix, scope, signal };
+  const place: Place = { prefix: cleanUpPrefix(prefix), scope, signal };
   await interpreter.sequence(steps, place);
 }
 
@@ -143,6 +143,5 @@ export async function runFinally(
 ): Promise<void> {
   const steps = run.bound.finally;
   if (steps === undefined) return;
-  const place = { scope: run.scope, signal };
-  await interpreter.sequence(steps, late ? { ...place, prefix: CLEAN_UP, before: '' } : { ...place, prefix: '' });
+  await interpreter.sequence(steps, { scope: run.scope, signal, prefix: late ? CLEAN_UP : '' });
 }

@@ -35,8 +35,7 @@ export async function needsIntent(node: BoundNode, downstream: Downstream, signa
 }
 
 /**
- * Decides by `on_interrupt`; without it: again where repeating is known to be safe, else ask where somebody can answer, else
- * fail. The question belongs to this one interruption (its path carries the journal number of the intent), so a second
+ * Decides by `on_interrupt`; without it: again where repeating is known to be safe, else ask. Where nobody can answer it fails. The question belongs to this one interruption (its path carries the journal number of the intent), so a second
  * interruption of the same step asks again, and a restart while it waits finds the question it asked.
  */
 export async function resolveInterruption(
@@ -47,7 +46,8 @@ export async function resolveInterruption(
 ): Promise<Resolution> {
   const what = stopped(journal, started);
   const safe = (await repeatabilityOf(node, downstream, signal)) !== 'unknown';
-  const policy = node.step.on_interrupt ?? (safe ? 'retry' : gate.canAsk?.() === true ? 'ask' : 'fail');
+  const wanted = node.step.on_interrupt ?? (safe ? 'retry' : 'ask');
+  const policy = wanted === 'ask' && !mayAsk(gate, node) ? 'fail' : wanted;
   switch (policy) {
     case 'retry':
       return { next: 'again' };
@@ -67,6 +67,12 @@ export async function resolveInterruption(
       }
     }
   }
+}
+
+/** Whom the author wants asked is asked where that is not known to be impossible; else somebody must be there. */
+function mayAsk(gate: RunPorts['input'], node: BoundNode): boolean {
+  const can = gate.canAsk?.();
+  return node.step.on_interrupt === 'ask' ? can !== false : can === true;
 }
 
 /** What stopped while it ran: where the task was resumed since, it had come to its end first, and no process needs to have died. */

@@ -37,7 +37,8 @@ export interface InputRequest {
  *
  * `started` is the intent before a call that is not known to be safe to repeat. `finished` is the checkpoint. `timer` fixes a
  * wake-up time, so that a restart waits for the rest only. `handle` is the id of a downstream task to re-attach to.
- * `used`, where the workflow has a budget, is what this one attempt used; the attempts of a step and its checkpoint together are its whole use.
+ * `given` is what the attempt called another server or workflow with, rendered, large parts cut: for people who look, nothing reads it back.
+ * `used` is what this one attempt used, its bytes only where the workflow has a budget; the attempts of a step and its checkpoint together are its whole use.
  * `decision` fixes a choice that a replay could not derive (random, time, outside state).
  */
 export type JournalEntry =
@@ -52,6 +53,7 @@ export type JournalEntry =
       /** What the attempt left for the next one to go on from. */
       readonly view?: JsonObject;
       readonly used?: Partial<Usage>;
+      readonly given?: JsonValue;
     }
   | { readonly type: 'handle'; readonly path: string; readonly attempt: number; readonly handle: JsonValue }
   | { readonly type: 'timer'; readonly path: string; readonly wakeAt: number }
@@ -73,6 +75,7 @@ export type JournalEntry =
       readonly result: StepResult;
       readonly saved?: JsonObject;
       readonly used?: Partial<Usage>;
+      readonly given?: JsonValue;
     }
   | { readonly type: 'resumed'; readonly from?: string; readonly dropped: readonly string[] }
   | { readonly type: 'emitted'; readonly path: string; readonly message: string; readonly level: string }

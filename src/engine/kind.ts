@@ -113,6 +113,8 @@ export interface StepContext {
   enterFinally(): Promise<void>;
   /** The scope of one iteration, with names of its own. */
   iteration(index: number, names: JsonObject): { readonly scope: Scope; readonly prefix: string };
+  /** Says what the attempt is about to call somebody with, for people who look at the task. */
+  given(args: JsonValue): void;
   /** Counts against `budget`; throws `budget_exceeded`. */
   charge(what: 'tool_calls' | 'tokens', amount: number): void;
   /** A message for the client that changes no state. */

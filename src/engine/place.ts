@@ -7,8 +7,6 @@ export interface Place {
   readonly prefix: string;
   readonly scope: Scope;
   readonly signal: AbortSignal;
-  /** A prefix under which the same steps may have run before: a checkpoint there counts (`finally` that a cancel cut off). */
-  readonly before?: string;
 }
 
 /** Runs lists of steps; the interpreter as blocks use it. */

@@ -11,6 +11,11 @@ export interface CallContext {
   readonly signal: AbortSignal;
   /** Sent as `_meta["dev.mcp-workflow/idempotency-key"]`; equal on every attempt of a step. */
   readonly idempotencyKey: string;
+  /**
+   * To be called when the call's turn has come and its server is reached, directly before it is sent: rejects when the task has ended or is
+   * another process's now, and nothing may be sent then.
+   */
+  readonly onTurn?: () => Promise<void>;
   /** Progress of the downstream call, if it reports any. */
   readonly onProgress?: (progress: {
     readonly progress: number;

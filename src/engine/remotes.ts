@@ -1,7 +1,7 @@
 import { StepFailure } from '../core/failure.ts';
 import type { JsonValue } from '../core/json.ts';
 import type { BoundWorkflow } from './bind.ts';
-import type { Journal } from './journal.ts';
+import type { Journal, StoredEntry } from './journal.ts';
 import type { BoundNode } from './kind.ts';
 import { CLEAN_UP, childPath, lastSegment, prefixOf, stepIdIn } from './paths.ts';
 import type { Run } from './run.ts';
@@ -12,20 +12,28 @@ interface Remote {
   readonly handle: JsonValue;
 }
 
+/** What journals say of handles. */
+type Handles = Pick<Journal, 'finished' | 'lastAttempt'> & { entries(): Iterable<StoredEntry> };
+
+/** The remote tasks that a step was waiting for, in the order in which they were started; a handle that was followed by another is left out. */
+export function openHandles(journal: Handles): readonly Extract<StoredEntry, { type: 'handle' }>[] {
+  const found = new Map<string, Extract<StoredEntry, { type: 'handle' }>>();
+  for (const entry of journal.entries()) {
+    if (entry.type === 'handle' && !isOver(journal, entry.path, entry.attempt)) found.set(entry.path, entry);
+  }
+  return [...found.values()];
+}
+
 /** The remote tasks whose steps did not come to their end before the task was ended from outside. A function of the journal. */
 export function remotesOf(bound: BoundWorkflow, journal: Journal): readonly Remote[] {
-  const remotes = new Map<string, Remote>();
-  for (const entry of journal.entries()) {
-    if (entry.type !== 'handle' || entry.path.startsWith(`${CLEAN_UP}/`)) continue;
-    const node = bound.byId.get(stepIdIn(lastSegment(entry.path)));
-    if (node?.bound.abandon === undefined || isOver(journal, entry.path, entry.attempt)) continue;
-    remotes.set(entry.path, { node, handle: entry.handle });
-  }
-  return [...remotes.values()];
+  return openHandles(journal).flatMap(({ path, handle }) => {
+    const node = bound.byId.get(stepIdIn(lastSegment(path)));
+    return path.startsWith(`${CLEAN_UP}/`) || node?.bound.abandon === undefined ? [] : [{ node, handle }];
+  });
 }
 
 /** What followed a remote task has come to its end, or a block around it: then it was given up at once. */
-function isOver(journal: Journal, path: string, number: number): boolean {
+function isOver(journal: Handles, path: string, number: number): boolean {
   const last = journal.lastAttempt(path);
   if (last?.type === 'attempt_failed' && last.attempt >= number) return true;
   for (let of = path; of !== ''; of = prefixOf(of)) {

@@ -17,6 +17,10 @@ import { ProgressTracker } from './progress.ts';
 import { Results, type Finished } from './results.ts';
 import { Scope } from './scope.ts';
 import { parseTarget, Variables, type VariableTarget } from './variables.ts';
+import { Excerpt } from '../core/excerpt.ts';
+
+/** What an entry keeps of the arguments of a call. */
+const GIVEN_CHARACTERS = 4000;
 
 /** Counts what one attempt uses. */
 export type Tally = { -readonly [what in keyof Usage]?: number };
@@ -54,6 +58,8 @@ export class Run {
   #exclusive: Promise<void> | undefined;
   readonly #entries: EntryBuffer;
   #finished = 0;
+  /** By path, of attempts under way. */
+  readonly #given = new Map<string, JsonValue>();
   #usage = { tool_calls: 0, tokens: 0, bytes: 0 };
   /** Calls by step path whose intent is in the journal and whose result is not, because a crash cut them off. */
   readonly #cutCalls = new Map<string, number>();
@@ -130,6 +136,7 @@ export class Run {
       result: stored,
       ...(saved === undefined ? {} : { saved }),
       ...this.usedIn(used),
+      ...this.givenTo(path),
     };
     const isLast = node === this.bound.last && path === node.id && result.status === 'completed';
     const late = isLast || this.#onlyComputed(node, result);
@@ -176,9 +183,24 @@ export class Run {
     return calls === 0 ? {} : { tool_calls: calls };
   }
 
-  /** The tally of an attempt as its entry keeps it; nothing where there is no budget. */
+  /** The tally of an attempt as its entry keeps it; without a budget, calls and tokens alone. */
   usedIn(used: Tally): { readonly used?: Tally } {
-    return this.bound.definition.budget === undefined ? {} : { used };
+    if (this.bound.definition.budget !== undefined) return { used };
+    const { tool_calls: calls, tokens } = used;
+    if (calls === undefined && tokens === undefined) return {};
+    return { used: { ...(calls !== undefined && { tool_calls: calls }), ...(tokens !== undefined && { tokens }) } };
+  }
+
+  /** What the attempt under way at a path calls somebody with. */
+  give(path: string, given: JsonValue): void {
+    this.#given.set(path, new Excerpt(GIVEN_CHARACTERS).of(given, GIVEN_CHARACTERS));
+  }
+
+  /** The same for the entry that ends the attempt. */
+  givenTo(path: string): { readonly given?: JsonValue } {
+    const given = this.#given.get(path);
+    this.#given.delete(path);
+    return given === undefined ? {} : { given };
   }
 
   /** Counts against `budget`, and in the tally of the attempt. Throws `budget_exceeded` and counts nothing when it would be too much. */

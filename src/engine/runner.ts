@@ -6,6 +6,7 @@ import type { Definition } from '../definition/model.ts';
 import { EndOfTask, linkedController } from './abort.ts';
 import { bindDefinition, type BoundWorkflow } from './bind.ts';
 import { doRest, restOf, runFinally } from './clean-up.ts';
+import { EarlierJournal } from './earlier-journal.ts';
 import { errorNames, Interpreter } from './interpreter.ts';
 import type { StepKindTable } from './kind.ts';
 import { DEFAULT_ENGINE_LIMITS, type EngineLimits } from './limits.ts';
@@ -61,7 +62,7 @@ export function createWorkflowRunner(kinds: StepKindTable, limits: Partial<Engin
     },
     cleanUp: async (definition, task, ports, signal) => {
       signal.throwIfAborted();
-      const run = prepare(definition, task, ports, signal);
+      const run = prepare(definition, task, { ...ports, journal: new EarlierJournal(ports.journal) }, signal);
       const interpreter = new Interpreter(run);
       await abandonRemotes(run, signal);
       const undone = await doRest(run, interpreter, restOf(run.bound, ports.journal, true), signal);

@@ -55,9 +55,7 @@ export class StepRunner {
 
   async run(node: BoundNode, place: Place, segment: string = node.id): Promise<StepResult> {
     const path = childPath(place.prefix, segment);
-    const { journal } = this.#run.ports;
-    const before = place.before === undefined ? undefined : journal.finished(childPath(place.before, segment));
-    const done = journal.finished(path) ?? before;
+    const done = this.#run.ports.journal.finished(path);
     if (done !== undefined) return done.result;
     place.signal.throwIfAborted();
     this.#run.checkStepLimit();
@@ -166,7 +164,16 @@ export class StepRunner {
       const retryAt = now + delay;
       const view = node.kind.repairs === true ? end.view : undefined;
       const left = view === undefined ? {} : { view };
-      const what = { path, step: node.id, attempt, failure, retryAt, ...left, ...this.#run.usedIn(used) };
+      const what = {
+        path,
+        step: node.id,
+        attempt,
+        failure,
+        retryAt,
+        ...left,
+        ...this.#run.usedIn(used),
+        ...this.#run.givenTo(path),
+      };
       await this.#run.append({ type: 'attempt_failed', ...what });
       previous = { failure, ...left };
       await this.#waitToRetry(execution, attempt, retryAt, now, failure);

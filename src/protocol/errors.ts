@@ -123,10 +123,10 @@ function fromTaskError(error: TaskError): WireError {
 function storeMessage(kind: StoreError['kind']): string {
   switch (kind) {
     case 'full':
-      return 'The task store is full: nothing was changed. Reading and cancelling still work.';
+      return 'The task store is full, and the outcome of this request is not known. Reading and cancelling still work.';
     case 'busy':
-      return 'The task store is busy: nothing was changed. Try again.';
+      return 'The task store is busy, and the outcome of this request is not known. Look, then try again.';
     case 'io':
-      return 'The task store cannot be reached: nothing was changed.';
+      return 'The task store cannot be reached, and the outcome of this request is not known.';
   }
 }

@@ -24,7 +24,8 @@ export function fitting<T extends JsonObject>(
   return entries.filter((entry) => {
     const checked = SCHEMAS[kind].safeParse(entry);
     if (checked.success) return true;
-    const name = String(entry['name'] ?? entry['uri'] ?? entry['uriTemplate'] ?? '');
+    const names = [entry['name'], entry['uri'], entry['uriTemplate']];
+    const name = names.find((one) => typeof one === 'string') ?? '';
     const told = said.get(deps.logger) ?? new Set();
     said.set(deps.logger, told);
     if (!told.has(`${kind} ${name}`)) {

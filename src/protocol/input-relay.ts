@@ -83,9 +83,13 @@ export class InputRelay {
   /** Never rejects. */
   async #put(input: PendingInput, signal: AbortSignal): Promise<Verdict> {
     try {
+      let refused: string | undefined;
       for (let attempt = 1; attempt <= MAX_ASKS; attempt += 1) {
         const shownAt = this.#ports.clock.monotonic();
-        const response = await this.#ports.asker.ask(input, signal);
+        const response = await this.#ports.asker.ask(
+          refused === undefined ? input : withReason(input, refused),
+          signal,
+        );
         if (wasNotShown(response, this.#ports.clock.monotonic() - shownAt, this.#ports.instantDeclineMs)) {
           this.#ports.logger.info(
             { key: input.key },
@@ -93,7 +97,8 @@ export class InputRelay {
           );
           break;
         }
-        if (await this.#passOn(input, response)) return 'answered';
+        refused = await this.#passOn(input, response);
+        if (refused === undefined) return 'answered';
       }
     } catch (error) {
       if (signal.aborted) return 'withdrawn';
@@ -102,15 +107,15 @@ export class InputRelay {
     return 'unanswerable';
   }
 
-  /** False when the answer does not fit and may be asked for again. */
-  async #passOn(input: PendingInput, response: JsonValue): Promise<boolean> {
+  /** Why the answer does not fit, when it may be asked for again. */
+  async #passOn(input: PendingInput, response: JsonValue): Promise<string | undefined> {
     try {
       await this.#ports.respond(input.key, response);
-      return true;
+      return undefined;
     } catch (error) {
       if (error instanceof TaskError && error.code === 'invalid_input_response') {
         this.#ports.logger.info({ key: input.key, cause: error.message }, 'an answer did not fit the question');
-        return false;
+        return error.message;
       }
       throw error;
     }
@@ -120,4 +125,12 @@ export class InputRelay {
     if (this.#closed || this.#open.length === 0) return;
     if (this.#open.every((input) => this.#unanswerable.has(input.key))) this.#ports.onStuck();
   }
+}
+
+/** The question with the reason why the last answer to it was not taken, so that whoever is asked again knows what to change. */
+function withReason(input: PendingInput, reason: string): PendingInput {
+  const { message } = input.request.params;
+  if (typeof message !== 'string') return input;
+  const params = { ...input.request.params, message: `${message}\n\nThe last answer was not taken: ${reason}` };
+  return { ...input, request: { ...input.request, params } };
 }

@@ -153,9 +153,10 @@ async function read(ref: ResourceRef, uri: string, caller: Caller, deps: Protoco
     case 'journal': {
       await task(ref.taskId, uri, caller, deps);
       const entries = await deps.tasks.journal(ref.taskId, caller.principal);
+      const { hide } = await deps.tasks.inside(ref.taskId, caller.principal);
       return {
         taskId: ref.taskId,
-        entries: entries.map((entry) => ({ ...entry, at: isoTime(entry.at) })) as unknown as JsonObject[],
+        entries: entries.map((entry) => hide({ ...entry, at: isoTime(entry.at) } as unknown as JsonObject)),
       }; // journal entries are JSON
     }
     case 'result': {
@@ -177,6 +178,7 @@ async function task(taskId: string, uri: string, caller: Caller, deps: ProtocolD
 
 async function readTask(view: TaskView, caller: Caller, deps: ProtocolDeps): Promise<JsonObject> {
   const steps = await deps.tasks.steps(view.taskId, caller.principal);
+  const inside = await deps.tasks.inside(view.taskId, caller.principal);
   const outcome = isTerminal(view) ? await deps.tasks.outcome(view.taskId, caller.principal) : undefined;
   const ended = outcome === undefined ? {} : outcomeObject(outcome);
   const large = Buffer.byteLength(JSON.stringify(ended)) > deps.settings.resultLimitBytes;
@@ -184,7 +186,9 @@ async function readTask(view: TaskView, caller: Caller, deps: ProtocolDeps): Pro
     ...taskObject(view),
     ...(await cleanUpObject(view, caller, deps)),
     digest: view.digest,
-    steps: steps.map(stepObject),
+    input: inside.input,
+    usage: inside.usage,
+    steps: steps.map((row) => ({ ...stepObject(row), ...inside.steps.get(row.path) })),
     ...(large ? { result: { resource: URI.taskResult(view.taskId) } } : ended),
   };
 }

@@ -1,6 +1,6 @@
 import { describeFailure, type Failure } from '../core/failure.ts';
 import { canonicalJson, isJsonObject, type JsonObject, type JsonValue } from '../core/json.ts';
-import { iterationsOf } from '../engine/paths.ts';
+import { CLEAN_UP, iterationsOf } from '../engine/paths.ts';
 import type { OutsideCall } from './outside.ts';
 import type { Rehearsal } from './rehearse.ts';
 
@@ -93,8 +93,9 @@ function argumentProblems(wanted: JsonValue | undefined, calls: readonly Outside
   });
 }
 
-/** Calls of one step in the order of its items and iterations, whichever was made first. */
+/** Calls of one step in the order of its items and iterations, whichever was made first; clean-up is in the order in which it is done. */
 function byIteration(a: OutsideCall, b: OutsideCall): number {
+  if (a.path.startsWith(`${CLEAN_UP}/`) || b.path.startsWith(`${CLEAN_UP}/`)) return 0;
   const [left, right] = [iterationsOf(a.path), iterationsOf(b.path)];
   const at = left.findIndex((index, level) => index !== right[level]);
   return at === -1 ? 0 : (left[at] ?? 0) - (right[at] ?? 0);

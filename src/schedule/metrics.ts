@@ -1,3 +1,4 @@
+import { metricText } from '../core/metrics-text.ts';
 import type { ScheduleRow } from './row.ts';
 
 /** Counts what the schedules of this process do, and writes it as Prometheus text. */
@@ -18,25 +19,22 @@ export class ScheduleMetrics {
   /** Lines of `/metrics` (exposition format 0.0.4). `planned`: schedules that this process runs. */
   text(planned: number): string {
     return [
-      ...lines('mcp_workflow_schedules', 'gauge', 'Schedules that this process runs.', planned),
-      ...lines('mcp_workflow_schedule_begun_total', 'counter', 'Occurrences that this process began.', this.#begun),
-      ...lines(
+      metricText('mcp_workflow_schedules', 'gauge', 'Schedules that this process runs.', [['', planned]]),
+      metricText('mcp_workflow_schedule_begun_total', 'counter', 'Occurrences that this process began.', [
+        ['', this.#begun],
+      ]),
+      metricText(
         'mcp_workflow_schedule_misses_total',
         'counter',
         'Times at which this process passed occurrences over; all of one downtime count once.',
-        this.#misses,
+        [['', this.#misses]],
       ),
-      ...lines(
+      metricText(
         'mcp_workflow_schedule_delay_seconds_total',
         'counter',
         'Seconds from the time of an occurrence to its beginning, of all that this process began.',
-        this.#delaySeconds,
+        [['', this.#delaySeconds]],
       ),
-      '',
-    ].join('\n');
+    ].join('');
   }
-}
-
-function lines(name: string, type: string, help: string, value: number): readonly string[] {
-  return [`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`, `${name} ${value}`];
 }

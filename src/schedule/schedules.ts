@@ -101,21 +101,42 @@ export class Schedules {
     return view;
   }
 
+  /** The next occurrences of a schedule, whether it is paused or not; fewer than `count` where there are no more. */
+  upcoming(workflow: string, count: number): { readonly schedule: Schedule; readonly times: readonly number[] } {
+    const { schedule, occurrences } = this.#plan(workflow);
+    const times: number[] = [];
+    for (let time = occurrences.next(this.#deps.clock.now()); time !== undefined && times.length < count;) {
+      times.push(time);
+      time = occurrences.next(time);
+    }
+    return { schedule, times };
+  }
+
   async #change(workflow: string, change: (row: ScheduleRow) => ScheduleRow): Promise<ScheduleView> {
     const plan = this.#plan(workflow);
     const now = this.#deps.clock.now();
-    const fresh = freshRow(workflow, plan.occurrences.trigger, now);
+    const row = await this.#changed(plan, now, change);
+    return viewOf(plan, { ...row, active: await stillRunning(row.active, this.#deps.tasks) }, false, now);
+  }
+
+  /** The row after the change, durable. */
+  async #changed(
+    { workflow, occurrences }: Plan,
+    now: number,
+    change: (row: ScheduleRow) => ScheduleRow,
+  ): Promise<ScheduleRow> {
+    const fresh = freshRow(workflow, occurrences.trigger, now);
     for (;;) {
       const found = await this.#load(workflow);
       if (found === 'damaged') {
         const row = change({ ...fresh, paused: true });
         await this.#rows.overwrite(row);
-        return viewOf(plan, row, false, now);
+        return row;
       }
       const before = found?.row ?? fresh;
       const row = change(before);
-      if (row === found?.row) return viewOf(plan, row, false, now);
-      if ((await this.#rows.save(row, found?.mark ?? null)) !== undefined) return viewOf(plan, row, false, now);
+      if (row === found?.row) return row;
+      if ((await this.#rows.save(row, found?.mark ?? null)) !== undefined) return row;
     }
   }
 

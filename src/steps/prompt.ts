@@ -46,6 +46,7 @@ arguments:
       about: `${spec.server}.${name}`,
       execute: async (context) => {
         const args = promptArguments(objectOrEmpty(await context.render(spec.arguments ?? {})));
+        context.given(args);
         const { messages, description } = await context.downstream.getPrompt(
           name,
           args,

@@ -35,6 +35,7 @@ uri: screenshots/latest
     about: `${spec.server}: ${spec.uri}`,
     execute: async (context) => {
       const uri = await context.renderText(spec.uri);
+      context.given({ uri });
       const { contents } = await context.downstream.readResource(uri, callContext(context, spec.server));
       const text = singleText(contents);
       return text === undefined ? { output: [...contents] } : { output: text, view: { contents: [...contents] } };

@@ -47,6 +47,7 @@ arguments:
     abandon: (handle, downstream, signal) => downstream.abandon(spec.server, handle, signal),
     execute: async (context) => {
       const args = objectOrEmpty(await context.render(spec.arguments ?? {}));
+      context.given(args);
       context.charge('tool_calls', 1);
       const result = await context.downstream.callTool(spec.action, args, callContext(context, spec.server));
       return resultOutput(result);

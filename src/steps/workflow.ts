@@ -49,6 +49,7 @@ input: { name: "{{input.name}}" }
       if (!isJsonObject(input)) {
         throw stepFailure('invalid_arguments', `input: an object is expected, and it is ${JSON.stringify(input)}`);
       }
+      context.given(input);
       const { taskId } = await context.children.start(context.attemptPath, workflow, input);
       context.status(`waiting for ${workflow}`);
       const outcome = await context.children.outcome(taskId, context.signal, (question, withdrawn) =>

@@ -1,24 +1,24 @@
+import { messageOf } from '../core/failure.ts';
 import { hasUnwritableNumber, isJsonObject } from '../core/json.ts';
 import type { JsonObject, JsonValue } from '../core/json.ts';
 import type { Definition, LoadedDefinition } from '../definition/model.ts';
 import { compileSchema } from '../definition/schema-validator.ts';
 import type { TaskContext } from './context.ts';
 import { Descendants } from './descendants.ts';
-import { ANY_RUNNER, keys, savedName, under } from './keys.ts';
+import { ANY_RUNNER, keys, under } from './keys.ts';
 import { grantedTtl } from './limits.ts';
 import { openRow, OthersOpen } from './open-rows.ts';
 import { loadRecord, objectOf, RECORD_VERSION, recordOf, recordValue } from './record.ts';
 import type { MarkedRecord, TaskRecord } from './record.ts';
-import { damagedData, unavailable } from './refusal.ts';
+import { damagedData, outcomeUnknown, unavailable } from './refusal.ts';
 import { sameTaskOf } from './same-task.ts';
 import type { SameTask } from './same-task.ts';
+import { savedValues } from './saved-values.ts';
 import { TaskError } from './task.ts';
 import type { CreateTask } from './task.ts';
 import { DamagedValueError, StoreError } from './task-store.ts';
 import type { Batch, CommitResult } from './task-store.ts';
 import type { Ticket, TurnTickets } from './turn-tickets.ts';
-
-const MAX_SAVED = 1000;
 
 /** How many tasks this process has open. */
 export interface OpenCount {
@@ -52,6 +52,13 @@ interface Made {
   readonly snapshot: string;
 }
 
+/** A creation that failed as it was written: after a crash it may be found or not. */
+class UnsureWrite extends StoreError {
+  constructor(cause: unknown) {
+    super(cause instanceof StoreError ? cause.kind : 'io', messageOf(cause));
+  }
+}
+
 /**
  * The door for new tasks: arguments are checked once, limits are kept (D16), an idempotency key gives the same task again (D7), and the
  * task is durable with everything it needs before anybody hears of it (D1).
@@ -78,7 +85,8 @@ export class Admission {
 
   /**
    * Makes the task durable, or finds the one that was made before. `id`: a derived id, for a task that a restart must find again.
-   * Rejects with `TaskError`; on `store_unavailable` no task runs for this request.
+   * Rejects with `TaskError`. On `store_unavailable` no task runs for this request, but where its write failed and it carries an idempotency
+   * key: then the task may be there, and the same key finds it.
    */
   async admit(request: CreateTask, id = this.#context.ids()): Promise<Admitted> {
     const { definitions, health, limits } = this.#context;
@@ -99,7 +107,13 @@ export class Admission {
       }
       if (!(error instanceof StoreError)) throw error;
       health.failed(error);
-      throw unavailable(error.message);
+      if (!(error instanceof UnsureWrite)) throw unavailable(error.message);
+      throw outcomeUnknown(
+        error.message,
+        request.idempotencyKey === undefined
+          ? 'a call with an idempotency key can safely be made again'
+          : 'call again with the same idempotency key, which is safe',
+      );
     }
   }
 
@@ -187,7 +201,10 @@ export class Admission {
     const record = this.#record(request, made);
     const taskKey = keys.task(record.id);
     // The caller keeps its arguments and may change them; what runs is what is stored.
-    const given = { arguments: jsonCopy(request.arguments), saved: await this.#saved(request, made.definition) };
+    const given = {
+      arguments: jsonCopy(request.arguments),
+      saved: await savedValues(this.#context, request, made.definition),
+    };
     const batch = this.#batch({ ...request, arguments: given.arguments }, record, made, given.saved);
     const result = await this.#commit(batch, record);
     if (result.ok) return { marked: { record, mark: result.marks[0] ?? '' }, given };
@@ -210,9 +227,9 @@ export class Admission {
       } catch {
         health.failed(error);
         this.#withdraw(record.id).catch(() => undefined);
-        throw error;
+        throw new UnsureWrite(error);
       }
-      if (found === undefined || JSON.stringify(found.value) !== JSON.stringify(record)) throw error;
+      if (found === undefined || JSON.stringify(found.value) !== JSON.stringify(record)) throw new UnsureWrite(error);
       return { ok: true, marks: [recordOf(found).mark] };
     }
   }
@@ -221,6 +238,7 @@ export class Admission {
     const { clock, claims, limits, runnerId } = this.#context;
     const now = clock.now();
     const ttl = grantedTtl(request.ttl, limits);
+    const expiresAt = ttl === null ? null : now + ttl;
     return {
       version: RECORD_VERSION,
       id: made.id,
@@ -230,7 +248,7 @@ export class Admission {
       createdAt: now,
       ...this.#nth(now),
       updatedAt: now,
-      expiresAt: ttl === null ? null : now + ttl,
+      expiresAt: request.parent === undefined ? expiresAt : later(expiresAt, request.parent.expiresAt),
       pollInterval: limits.pollInterval,
       depth: made.depth,
       ...(request.parent !== undefined && {
@@ -291,20 +309,16 @@ export class Admission {
     }
     return { guards, puts, deletes: [] };
   }
-
-  /** What earlier runs of this workflow have saved for this principal. */
-  async #saved({ principal, workflow }: CreateTask, definition: Definition): Promise<JsonObject> {
-    const { store, reportDamage, runner } = this.#context;
-    if (!runner.mayReadSaved(definition)) return {};
-    const { items, damaged } = await store.range({ ...under(keys.allSaved(principal, workflow)), limit: MAX_SAVED });
-    for (const key of damaged) reportDamage(key, 'a saved variable is damaged');
-    return Object.fromEntries(items.map(({ key, value }) => [savedName(key), value]));
-  }
 }
 
 /** Whether a task is past its ttl: it has ended and nobody may see it any more. */
 export function isOver(record: TaskRecord, now: number): boolean {
   return record.state.kind === 'ended' && record.expiresAt !== null && record.expiresAt <= now;
+}
+
+/** The later of two ends; `null` = never. A child is kept for as long as its parent, which needs it when it is resumed. */
+export function later(a: number | null, b: number | null): number | null {
+  return a === null || b === null ? null : Math.max(a, b);
 }
 
 function jsonCopy(value: JsonObject): JsonObject {

@@ -49,9 +49,9 @@ export class ChildTasks implements Children {
    * `StepFailure`: `invalid_arguments`, `tool_not_found` (no such workflow), `limit_exceeded`.
    */
   async start(path: string, workflow: string, input: JsonObject): Promise<{ readonly taskId: string }> {
-    const { id, root = id, principal, depth, resumedAt } = this.#run.writer.record;
+    const { id, root = id, principal, depth, resumedAt, expiresAt } = this.#run.writer.record;
     const taskId = childId(id, path);
-    const request = { workflow, arguments: input, principal, parent: { taskId: id, root, path, depth } };
+    const request = { workflow, arguments: input, principal, parent: { taskId: id, root, path, depth, expiresAt } };
     this.#run.expectChild();
     const view = await this.#patiently(() => this.#operations.createChild(request, taskId));
     if (view.status === 'failed' && resumedAt !== undefined && (view.endedAt ?? 0) <= resumedAt) {
@@ -70,6 +70,8 @@ export class ChildTasks implements Children {
       this.#operations.waitForEnd(taskId, principal, signal, (view) => questions.offer(view.inputs));
     try {
       return await health.patiently(wait, signal);
+    } catch (error) {
+      throw error instanceof TaskError && error.code !== 'store_unavailable' ? this.#failureOf(error) : error;
     } finally {
       // A question that its child has left must not stay with the parent.
       await questions.close();

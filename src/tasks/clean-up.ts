@@ -4,6 +4,7 @@ import type { JournalEntry, StoredEntry } from '../engine/journal.ts';
 import type { CleanUpReport, RunPorts } from '../engine/ports.ts';
 import type { TaskContext } from './context.ts';
 import { placeOf } from './ending.ts';
+import { fencedDownstream } from './fenced-downstream.ts';
 import { JournalState } from './journal-state.ts';
 import { keys } from './keys.ts';
 import { asJson, loadRecord, objectOf, viewOf } from './record.ts';
@@ -53,6 +54,14 @@ class CleanUpJournal {
     const appended = this.#last.then(() => this.#append(entries));
     this.#last = appended.catch(() => undefined);
     return appended;
+  }
+
+  /** Rejects with `Interruption` when another process cleans up after this task now. */
+  async stillOurs(): Promise<void> {
+    await this.#last;
+    const found = await this.#context.health.patiently(() => this.#context.store.get(keys.clean(this.#id)));
+    const { runner, epoch } = cleanUpRowOf(found?.value);
+    if (runner !== this.#row.runner || epoch !== this.#row.epoch) throw new Interruption('fenced');
   }
 
   /** Removes the row, since nothing is left to do, and with it what the task still held; leaves the report of what was done. */
@@ -196,7 +205,7 @@ export class CleanUps {
     return {
       clock,
       random,
-      downstream,
+      downstream: fencedDownstream(downstream, () => journal.stillOurs()),
       journal: new RunJournal(state, (entries) => journal.append(entries), limits),
       input: {
         ask: () => refuse('input_cancelled', 'nobody is asked while a task is cleaned up'),

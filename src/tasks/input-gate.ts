@@ -51,7 +51,7 @@ export class TaskInputs implements InputGate {
     if (!isPending(this.#deps.writer.record, input.key) && !this.#isWithdrawn(input)) return undefined;
     const unwanted = options.signal === undefined || options.signal === signal ? [] : [options.signal];
     try {
-      return await this.#wait(path, input.key, input.expiresAt, [signal, ...unwanted]);
+      return await this.#wait(path, input, [signal, ...unwanted]);
     } catch (error) {
       // The run goes on without this answer. When the run itself was stopped, the question stays for whoever goes on with it.
       if (options.signal?.aborted === true && !signal.aborted) await this.#close(input.key).catch(() => undefined);
@@ -83,8 +83,7 @@ export class TaskInputs implements InputGate {
 
   async #wait(
     path: string,
-    key: string,
-    expiresAt: number | undefined,
+    { key, expiresAt, timeoutMs }: InputState,
     stops: readonly AbortSignal[],
   ): Promise<JsonValue | undefined> {
     const { clock, state } = this.#deps;
@@ -100,8 +99,10 @@ export class TaskInputs implements InputGate {
           timer.signal.addEventListener('abort', () => stop.removeEventListener('abort', onAbort), { once: true });
         }
         if (expiresAt === undefined) return;
+        // Never longer than it was to stand, also where the clock was set back.
+        const left = Math.min(expiresAt - clock.now(), timeoutMs ?? Number.POSITIVE_INFINITY);
         clock
-          .sleep(Math.max(0, expiresAt - clock.now()), timer.signal)
+          .sleep(Math.max(0, left), timer.signal)
           .then(() => this.#close(key))
           .then(() => resolve(state.input(path)?.answer?.response))
           .catch(reject);

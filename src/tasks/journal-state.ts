@@ -5,6 +5,8 @@ import type { JournalEntry, StoredEntry } from '../engine/journal.ts';
 export interface InputState {
   readonly key: string;
   readonly expiresAt?: number;
+  /** How long it was to stand, in milliseconds. */
+  readonly timeoutMs?: number;
   /** Present once it was answered. */
   readonly answer?: { readonly response: JsonValue };
 }
@@ -100,7 +102,7 @@ export class JournalState {
         (this.#paths ??= new Map<string, string>()).set(entry.key, entry.path);
         this.#notesOf(entry.path).input = {
           key: entry.key,
-          ...(entry.expiresAt !== undefined && { expiresAt: entry.expiresAt }),
+          ...(entry.expiresAt !== undefined && { expiresAt: entry.expiresAt, timeoutMs: entry.expiresAt - entry.at }),
         };
         return;
       case 'input_answered':

@@ -18,6 +18,8 @@ export interface TaskLimits {
   readonly ttlDefault: number | null;
   /** Longest ttl in milliseconds a caller gets; `null` = no bound, and a caller may ask for ever. */
   readonly ttlMax: number | null;
+  /** Crashes in a row, each soon after the task was taken and without progress, after which it is given up: it probably kills whoever runs it. */
+  readonly crashes: number;
   /** Nesting of child workflows. */
   readonly depth: number;
   /** Tasks below one root task, at any depth, for as long as they are kept. Those of other processes are counted with a delay of up to two seconds. */
@@ -39,6 +41,7 @@ export const DEFAULT_LIMITS: TaskLimits = {
   outcomeBytes: 16 * 1024 * 1024,
   ttlDefault: 7 * DAY,
   ttlMax: 30 * DAY,
+  crashes: 10,
   depth: 16,
   descendants: 1000,
   pollInterval: 1000,

@@ -6,6 +6,7 @@ import type { StoredEntry } from '../engine/journal.ts';
 import type { Children, RunEnd, RunPorts, RunTask } from '../engine/ports.ts';
 import type { Given } from './admission.ts';
 import type { TaskContext } from './context.ts';
+import { fencedDownstream } from './fenced-downstream.ts';
 import { failedOutcome, settle } from './ending.ts';
 import { TaskInputs } from './input-gate.ts';
 import { JournalState } from './journal-state.ts';
@@ -15,6 +16,7 @@ import { RunProgressSink } from './progress.ts';
 import { objectOf, viewOf } from './record.ts';
 import type { MarkedRecord, TaskRecord } from './record.ts';
 import { loadEntries, RunJournal } from './run-journal.ts';
+import { savedValues } from './saved-values.ts';
 import { DamagedValueError } from './task-store.ts';
 import type { Batch } from './task-store.ts';
 import { assertOwned, TaskWriter } from './task-writer.ts';
@@ -27,6 +29,9 @@ const INTERRUPTIONS = {
   shutdown: new Interruption('shutdown'),
   fenced: new Interruption('fenced'),
 };
+
+/** A process that has run a task for so long was not killed by how it begins. */
+const OUTLIVED_MS = 60_000;
 
 /** How the run of a task in this process came to an end. */
 export type RunStop =
@@ -44,6 +49,8 @@ export interface RunStart {
   readonly children: (run: OpenRun) => Children;
   /** The task was made just now: what is stored with it need not be read, and nothing of it has run before. */
   readonly given?: Given;
+  /** An earlier process has run it, and may have done what it did not come to write. */
+  readonly wasRun?: boolean;
 }
 
 /**
@@ -91,8 +98,20 @@ export class OpenRun {
     const { writer, epoch } = this;
     const { signal } = this;
     this.#inputs = new TaskInputs({ writer, clock, runner: runnerId, epoch, signal, state: this.#state });
-    this.#progress = new RunProgressSink({ writer, clock, runner: runnerId, epoch, signal, feed });
+    const { begunAt, resumedAt, createdAt } = marked.record;
+    const goesOnFrom = start.entries.at(-1)?.at ?? begunAt ?? resumedAt ?? createdAt;
+    this.#progress = new RunProgressSink({
+      writer,
+      clock,
+      runner: runnerId,
+      epoch,
+      signal,
+      feed,
+      ...(start.wasRun === true && { goesOnFrom }),
+    });
     this.stopped = this.#run(start.children(this));
+    // Rejects only when the run is over, or when it is another's.
+    if (hasCrashed(marked.record)) this.#outlive().catch(() => undefined);
   }
 
   get signal(): AbortSignal {
@@ -145,7 +164,8 @@ export class OpenRun {
   }
 
   /** Waits for its turn, where the workflow has a limit. From then on it has begun, also for a restart and for its time limits. */
-  async #turn({ concurrency }: Definition): Promise<void> {
+  async #turn(definition: Definition): Promise<void> {
+    const { concurrency } = definition;
     const { record } = this.writer;
     if (record.turn === undefined || record.begunAt !== undefined || concurrency === undefined) return;
     const { percent, phases } = record;
@@ -153,11 +173,29 @@ export class OpenRun {
       this.#progress.update({ message: `waiting for its turn: ${before} before it`, percent, phases });
     };
     await this.#context.turns.wait(record, record.turn, concurrency, tell, this.signal);
+    // Those before it may have saved something while it waited.
+    const saved = await this.#patiently(() => savedValues(this.#context, record, definition));
+    const given = { arguments: (this.#given ?? (await this.#stored())).arguments, saved };
+    this.#given = given;
     await this.writer.change({
       patient: true,
       apply: (current, now) => {
         assertOwned(current, this.#context.runnerId, this.epoch);
-        return { record: transition(current, { type: 'begun' }, now) };
+        return {
+          record: transition(current, { type: 'begun' }, now),
+          puts: [{ key: keys.args(this.id), value: given }],
+        };
+      },
+    });
+  }
+
+  async #outlive(): Promise<void> {
+    await this.#context.clock.sleep(OUTLIVED_MS, this.signal);
+    await this.writer.change({
+      patient: true,
+      apply: (record, now) => {
+        assertOwned(record, this.#context.runnerId, this.epoch);
+        return { record: hasCrashed(record) ? transition(record, { type: 'outlived' }, now) : record };
       },
     });
   }
@@ -233,13 +271,19 @@ export class OpenRun {
     return {
       clock,
       random,
-      downstream,
+      downstream: fencedDownstream(downstream, () => this.#stillOurs()),
       input: this.#inputs,
       children,
       progress: this.#progress,
       journal: this.#journal,
       cache: new KeptResults(this.#context, this.principal, this.writer.record.workflow),
     };
+  }
+
+  /** Another process may have ended or taken the task while this one was paused, or while a call waited for its turn. */
+  async #stillOurs(): Promise<void> {
+    await this.#patiently(() => this.writer.refresh());
+    this.signal.throwIfAborted();
   }
 
   async #append(entries: readonly DatedEntry[]): Promise<readonly StoredEntry[]> {
@@ -279,6 +323,10 @@ export class OpenRun {
       },
     });
   }
+}
+
+function hasCrashed({ state }: TaskRecord): boolean {
+  return state.kind === 'open' && state.crashes.count > 0;
 }
 
 function savedPuts({ principal, workflow }: TaskRecord, saved: JsonObject): Batch['puts'] {

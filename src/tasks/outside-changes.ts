@@ -5,7 +5,7 @@ import { keys, lastPart, under } from './keys.ts';
 import { eachOf } from './loop.ts';
 import { loadRecord, loadRecords, runnerOf, viewOf } from './record.ts';
 import type { TaskRecord } from './record.ts';
-import { refusing } from './refusal.ts';
+import { refusing, refusingChange } from './refusal.ts';
 import { checkResponse } from './responses.ts';
 import { TaskError } from './task.ts';
 import type { TaskView } from './task.ts';
@@ -46,7 +46,9 @@ export class OutsideChanges {
     let accepted = false;
     await this.#change(taskId, principal, (before, now) => {
       const input = before.state.kind === 'open' ? before.state.inputs.find((one) => one.key === key) : undefined;
-      accepted = input !== undefined && (input.expiresAt === undefined || input.expiresAt > now);
+      // A question that stands is answered, whatever the clock says: whoever asked takes it away when its time is over.
+      accepted =
+        input !== undefined && !(before.expiresAt !== null && before.expiresAt <= this.#context.retention.now());
       if (!accepted || input === undefined) return { record: before };
       checkResponse(input, response);
       return {
@@ -79,12 +81,19 @@ export class OutsideChanges {
     return this.#cancelIfOpen(id, principal, 'a newer call takes its place');
   }
 
-  /** A creation that nobody was told of, as the store failed: if it was made all the same, it is taken back before it can run. */
+  /**
+   * A creation that nobody was told of, as the store failed. If it was made all the same, it runs where its idempotency key can find it, and else
+   * is taken back before it can run.
+   */
   async withdraw(id: string, signal: AbortSignal): Promise<void> {
     const { health, store } = this.#context;
     await health.recovered();
     const marked = await health.patiently(() => loadRecord(store, id), signal);
     if (marked?.record.state.kind !== 'open' || marked.record.seq > 0) return;
+    if (marked.record.idempotency !== undefined && runnerOf(marked.record) === this.#context.runnerId) {
+      await this.#runs.startClaimed(marked);
+      return;
+    }
     await this.#runs.writerFor(marked).change({
       patient: true,
       apply: (record, now) =>
@@ -109,7 +118,7 @@ export class OutsideChanges {
   ): Promise<Written> {
     const marked = await this.#reads.get(taskId, principal);
     const run = this.#runs.get(taskId);
-    return refusing(async () => {
+    return refusingChange(async () => {
       const written = await (run?.writer ?? this.#runs.writerFor(marked)).change({
         patient: false,
         apply: (record, now) => {

@@ -20,6 +20,8 @@ export interface ProgressDeps {
   readonly epoch: number;
   /** Of the run: after it nothing is written. */
   readonly signal: AbortSignal;
+  /** For a run that goes on: when an earlier process last wrote something. What it began after that it did not come to tell. */
+  readonly goesOnFrom?: number;
 }
 
 /**
@@ -29,7 +31,8 @@ export interface ProgressDeps {
 export class RunProgressSink implements ProgressSink {
   readonly #deps: ProgressDeps;
   /** When the phases began that an earlier process of this task saw begin: for a run that goes on they begin anew, for the task they do not. */
-  readonly #began: ReadonlyMap<string, number>;
+  readonly #began: Map<string, number>;
+  readonly #seq: number;
   #told: readonly Phase[] = [];
   #phases: readonly Phase[] = [];
   #pending: RunProgress | undefined;
@@ -37,18 +40,23 @@ export class RunProgressSink implements ProgressSink {
   #lastWrite = Number.NEGATIVE_INFINITY;
 
   constructor(deps: ProgressDeps) {
+    const { phases, resumedAt = Number.NEGATIVE_INFINITY, seq } = deps.writer.record;
     this.#deps = deps;
+    this.#seq = seq;
     this.#began = new Map(
-      deps.writer.record.phases.flatMap(({ name, status, startedAt }) =>
+      phases.flatMap(({ name, status, startedAt, endedAt = startedAt }) =>
         // One that failed before the task was resumed begins anew, as its steps do.
-        startedAt === undefined || status === 'failed' ? [] : [[name, startedAt]],
+        startedAt === undefined || endedAt === undefined || (status === 'failed' && endedAt <= resumedAt)
+          ? []
+          : [[name, startedAt]],
       ),
     );
     deps.writer.rider = (record, now) => this.#ride(record, now);
   }
 
   update(progress: RunProgress): void {
-    this.#pending = this.#began.size === 0 ? progress : { ...progress, phases: this.#sinceTheFirst(progress.phases) };
+    const isFirst = this.#began.size === 0 && this.#deps.goesOnFrom === undefined;
+    this.#pending = isFirst ? progress : { ...progress, phases: this.#sinceTheFirst(progress.phases) };
     if (this.#writing) return;
     this.#writing = true;
     // Rejects only when the run is over; then the outcome says more.
@@ -59,9 +67,14 @@ export class RunProgressSink implements ProgressSink {
   #sinceTheFirst(phases: readonly Phase[]): readonly Phase[] {
     if (phases === this.#told) return this.#phases;
     this.#told = phases;
+    const { writer, goesOnFrom } = this.#deps;
     this.#phases = phases.map((phase) => {
-      const began = this.#began.get(phase.name) ?? Number.POSITIVE_INFINITY;
-      return phase.startedAt === undefined || phase.startedAt <= began ? phase : { ...phase, startedAt: began };
+      if (phase.startedAt === undefined) return phase;
+      // What the run comes to before it has written anything, an earlier process had come to.
+      if (!this.#began.has(phase.name) && goesOnFrom !== undefined && writer.record.seq === this.#seq)
+        this.#began.set(phase.name, Math.min(phase.startedAt, goesOnFrom));
+      const began = this.#began.get(phase.name);
+      return began === undefined || began === phase.startedAt ? phase : { ...phase, startedAt: began };
     });
     return this.#phases;
   }

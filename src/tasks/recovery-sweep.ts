@@ -1,14 +1,17 @@
 import { messageOf } from '../core/failure.ts';
 import type { TaskContext } from './context.ts';
+import { openHandles } from '../engine/remotes.ts';
 import { cleanUpRowOf } from './clean-up.ts';
 import { cancel, failFromOutside, ttlOver } from './ending.ts';
+import { JournalState } from './journal-state.ts';
 import { ANY_RUNNER, bellRunner, keys, lastPart, under } from './keys.ts';
 import { eachOf } from './loop.ts';
 import { openRow } from './open-rows.ts';
 import type { OpenRun } from './open-run.ts';
 import { loadRecord, objectOf, runnerOf } from './record.ts';
-import type { MarkedRecord } from './record.ts';
+import type { MarkedRecord, TaskRecord } from './record.ts';
 import { decide } from './recovery.ts';
+import { loadEntries } from './run-journal.ts';
 import type { RunnerRegistry, RunnerState } from './runner-registry.ts';
 import { DamagedValueError, StoreError } from './task-store.ts';
 import type { Stored } from './task-store.ts';
@@ -168,7 +171,13 @@ export class RecoverySweep {
     const runner = runnerOf(record);
     const alive = runner !== null && states.get(runner) === 'alive';
     if (record.state.kind === 'ended' || alive) return;
-    const decision = decide(record, await this.#isKnown(marked), alive, this.#context.retention.now());
+    const decision = decide(
+      record,
+      await this.#isKnown(marked),
+      alive,
+      this.#context.retention.now(),
+      this.#context.limits.crashes,
+    );
     switch (decision.action) {
       case 'leave':
         return;
@@ -179,8 +188,23 @@ export class RecoverySweep {
       case 'resume':
         if (await this.#parentEnded(marked))
           return this.#change(marked, (current, now) => cancel(current, 'its parent has ended', now));
-        return this.#claim(marked, runner !== null && states.get(runner) === 'dead');
+        return this.#claim(
+          marked,
+          runner !== null && states.get(runner) === 'dead' && !(await this.#waitedForAnother(record)),
+        );
     }
+  }
+
+  /** Whether the task was waiting for a child or for the task of another server: then it did not kill its process. */
+  async #waitedForAnother({ id }: TaskRecord): Promise<boolean> {
+    const { store } = this.#context;
+    const { entries } = await loadEntries(store, id);
+    if (openHandles(new JournalState(entries)).length > 0) return true;
+    for (const { key } of (await store.range({ ...under(keys.children(id)), limit: PAGE })).items) {
+      const child = await loadRecord(store, lastPart(key));
+      if (child?.record.state.kind === 'open') return true;
+    }
+    return false;
   }
 
   async #isKnown({ record }: MarkedRecord): Promise<boolean> {
@@ -218,7 +242,7 @@ export class RecoverySweep {
     });
     if (!claimed) return;
     logger.info({ taskId: record.id, workflow: record.workflow, from: runnerOf(record), crashed }, 'a task goes on');
-    await this.#runs.startClaimed(writer.marked);
+    await this.#runs.startClaimed(writer.marked, runnerOf(record) !== null);
   }
 
   /** Ends a task that is still as it was found; one that somebody has taken since is left to them. */

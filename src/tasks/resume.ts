@@ -1,7 +1,9 @@
+import { later } from './admission.ts';
 import type { TaskContext } from './context.ts';
 import { keys } from './keys.ts';
 import { grantedTtl } from './limits.ts';
 import { openRow } from './open-rows.ts';
+import { loadRecord } from './record.ts';
 import type { TaskRecord } from './record.ts';
 import { resumePlan } from './resume-plan.ts';
 import { loadEntries } from './run-journal.ts';
@@ -32,13 +34,15 @@ export async function resumeChange(
   if (damaged.length > 0) throw notResumable('its journal is damaged');
   const plan = resumePlan(entries, definition, kinds, seen.state.failure?.step, from);
   if (!plan.ok) throw notResumable(plan.reason);
+  const parent = seen.parent === undefined ? undefined : await loadRecord(store, seen.parent.taskId);
   const ticket = await tickets.draw(seen, definition);
   const lastSeq = entries.at(-1)?.seq ?? 0;
   const runner = claims === 'none' ? null : runnerId;
   const apply: Change['apply'] = (record, now) => {
     if (record.rev !== seen.rev) throw notResumable('the task has changed meanwhile');
     const ttl = grantedTtl(record.expiresAt === null ? null : record.expiresAt - record.createdAt, limits);
-    const expiresAt = record.expiresAt === null || ttl === null ? null : Math.max(record.expiresAt, now + ttl);
+    const kept = later(record.expiresAt, ttl === null ? null : now + ttl);
+    const expiresAt = parent === undefined ? kept : later(kept, parent.record.expiresAt);
     // A clean-up may have written entries behind the record's back.
     const base = { ...record, seq: lastSeq };
     const next = transition(

@@ -16,14 +16,23 @@ import { loadRecord, runnerOf, viewOf } from './record.ts';
 import type { MarkedRecord } from './record.ts';
 import { OutsideChanges } from './outside-changes.ts';
 import { RecoverySweep } from './recovery-sweep.ts';
-import { refusing } from './refusal.ts';
+import { refusing, refusingChange } from './refusal.ts';
 import { notResumable, resumeChange } from './resume.ts';
 import { RetentionClock } from './retention-clock.ts';
 import { BEAT_MS, RunnerRegistry } from './runner-registry.ts';
 import { SNAPSHOT_SWEEP_MS, SnapshotSweep } from './snapshot-sweep.ts';
 import { StoreHealth } from './store-health.ts';
 import { SWEEP_MS, Sweeper } from './sweeper.ts';
-import type { CleanUpState, CreateTask, ListQuery, StepRow, TaskEvent, TaskService, TaskView } from './task.ts';
+import type {
+  CleanUpState,
+  CreateTask,
+  ListQuery,
+  StepRow,
+  TaskEvent,
+  TaskInside,
+  TaskService,
+  TaskView,
+} from './task.ts';
 import { TaskReads } from './task-reads.ts';
 import { TaskRuns } from './task-runs.ts';
 import { StoreError } from './task-store.ts';
@@ -187,6 +196,10 @@ export class TaskManager implements TaskService {
     return this.#reads.steps(taskId, principal);
   }
 
+  inside(taskId: string, principal: string, path?: string): Promise<TaskInside> {
+    return this.#reads.inside(taskId, principal, path);
+  }
+
   cleanUp(taskId: string, principal: string): Promise<CleanUpState | undefined> {
     return this.#reads.cleanUp(taskId, principal);
   }
@@ -215,7 +228,9 @@ export class TaskManager implements TaskService {
     const marked = await this.#reads.get(taskId, principal);
     if (marked.record.state.kind === 'open')
       return { view: await this.#adopt(taskId, principal, options), warnings: [] };
-    return refusing(() => this.#tickets.exclusive(marked.record.workflow, () => this.#again(marked, options.from)));
+    return refusingChange(() =>
+      this.#tickets.exclusive(marked.record.workflow, () => this.#again(marked, options.from)),
+    );
   }
 
   async #again(

@@ -1,3 +1,4 @@
+import { isJsonObject } from '../core/json.ts';
 import type { Outcome } from '../core/outcome.ts';
 import type { StoredEntry } from '../engine/journal.ts';
 import { isOver } from './admission.ts';
@@ -6,12 +7,13 @@ import { cleanedUp, cleanUpState } from './clean-up-state.ts';
 import type { TaskContext } from './context.ts';
 import { isTaskId, keys } from './keys.ts';
 import { listTasks } from './listing.ts';
-import { loadRecord, viewOf } from './record.ts';
+import { loadRecord, objectOf, viewOf } from './record.ts';
 import type { MarkedRecord, TaskRecord } from './record.ts';
 import { notFound, refusing } from './refusal.ts';
 import { loadEntries } from './run-journal.ts';
 import { stepTable } from './step-table.ts';
-import type { CleanUpState, ListQuery, Principal, StepRow, TaskView } from './task.ts';
+import { taskInside } from './task-inside.ts';
+import type { CleanUpState, ListQuery, Principal, StepRow, TaskInside, TaskView } from './task.ts';
 import { DamagedValueError } from './task-store.ts';
 
 /** The part of `TaskService` that looks and changes nothing. A task is there for its principal alone. */
@@ -65,6 +67,18 @@ export class TaskReads {
     if (record.state.kind === 'open') return stepTable(journal, false);
     const cleanUp = await this.#refusing(() => cleanUpState(this.#context, taskId));
     return stepTable(journal, true, cleanUp?.status === 'working');
+  }
+
+  async inside(taskId: string, principal: Principal, path?: string): Promise<TaskInside> {
+    const { record } = await this.get(taskId, principal);
+    const { store, snapshots } = this.#context;
+    const journal = await this.journal(taskId, principal);
+    return this.#refusing(async () => {
+      const args = await store.get(keys.args(taskId));
+      const definition = await snapshots.load(record.workflow, record.digest);
+      const given = args === undefined ? {} : objectOf(args)['arguments'];
+      return taskInside(journal, isJsonObject(given) ? given : {}, definition?.secrets ?? [], path);
+    });
   }
 
   async cleanUp(taskId: string, principal: Principal): Promise<CleanUpState | undefined> {

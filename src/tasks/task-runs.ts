@@ -1,14 +1,13 @@
 import { messageOf } from '../core/failure.ts';
-import type { StoredEntry } from '../engine/journal.ts';
 import type { Children } from '../engine/ports.ts';
 import type { Given } from './admission.ts';
 import { CleanUps } from './clean-up.ts';
 import type { TaskContext } from './context.ts';
 import { failFromOutside } from './ending.ts';
 import { OpenRun } from './open-run.ts';
-import type { RunStop } from './open-run.ts';
+import type { RunStart, RunStop } from './open-run.ts';
 import { viewOf } from './record.ts';
-import type { MarkedRecord } from './record.ts';
+import type { MarkedRecord, TaskRecord } from './record.ts';
 import { loadEntries } from './run-journal.ts';
 import { TaskWriter } from './task-writer.ts';
 
@@ -68,11 +67,16 @@ export class TaskRuns {
 
   /** Runs a task that was just created for this process: its journal is empty, and nothing of it need be read. */
   startNew(marked: MarkedRecord, given: Given): void {
-    this.#start(marked, [], given);
+    const { id, workflow } = marked.record;
+    this.#context.logger.info({ taskId: id, workflow }, 'a task begins');
+    this.#start(marked, { entries: [], given });
   }
 
-  /** Runs a task that this process has claimed, with the journal it has. A damaged journal fails the task, and it alone (D14). */
-  async startClaimed(marked: MarkedRecord): Promise<void> {
+  /**
+   * Runs a task that this process has claimed, with the journal it has. A damaged journal fails the task, and it alone (D14). `wasRun`: by an
+   * earlier process.
+   */
+  async startClaimed(marked: MarkedRecord, wasRun = false): Promise<void> {
     const { store, health, reportDamage } = this.#context;
     const { id } = marked.record;
     const { entries: found, damaged } = await health.patiently(() => loadEntries(store, id));
@@ -80,7 +84,7 @@ export class TaskRuns {
     const entries = found.filter(({ seq }) => seq <= marked.record.seq);
     const gap = entries.length !== marked.record.seq;
     if (damaged.length === 0 && !gap) {
-      this.#start(marked, entries);
+      this.#start(marked, { entries, wasRun });
       // Somebody may have cancelled or answered since the record was read, and rung for a run that was not there yet.
       await this.#runs.get(id)?.writer.refresh();
       return;
@@ -126,13 +130,12 @@ export class TaskRuns {
     return true;
   }
 
-  #start(marked: MarkedRecord, entries: readonly StoredEntry[], given?: Given): void {
+  #start(marked: MarkedRecord, start: Omit<RunStart, 'children'>): void {
     const { id, principal } = marked.record;
     if (this.#closed || this.#runs.has(id)) return;
     const run = new OpenRun(this.#context, marked, {
-      entries,
+      ...start,
       children: (started) => this.#keeper.childrenOf(started),
-      ...(given !== undefined && { given }),
     });
     this.#runs.set(id, run);
     this.#openOf.set(principal, this.openOf(principal) + 1);
@@ -147,6 +150,7 @@ export class TaskRuns {
     if (open > 0) this.#openOf.set(principal, open);
     else this.#openOf.delete(principal);
     if (stop === 'left') return;
+    this.#logEnd(run.writer.record);
     try {
       if (run.mayHaveChildren) await this.#keeper.orphaned(id);
       if (stop === 'cancelled' && !this.#closed) await this.cleanUps.take(id);
@@ -154,5 +158,14 @@ export class TaskRuns {
       // The next recovery sweep finds what is left: the clean-up row, and children whose parent has ended.
       this.#context.logger.warn({ taskId: id, error: messageOf(error) }, 'a stopped task could not be cleaned up yet');
     }
+  }
+
+  #logEnd({ id, workflow, state, createdAt }: TaskRecord): void {
+    if (state.kind === 'open') return;
+    const { status, at, failure } = state;
+    const why =
+      failure === undefined ? {} : { code: failure.code, ...(failure.step !== undefined && { step: failure.step }) };
+    const fields = { taskId: id, workflow, status, ms: Math.max(0, at - createdAt), ...why };
+    this.#context.logger.info(fields, 'a task has ended');
   }
 }

@@ -58,6 +58,23 @@ export interface StepRow {
   readonly cached?: true;
 }
 
+/** What went into a step and what came out, as far as it is shown. */
+export interface StepInside {
+  /** What its call was made with, rendered. */
+  readonly input?: JsonValue;
+  readonly output?: JsonValue;
+}
+
+/** What went into a task and what came out of its steps, for people: large values are cut, secret inputs are hidden. */
+export interface TaskInside {
+  readonly input: JsonObject;
+  readonly usage: { readonly tool_calls: number; readonly tokens: number };
+  /** By step path; steps that have neither input nor output may be missing. */
+  readonly steps: ReadonlyMap<string, StepInside>;
+  /** The same value without the values of secret inputs. */
+  readonly hide: (value: JsonValue) => JsonValue;
+}
+
 /**
  * What is cleaned up after a task that was ended from outside (cancelled, or its ttl was over): the record has ended already and stays as it
  * is. `undone` and `warnings` are there once it is `done`.
@@ -75,8 +92,14 @@ export interface CreateTask {
   /** Client's idempotency key: same principal + workflow + key → the same task. */
   readonly idempotencyKey?: string;
   readonly scheduleTime?: string;
-  /** `root`: the task at the top of the tree, the parent itself when that has none above it. */
-  readonly parent?: { readonly taskId: string; readonly root: string; readonly path: string; readonly depth: number };
+  /** `root`: the task at the top of the tree, the parent itself when that has none above it; `expiresAt`: the parent's. */
+  readonly parent?: {
+    readonly taskId: string;
+    readonly root: string;
+    readonly path: string;
+    readonly depth: number;
+    readonly expiresAt: number | null;
+  };
 }
 
 /** Why a request about tasks cannot be met. Codecs map `code` to the wire; messages are fit to be shown. */
@@ -148,6 +171,8 @@ export interface TaskService {
   journal(taskId: string, principal: Principal, afterSeq?: number): Promise<readonly StoredEntry[]>;
   /** Step table in order of first appearance. */
   steps(taskId: string, principal: Principal): Promise<readonly StepRow[]>;
+  /** What went in and what came out; with `path`, of that step alone and more of it. */
+  inside(taskId: string, principal: Principal, path?: string): Promise<TaskInside>;
   /** What was or is cleaned up after a task that was ended from outside; `undefined`: nothing was to be. */
   cleanUp(taskId: string, principal: Principal): Promise<CleanUpState | undefined>;
   /** Whether a living process has the task and it has not ended. Rejects with `TaskError`: `not_found`, `store_unavailable`. */

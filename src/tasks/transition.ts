@@ -16,6 +16,8 @@ import type { PendingInput } from './task.ts';
 export type TaskEventIn =
   /** A process takes the task: it was nobody's, or its runner is dead. `crashed`: the last runner died while it did something. */
   | { readonly type: 'claimed'; readonly runner: string; readonly crashed: boolean }
+  /** Its runner has lived with it for long enough: what killed earlier ones is forgiven. */
+  | { readonly type: 'outlived' }
   | { readonly type: 'appended'; readonly count: number }
   | { readonly type: 'progressed'; readonly progress: RunProgress }
   /** The request's key must be `nextInputKey(record)`. */
@@ -73,6 +75,8 @@ function openTransition(record: TaskRecord, state: OpenState, event: TaskEventIn
       const next = withState({ runner: event.runner, crashes: crashes(record, state, event.crashed) });
       return changed(record, { rev, updatedAt, epoch: record.epoch + 1, state: next });
     }
+    case 'outlived':
+      return changed(record, { rev, updatedAt, state: withState({ crashes: { count: 0, seq: record.seq } }) });
     case 'appended':
       return changed(record, { rev, updatedAt, seq: record.seq + event.count });
     case 'progressed':

@@ -1,5 +1,6 @@
 import { createServer, IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { metricText } from '../core/metrics-text.ts';
 import { isJsonObject, type JsonValue } from '../core/json.ts';
 import { answeredId } from '../protocol/answered-id.ts';
 import { KnownTasks, type Caller } from '../protocol/caller.ts';
@@ -112,6 +113,7 @@ class Front {
   readonly #generations: GenerationTable;
   readonly #sessions: HttpSessions;
   readonly #server: Server<typeof IncomingMessage, typeof BoundedResponse>;
+  readonly #answered = new Map<number, number>();
   #answering = 0;
   #onIdle: () => void = () => undefined;
 
@@ -200,6 +202,10 @@ class Front {
   }
 
   async #serve(request: IncomingMessage, response: BoundedResponse): Promise<void> {
+    response.once('close', () => {
+      const { statusCode } = response;
+      this.#answered.set(statusCode, (this.#answered.get(statusCode) ?? 0) + 1);
+    });
     try {
       const refused = await this.#route(request, response);
       if (refused !== undefined) refuse(response, refused);
@@ -310,7 +316,14 @@ class Front {
 
   #metrics(request: IncomingMessage, response: ServerResponse): Refusal | undefined {
     if (!isRead(request)) return refusal(405, 'Method not allowed', { allow: 'GET, HEAD' });
-    const own = `# TYPE mcp_workflow_http_sessions gauge\nmcp_workflow_http_sessions ${this.#sessions.size}\n`;
+    const own =
+      metricText('mcp_workflow_http_sessions', 'gauge', 'Sessions of clients.', [['', this.#sessions.size]]) +
+      metricText(
+        'mcp_workflow_http_requests_total',
+        'counter',
+        'HTTP requests that were answered, by status.',
+        [...this.#answered].map(([status, count]) => [`{status="${status}"}`, count]),
+      );
     respond(response, 200, 'text/plain; version=0.0.4; charset=utf-8', `${this.#deps.metrics()}${own}`);
     return undefined;
   }

@@ -16,6 +16,8 @@ import { ElicitRequestSchema, ErrorCode, ResultSchema } from '@modelcontextproto
 import { Client as Client2, StreamableHTTPClientTransport as Http2 } from '@modelcontextprotocol/client';
 import { StdioClientTransport as Stdio2 } from '@modelcontextprotocol/client/stdio';
 
+/** As in test/support/patience.ts. */
+const PATIENCE_MS = 180_000;
 const plan = JSON.parse(process.argv[2]);
 const { target, tool, phase } = plan;
 const canBeAsked = phase !== 'begin';
@@ -144,8 +146,8 @@ async function sdk1() {
       : new Http1(new URL(target.url), { requestInit: { headers: target.headers } }),
   );
   return {
-    raw: (method, params) => client.request({ method, params }, ResultSchema, { timeout: 100_000 }),
-    call: (name, args) => client.callTool({ name, arguments: args }, undefined, { timeout: 100_000 }),
+    raw: (method, params) => client.request({ method, params }, ResultSchema, { timeout: PATIENCE_MS }),
+    call: (name, args) => client.callTool({ name, arguments: args }, undefined, { timeout: PATIENCE_MS }),
     close: () => client.close(),
   };
 }
@@ -159,7 +161,7 @@ async function sdk2() {
       : new Http2(new URL(target.url), { requestInit: { headers: target.headers } }),
   );
   return {
-    call: (name, args, onprogress) => client.callTool({ name, arguments: args }, { onprogress, timeout: 100_000 }),
+    call: (name, args, onprogress) => client.callTool({ name, arguments: args }, { onprogress, timeout: PATIENCE_MS }),
     close: () => client.close(),
   };
 }

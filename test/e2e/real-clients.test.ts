@@ -40,7 +40,7 @@ beforeAll(async () => {
   // The Inspector is another process; the SDKs are watched in this one, too.
   tap = await startHttpTap(() => server.url);
   // On a new machine the Inspector and its Node.js come over the network.
-}, 400_000);
+});
 afterEach(() => {
   for (const log of logs.splice(0)) expect(checkTap(log)).toBeGreaterThan(0);
 });

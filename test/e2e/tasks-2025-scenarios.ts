@@ -1,5 +1,6 @@
 import { expect } from 'vitest';
 import type { JsonObject } from '../../src/core/json.ts';
+import { afterReading } from '../support/after-reading.ts';
 import { waitUntil } from '../support/wait-until.ts';
 import type { RpcError, WireClient } from '../support/wire-client.ts';
 
@@ -327,8 +328,7 @@ export const SCENARIOS: readonly Scenario[] = [
       let shown = 0;
       client.answer('elicitation/create', async () => {
         shown += 1;
-        await new Promise((resolve) => setTimeout(resolve, 300));
-        return { action: 'accept', content: { name: 'Ada' } };
+        return afterReading({ action: 'accept', content: { name: 'Ada' } });
       });
       const task = await start(client, tools.asks);
       const results = await Promise.all([1, 2, 3].map(() => client.request('tasks/result', { taskId: idOf(task) })));

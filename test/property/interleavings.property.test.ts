@@ -181,47 +181,43 @@ const AWAY_TOGETHER: typeof CANCELLED_WHILE_CLAIMED = {
 };
 
 describe('cancel, completion, timeout, answers, sweep and recovery at the same time', () => {
-  it(
-    'in any order give one outcome; what was acknowledged stays so; strangers are nobody (D2, D6, D8, D12)',
-    { timeout: dose(300_000, 10_800_000) },
-    async () => {
-      const total = new Map<string, number>();
-      const count = (what: string): Map<string, number> => total.set(what, (total.get(what) ?? 0) + 1);
-      await fc.assert(
-        fc.asyncProperty(schedule, async (plan) => {
-          const { seen, view, outcome, journal, left, limited } = await play(plan);
-          const tried = new Set(plan.actions.map(({ what }) => what));
-          const died = tried.has('kill the runner');
-          expect(left).toEqual([]);
-          expect(seen.accepted.length).toBeLessThanOrEqual(1);
-          expect(seen.strangers.every((code) => code === 'not_found')).toBe(true);
-          expect(seen.begun.filter(({ afterCancel }) => afterCancel)).toEqual([]);
-          for (const path of ['a', 'b', 'c']) {
-            const runs = seen.begun.filter((one) => one.path === path).length;
-            expect(runs).toBeLessThanOrEqual(died || tried.has('stop the runner') ? 2 : 1);
-          }
-          count(view?.status ?? 'gone');
-          if (limited) {
-            expect(view).toBeUndefined();
-            return;
-          }
-          expect(journal.map(({ seq }) => seq)).toEqual(journal.map((_, index) => index + 1));
-          if (seen.cancelAcked) expect(view?.status).toBe('cancelled');
-          else if (view?.status === 'cancelled')
-            expect([...tried].some((one) => one.startsWith('cancel')) && died).toBe(true);
-          else {
-            expect(view?.status).toBe('completed');
-            const [given] = seen.accepted;
-            const output = outcome?.kind === 'result' ? outcome.output : 'none';
-            if (given !== undefined) expect(output).toBe(given);
-            else expect(died ? [1, 2, null] : [null]).toContain(output);
-            count(given === undefined ? 'timed out' : 'answered');
-          }
-        }),
-        { numRuns: dose(500, 5000), examples: [[CANCELLED_WHILE_CLAIMED], [AWAY_TOGETHER]] },
-      );
-      for (const what of ['cancelled', 'completed', 'gone', 'timed out', 'answered'])
-        expect(total.get(what), what).toBeGreaterThan(20);
-    },
-  );
+  it('in any order give one outcome; what was acknowledged stays so; strangers are nobody (D2, D6, D8, D12)', async () => {
+    const total = new Map<string, number>();
+    const count = (what: string): Map<string, number> => total.set(what, (total.get(what) ?? 0) + 1);
+    await fc.assert(
+      fc.asyncProperty(schedule, async (plan) => {
+        const { seen, view, outcome, journal, left, limited } = await play(plan);
+        const tried = new Set(plan.actions.map(({ what }) => what));
+        const died = tried.has('kill the runner');
+        expect(left).toEqual([]);
+        expect(seen.accepted.length).toBeLessThanOrEqual(1);
+        expect(seen.strangers.every((code) => code === 'not_found')).toBe(true);
+        expect(seen.begun.filter(({ afterCancel }) => afterCancel)).toEqual([]);
+        for (const path of ['a', 'b', 'c']) {
+          const runs = seen.begun.filter((one) => one.path === path).length;
+          expect(runs).toBeLessThanOrEqual(died || tried.has('stop the runner') ? 2 : 1);
+        }
+        count(view?.status ?? 'gone');
+        if (limited) {
+          expect(view).toBeUndefined();
+          return;
+        }
+        expect(journal.map(({ seq }) => seq)).toEqual(journal.map((_, index) => index + 1));
+        if (seen.cancelAcked) expect(view?.status).toBe('cancelled');
+        else if (view?.status === 'cancelled')
+          expect([...tried].some((one) => one.startsWith('cancel')) && died).toBe(true);
+        else {
+          expect(view?.status).toBe('completed');
+          const [given] = seen.accepted;
+          const output = outcome?.kind === 'result' ? outcome.output : 'none';
+          if (given !== undefined) expect(output).toBe(given);
+          else expect(died ? [1, 2, null] : [null]).toContain(output);
+          count(given === undefined ? 'timed out' : 'answered');
+        }
+      }),
+      { numRuns: dose(500, 5000), examples: [[CANCELLED_WHILE_CLAIMED], [AWAY_TOGETHER]] },
+    );
+    for (const what of ['cancelled', 'completed', 'gone', 'timed out', 'answered'])
+      expect(total.get(what), what).toBeGreaterThan(20);
+  });
 });

@@ -180,28 +180,22 @@ class Model {
 }
 
 describe('the life of tasks with restarts and two processes on one store', () => {
-  it(
-    'loses no acknowledged create, cancel or answer, goes never back, and ends every task once',
-    { timeout: dose(180_000, 10_800_000) },
-    async () => {
-      const total = { acked: 0, kills: 0, resumed: 0, answers: 0, cancels: 0 };
-      await fc.assert(
-        fc.asyncProperty(fc.array(command, { minLength: 5, maxLength: 40, size: 'max' }), async (commands) => {
-          const model = new Model();
-          try {
-            for (const one of commands) await model.run(one);
-            await model.check();
-          } finally {
-            await model.world.dispose();
-          }
-          for (const key of ['acked', 'kills', 'resumed', 'answers', 'cancels'] as const)
-            total[key] += model.counts[key];
-        }),
-        { numRuns: dose(60, 2000) },
-      );
-      // A resume needs a failed task, which few sequences have ready.
-      for (const [what, count] of Object.entries(total))
-        expect(count, what).toBeGreaterThan(what === 'resumed' ? 0 : 5);
-    },
-  );
+  it('loses no acknowledged create, cancel or answer, goes never back, and ends every task once', async () => {
+    const total = { acked: 0, kills: 0, resumed: 0, answers: 0, cancels: 0 };
+    await fc.assert(
+      fc.asyncProperty(fc.array(command, { minLength: 5, maxLength: 40, size: 'max' }), async (commands) => {
+        const model = new Model();
+        try {
+          for (const one of commands) await model.run(one);
+          await model.check();
+        } finally {
+          await model.world.dispose();
+        }
+        for (const key of ['acked', 'kills', 'resumed', 'answers', 'cancels'] as const) total[key] += model.counts[key];
+      }),
+      { numRuns: dose(60, 2000) },
+    );
+    // A resume needs a failed task, which few sequences have ready.
+    for (const [what, count] of Object.entries(total)) expect(count, what).toBeGreaterThan(what === 'resumed' ? 0 : 5);
+  });
 });

@@ -43,11 +43,11 @@ describe('task errors on the wire', () => {
 });
 
 test.each(['full', 'busy', 'io'] as const)(
-  'a store that is %s says that nothing was changed, without its own text',
+  'a store that is %s says that the outcome is not known, without its own text',
   (kind) => {
     const wire = toWireError(new StoreError(kind, 'SQLITE_FULL /root/db'), DIALECT, CONTEXT);
     expect(wire.code).toBe(-31013);
-    expect(wire.message).toContain('nothing was changed');
+    expect(wire.message).toContain('the outcome of this request is not known');
     expect(JSON.stringify(wire)).not.toContain('SQLITE');
   },
 );

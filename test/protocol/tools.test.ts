@@ -219,9 +219,9 @@ describe('a published output schema admits the result and the handle of a run th
     const own = { type: 'object', required: ['n'] };
     const published = (more: object, options = {}): unknown =>
       describeWorkflow(definitionOf('w', { output_schema: own, ...more }), deps, options).outputSchema;
-    expect(published({ task: 'required' })).toBe(own);
-    expect(published({}, { neverDeferred: true })).toBe(own);
-    expect(published({ task: 'forbidden' }, { neverDeferred: true })).not.toBe(own);
-    expect(published({ timeout_seconds: 5 })).not.toBe(own);
+    expect(published({ task: 'required' })).toStrictEqual(own);
+    expect(published({}, { neverDeferred: true })).toStrictEqual(own);
+    expect(published({ task: 'forbidden' }, { neverDeferred: true })).not.toEqual(own);
+    expect(published({ timeout_seconds: 5 })).not.toEqual(own);
   });
 });

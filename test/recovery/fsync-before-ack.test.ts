@@ -2,13 +2,10 @@ import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, it, vi } from 'vitest';
+import { expect, it } from 'vitest';
 import { CLI } from '../support/cli-process.ts';
 import { waitUntil } from '../support/wait-until.ts';
 import { newWorkspace } from '../support/workspace.ts';
-
-// No claim about speed: what a machine with many other things to do may need.
-vi.setConfig({ testTimeout: 600_000 });
 
 const CREATES = 20;
 const hasStrace = spawnSync('strace', ['-V']).status === 0;
@@ -59,7 +56,7 @@ it.skipIf(!hasStrace && !isCi)('the log is synced between reading tools/call and
     child.stdout.setEncoding('utf8').on('data', (text: string) => (out += text));
     const send = (message: object): boolean => child.stdin.write(`${JSON.stringify({ jsonrpc: '2.0', ...message })}\n`);
     const answered = (id: number): Promise<unknown> =>
-      waitUntil(`an answer to ${id}`, () => out.includes(`"id":${id}`), 60_000);
+      waitUntil(`an answer to ${id}`, () => out.includes(`"id":${id}`));
     const clientInfo = { name: 'test', version: '1' };
     send({ id: 1, method: 'initialize', params: { protocolVersion: '2025-11-25', capabilities: {}, clientInfo } });
     await answered(1);

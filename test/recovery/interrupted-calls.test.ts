@@ -11,7 +11,8 @@ import { waitUntil } from '../support/wait-until.ts';
 import { newWorkspace } from '../support/workspace.ts';
 import type { LedgerEntry, Workspace } from '../support/workspace.ts';
 
-const LONG_MS = 4000;
+/** Of a remote task; other calls are held until the test releases them. */
+const REMOTE_MS = 4000;
 
 let workspace: Workspace | undefined;
 let server: Running | undefined;
@@ -58,6 +59,7 @@ async function interrupt(made: Workspace, isInFlight: (ledger: readonly LedgerEn
   await waitUntil('the call is in flight', () => isInFlight(made.ledger()));
   server?.child.kill('SIGKILL');
   await server?.finished;
+  made.release();
   return { taskId, url: await serve(made) };
 }
 
@@ -87,7 +89,7 @@ async function answer(url: string, taskId: string, action: string): Promise<void
 }
 
 const call = (server_: string, tool: string, more = ''): string =>
-  `{ id: call, server: ${server_}, action: ${tool}, arguments: { label: pay, delay_ms: ${LONG_MS}, ms: ${LONG_MS} }${more} }`;
+  `{ id: call, server: ${server_}, action: ${tool}, arguments: { label: pay, held: 1, ms: ${REMOTE_MS} }${more} }`;
 
 describe('a call in flight at a SIGKILL', () => {
   it.each([
@@ -145,7 +147,7 @@ describe('a downstream task of 2025-11-25 in flight at a SIGKILL', () => {
   });
 
   it('is cancelled with our task, also after a restart (D5, D8)', async () => {
-    const made = await folder(call('jobs', 'job').replaceAll(String(LONG_MS), '600000'));
+    const made = await folder(call('jobs', 'job').replaceAll(String(REMOTE_MS), '600000'));
     const { taskId, url } = await interrupt(made, isFollowed);
     const before = count(made, 'tasks/get');
     await waitUntil('it is followed again', () => count(made, 'tasks/get') > before);
@@ -156,7 +158,7 @@ describe('a downstream task of 2025-11-25 in flight at a SIGKILL', () => {
   });
 
   it('is cancelled at the next start when our task was cancelled while nobody ran it (D5, D8)', async () => {
-    const made = await folder(call('jobs', 'job').replaceAll(String(LONG_MS), '600000'));
+    const made = await folder(call('jobs', 'job').replaceAll(String(REMOTE_MS), '600000'));
     const first = await serve(made);
     const taskId = await rawCreate(first, 'job');
     await waitUntil('the remote task is followed', () => isFollowed(made.ledger()));

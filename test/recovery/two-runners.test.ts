@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { expect, it, vi } from 'vitest';
+import { expect, it } from 'vitest';
 import { KeyvTaskStore } from '../../src/store/keyv-task-store.ts';
 import { startCli } from '../support/cli-process.ts';
 import type { Running } from '../support/cli-process.ts';
@@ -8,9 +8,6 @@ import type { Told } from '../support/kill-lane.ts';
 import { rawCreate, rawStatus } from '../support/raw-client.ts';
 import { waitUntil } from '../support/wait-until.ts';
 import { newWorkspace } from '../support/workspace.ts';
-
-// No claim about speed: what a machine with many other things to do may need.
-vi.setConfig({ testTimeout: 600_000 });
 
 const STEPS = 30;
 const DEFINITION = `
@@ -52,16 +49,12 @@ it('a server that is stopped past its time and goes on writes nothing; the other
     expect(running.size).toBe(1);
 
     first.server.child.kill('SIGSTOP');
-    await waitUntil(
-      'the second one has taken over',
-      () => workspace.ledger().some(({ pid }) => !running.has(pid)),
-      120_000,
-    );
+    await waitUntil('the second one has taken over', () => workspace.ledger().some(({ pid }) => !running.has(pid)));
     // Both run now, and the first one believes the tasks to be its own.
     first.server.child.kill('SIGCONT');
     for (const [index, task] of [...told.values()].entries()) {
       const url = index % 2 === 0 ? first.url : second.url;
-      await waitUntil('it ends', async () => (await rawStatus(url, task.taskId)) === 'completed', 180_000);
+      await waitUntil('it ends', async () => (await rawStatus(url, task.taskId)) === 'completed');
       expect([await rawStatus(first.url, task.taskId), await rawStatus(second.url, task.taskId)]).toEqual([
         'completed',
         'completed',

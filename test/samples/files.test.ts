@@ -1,12 +1,12 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { ElicitRequestSchema, type ElicitResult } from '@modelcontextprotocol/sdk/types.js';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { newSampleWorkspace, type SampleWorkspace } from '../support/sample-workspace.ts';
 import { serveEngine, type ServedEngine } from '../support/served-engine.ts';
+import { afterReading } from '../support/after-reading.ts';
 import { callAsTask, resultOf } from '../support/task-calls.ts';
 import { waitUntil } from '../support/wait-until.ts';
 
@@ -15,12 +15,6 @@ let engine: ServedEngine;
 let client: Client;
 /** What the person at the client says next. */
 let answer: ElicitResult = { action: 'cancel' };
-
-/** A decline that comes faster than anybody can read counts as a host that cannot show the question. */
-async function afterReading(decision: ElicitResult): Promise<ElicitResult> {
-  await sleep(300);
-  return decision;
-}
 
 beforeAll(async () => {
   sample = await newSampleWorkspace();

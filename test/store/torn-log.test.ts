@@ -57,32 +57,24 @@ async function commitsIn(damaged: Buffer): Promise<number> {
 }
 
 describe('a write-ahead log as a power failure leaves it', () => {
-  it(
-    'that was cut anywhere holds the first commits, each whole, and the store opens (D1, D14)',
-    { timeout: dose(180_000, 600_000) },
-    async () => {
-      const counts: number[] = [];
-      for (let size = 0; size < log.length; size += EVERY * SECTOR) counts.push(await commitsIn(log.subarray(0, size)));
-      counts.push(await commitsIn(log));
-      expect(counts).toEqual(counts.toSorted((one, other) => one - other));
-      expect([counts[0], counts.at(-1)]).toEqual([0, COMMITS]);
-      expect(new Set(counts).size).toBeGreaterThan(COMMITS / 2);
-    },
-  );
+  it('that was cut anywhere holds the first commits, each whole, and the store opens (D1, D14)', async () => {
+    const counts: number[] = [];
+    for (let size = 0; size < log.length; size += EVERY * SECTOR) counts.push(await commitsIn(log.subarray(0, size)));
+    counts.push(await commitsIn(log));
+    expect(counts).toEqual(counts.toSorted((one, other) => one - other));
+    expect([counts[0], counts.at(-1)]).toEqual([0, COMMITS]);
+    expect(new Set(counts).size).toBeGreaterThan(COMMITS / 2);
+  });
 
-  it(
-    'with a wrong byte anywhere holds the commits before it, each whole, never a wrong value',
-    { timeout: dose(180_000, 600_000) },
-    async () => {
-      const random = seededRandom(1);
-      let lost = 0;
-      for (let at = 0; at < log.length; at += EVERY * SECTOR) {
-        const damaged = Buffer.from(log);
-        const offset = Math.min(log.length - 1, at + Math.trunc(random() * SECTOR));
-        damaged[offset] = (damaged[offset] ?? 0) ^ (1 + Math.trunc(random() * 255));
-        if ((await commitsIn(damaged)) < COMMITS) lost += 1;
-      }
-      expect(lost).toBeGreaterThan(10);
-    },
-  );
+  it('with a wrong byte anywhere holds the commits before it, each whole, never a wrong value', async () => {
+    const random = seededRandom(1);
+    let lost = 0;
+    for (let at = 0; at < log.length; at += EVERY * SECTOR) {
+      const damaged = Buffer.from(log);
+      const offset = Math.min(log.length - 1, at + Math.trunc(random() * SECTOR));
+      damaged[offset] = (damaged[offset] ?? 0) ^ (1 + Math.trunc(random() * 255));
+      if ((await commitsIn(damaged)) < COMMITS) lost += 1;
+    }
+    expect(lost).toBeGreaterThan(10);
+  });
 });

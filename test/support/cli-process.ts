@@ -50,11 +50,15 @@ export function runCli(
   return startCli(args, cwd, env).finished;
 }
 
-/** Fills a folder with definitions and a servers file that names the reference server `everything`. */
-export async function writeWorkspace(folder: string, definitions: Readonly<Record<string, string>>): Promise<void> {
+/** Fills a folder with definitions and a servers file that names the reference server `everything` and what is given. */
+export async function writeWorkspace(
+  folder: string,
+  definitions: Readonly<Record<string, string>>,
+  more: Readonly<Record<string, object>> = {},
+): Promise<void> {
   await mkdir(join(folder, 'definitions'));
   const everything = join(ROOT, 'node_modules/@modelcontextprotocol/server-everything/dist/index.js');
-  const servers = { everything: { command: process.execPath, args: [everything], trusted: true } };
+  const servers = { everything: { command: process.execPath, args: [everything], trusted: true }, ...more };
   await writeFile(join(folder, 'servers.json'), JSON.stringify({ mcpServers: servers }));
   for (const [name, text] of Object.entries(definitions)) {
     await writeFile(join(folder, 'definitions', `${name}.yaml`), `name: ${name}\n${text}`);

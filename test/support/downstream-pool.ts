@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { systemClock } from '../../src/core/clock.ts';
+import { systemClock, type Clock } from '../../src/core/clock.ts';
 import type { JsonObject } from '../../src/core/json.ts';
 import { silentLogger, type Logger } from '../../src/core/logger.ts';
 import { parseServersFile } from '../../src/downstream/catalog.ts';
@@ -15,10 +15,10 @@ export function testServer(file: string, args: readonly string[] = [], more: Jso
   return { command: process.execPath, args: [path.join(SERVERS_FOLDER, file), ...args], ...more };
 }
 
-/** A pool on the real clock over a servers file with these entries; `environment` is added to this process's own. */
+/** A pool on the real clock, unless another is given, over a servers file with these entries; `environment` is added to this process's own. */
 export function openPool(
   mcpServers: JsonObject,
-  options: { readonly environment?: Record<string, string>; readonly logger?: Logger } = {},
+  options: { readonly environment?: Record<string, string>; readonly logger?: Logger; readonly clock?: Clock } = {},
 ): DownstreamPool {
   const { catalog, issues } = parseServersFile(
     JSON.stringify({ mcpServers }),
@@ -29,7 +29,7 @@ export function openPool(
   return new DownstreamPool({
     catalog,
     environment: { ...process.env, ...options.environment },
-    clock: systemClock,
+    clock: options.clock ?? systemClock,
     logger: options.logger ?? silentLogger,
     random: () => 0,
   });

@@ -75,6 +75,7 @@ export class FakeDownstream implements Downstream {
   readonly learnable: { [tool: string]: Repeatability } = {};
 
   async callTool(tool: string, args: JsonObject, context: CallContext): Promise<ToolResult> {
+    if (context.onTurn !== undefined) await context.onTurn();
     this.calls.push({
       tool,
       args,
@@ -89,16 +90,18 @@ export class FakeDownstream implements Downstream {
 
   async readResource(
     uri: string,
-    { signal }: { readonly signal: AbortSignal },
+    { signal, onTurn }: Pick<CallContext, 'signal' | 'onTurn'>,
   ): Promise<{ readonly contents: readonly JsonObject[] }> {
+    if (onTurn !== undefined) await onTurn();
     return { contents: (await this.resources[uri]?.({}, signal)) ?? [{ uri, text: `text of ${uri}` }] };
   }
 
   async getPrompt(
     name: string,
     args: JsonObject,
-    { signal }: { readonly signal: AbortSignal },
+    { signal, onTurn }: Pick<CallContext, 'signal' | 'onTurn'>,
   ): Promise<{ readonly messages: readonly JsonObject[] }> {
+    if (onTurn !== undefined) await onTurn();
     const said = { role: 'user', content: { type: 'text', text: `${name} ${JSON.stringify(args)}` } };
     return { messages: (await this.prompts[name]?.(args, signal)) ?? [said] };
   }

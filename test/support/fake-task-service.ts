@@ -11,6 +11,7 @@ import {
   type ListQuery,
   type Principal,
   type StepRow,
+  type TaskInside,
   type TaskEvent,
   type TaskService,
   type TaskView,
@@ -236,6 +237,13 @@ export class FakeTaskService implements TaskService {
     return settled(() => {
       const { view } = this.#require(taskId, principal);
       return [{ type: 'started', path: 's', step: 's', attempt: 1, seq: 1, at: view.createdAt }];
+    });
+  }
+
+  inside(taskId: string, principal: Principal): Promise<TaskInside> {
+    return settled(() => {
+      this.#require(taskId, principal);
+      return { input: {}, usage: { tool_calls: 0, tokens: 0 }, steps: new Map(), hide: (value) => value };
     });
   }
 

@@ -4,7 +4,6 @@ import type { JsonObject } from '../../src/core/json.ts';
 import type { StoredEntry } from '../../src/engine/journal.ts';
 import type { TaskStore } from '../../src/tasks/task-store.ts';
 import type { History } from './kill-lane.ts';
-import { textOf } from './raw-client.ts';
 import type { LedgerEntry } from './workspace.ts';
 
 /** What the checker counted, for the floors of a test. */

@@ -144,5 +144,5 @@ export const HOSTILE_DEFINITIONS: readonly (readonly [what: string, text: string
     json({ steps: [{ id: 'f', type: 'foreach', items: [1], max_concurrency: 1_000_000, steps: [STEP] }] }),
     'ok',
   ],
-  ['a time that never ends', json({ timeout_seconds: 1e300 }), 'ok'],
+  ['a time that never ends', json({ timeout_seconds: 1e300 }), 'invalid_value'],
 ];

@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { isJsonObject, type JsonObject } from '../../src/core/json.ts';
 import { newerNode } from './newer-node.mjs';
+import { PATIENCE_MS } from './patience.ts';
 import type { HttpEndpoint, StdioCommand } from './wire-clients.ts';
 
 const FOLDER = fileURLToPath(new URL('../inspector/', import.meta.url));
@@ -69,6 +70,6 @@ function place(target: InspectorTarget): string[] {
 /** An exit code is not looked at: a result with `isError` has one of its own. */
 function run(command: string, args: readonly string[]): Promise<{ readonly stdout: string; readonly stderr: string }> {
   return new Promise((resolve) => {
-    execFile(command, args, { timeout: 100_000 }, (_error, stdout, stderr) => resolve({ stdout, stderr }));
+    execFile(command, args, { timeout: PATIENCE_MS }, (_error, stdout, stderr) => resolve({ stdout, stderr }));
   });
 }

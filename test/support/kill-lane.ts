@@ -128,14 +128,10 @@ export class KillLane {
       // Most lives do something before they end.
       const answered = this.#answered;
       if (this.#random() < 0.85)
-        await waitUntil(
-          'an answer',
-          () => {
-            this.#refuseToGoOn();
-            return this.#answered > answered + 2;
-          },
-          120_000,
-        );
+        await waitUntil('an answer', () => {
+          this.#refuseToGoOn();
+          return this.#answered > answered + 2;
+        });
       await sleep(this.#random() * 250);
       stop.abort();
       await this.#kill(server);
@@ -151,14 +147,10 @@ export class KillLane {
     // A creation whose answer was lost: the same key gives the same task (D7).
     if (this.#unanswered !== undefined) await this.#create(url);
     for (const task of this.#told.values()) {
-      await waitUntil(
-        `${task.workflow} ${task.taskId} ends`,
-        async () => {
-          await this.#look(url, task, true);
-          return TERMINAL.has(task.status);
-        },
-        120_000,
-      );
+      await waitUntil(`${task.workflow} ${task.taskId} ends`, async () => {
+        await this.#look(url, task, true);
+        return TERMINAL.has(task.status);
+      });
     }
     await this.#cleanedUp();
     // Once more, after all has come to rest: nothing has moved.
@@ -171,7 +163,7 @@ export class KillLane {
     try {
       const left = async (): Promise<number> =>
         (await store.range({ from: 'clean:', to: 'clean;', limit: 1 })).items.length;
-      await waitUntil('nothing is left to clean up', async () => (await left()) === 0, 120_000);
+      await waitUntil('nothing is left to clean up', async () => (await left()) === 0);
     } finally {
       await store.close();
     }
@@ -196,7 +188,7 @@ export class KillLane {
   }
 
   #serving(server: Running): Promise<string> {
-    return waitUntil('it serves', () => /"url":"(?<url>[^"]+)"/.exec(server.stderr())?.groups?.['url'], 120_000);
+    return waitUntil('it serves', () => /"url":"(?<url>[^"]+)"/.exec(server.stderr())?.groups?.['url']);
   }
 
   async #kill(server: Running): Promise<void> {

@@ -1,5 +1,6 @@
 import { isJsonObject } from '../../src/core/json.ts';
 import type { JsonObject } from '../../src/core/json.ts';
+import { PATIENCE_MS } from './patience.ts';
 
 /** The answer was a JSON-RPC error. */
 export class RawError extends Error {
@@ -35,7 +36,7 @@ export async function rawRequest(
   const response = await fetch(url, {
     method: 'POST',
     // Whatever is wrong: a server answers or is gone.
-    signal: AbortSignal.any([AbortSignal.timeout(30_000), ...(gone === undefined ? [] : [gone])]),
+    signal: AbortSignal.any([AbortSignal.timeout(PATIENCE_MS), ...(gone === undefined ? [] : [gone])]),
     headers: {
       'content-type': 'application/json',
       accept: 'application/json, text/event-stream',

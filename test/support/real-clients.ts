@@ -17,6 +17,7 @@ import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js'
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
 import { CallToolResultSchema, ElicitRequestSchema } from '@modelcontextprotocol/sdk/types.js';
 import { isJsonObject, type JsonObject } from '../../src/core/json.ts';
+import { afterReading } from './after-reading.ts';
 import { textOf as memberOf } from './raw-client.ts';
 import type { HttpEndpoint, StdioCommand } from './wire-clients.ts';
 import { watched } from './wire-watch.ts';
@@ -55,11 +56,7 @@ function textOf(result: unknown): Omit<Ending, 'task'> {
 /** The client of SDK 1.x, with its own words for tasks. */
 export async function sdkOne(place: Place): Promise<RealClient> {
   const client = new Client(INFO, { capabilities: { elicitation: { form: {} } } });
-  // A host that shows a form needs longer than an instant.
-  client.setRequestHandler(
-    ElicitRequestSchema,
-    () => new Promise((resolve) => setTimeout(() => resolve({ ...ANSWER }), 300)),
-  );
+  client.setRequestHandler(ElicitRequestSchema, () => afterReading({ ...ANSWER }));
   const transport =
     'url' in place
       ? new StreamableHTTPClientTransport(new URL(place.url), { requestInit: { headers: { ...place.headers } } })
@@ -144,7 +141,7 @@ export async function extTasks(place: Place, era: 'legacy' | 'modern'): Promise<
   const session: TaskEnabledSession = createTaskSessionFromClient(client, {
     endpointId: 'real',
     onInputRequest: createApplicationInputHandler({
-      elicitation: () => new Promise((resolve) => setTimeout(() => resolve(ANSWER), 300)),
+      elicitation: () => afterReading(ANSWER),
       sampling: () => Promise.reject(new Error('not asked')),
       roots: () => Promise.reject(new Error('not asked')),
     }),
@@ -183,10 +180,7 @@ async function modern(
     capabilities: { elicitation: { form: {} } },
     versionNegotiation: { mode: mode === 'modern' ? { pin: '2026-07-28' } : mode },
   });
-  client.setRequestHandler(
-    'elicitation/create',
-    () => new Promise((resolve) => setTimeout(() => resolve({ ...ANSWER }), 300)),
-  );
+  client.setRequestHandler('elicitation/create', () => afterReading({ ...ANSWER }));
   const transport = watched(
     'url' in place
       ? new ModernHttp(new URL(place.url), { requestInit: { headers: { ...place.headers } } })

@@ -9,6 +9,7 @@ import {
 } from '@modelcontextprotocol/sdk/types.js';
 import { createHttpFront } from '../../src/transports/http.ts';
 import { serveOnStdio } from '../../src/transports/stdio.ts';
+import { PATIENCE_MS } from './patience.ts';
 import { createPipe } from './pipe-client.ts';
 import type { protocolDeps } from './protocol-deps.ts';
 import { checkWire } from './wire-schemas.ts';
@@ -117,7 +118,7 @@ async function open(transport: Transport, capabilities: ClientCapabilities): Pro
     client,
     received,
     raw: (method, params = {}, options = {}) =>
-      client.request({ method, params } as never, ResultSchema, { timeout: 15_000, ...options }),
+      client.request({ method, params } as never, ResultSchema, { timeout: PATIENCE_MS, ...options }),
     message: (fits) =>
       new Promise((resolve) => {
         const look = (): void => {

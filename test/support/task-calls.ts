@@ -5,6 +5,7 @@ import {
   type CallToolResult,
   type Task,
 } from '@modelcontextprotocol/sdk/types.js';
+import { PATIENCE_MS } from './patience.ts';
 import { waitUntil } from './wait-until.ts';
 
 /** What `workflow://tasks/{taskId}` says of a step. */
@@ -22,7 +23,7 @@ export async function callAsTask(client: Client, name: string, args: object = {}
 
 /** Waits in `tasks/result`. */
 export function resultOf(client: Client, taskId: string): Promise<CallToolResult> {
-  return client.experimental.tasks.getTaskResult(taskId, CallToolResultSchema, { timeout: 60_000 });
+  return client.experimental.tasks.getTaskResult(taskId, CallToolResultSchema, { timeout: PATIENCE_MS });
 }
 
 /** Polls `tasks/get` until the task has one of `statuses`. */

@@ -9,3 +9,10 @@ export function titlesOf(file: string): readonly string[] {
     /\b(?:it|test)(?:\.(?!skip\b|todo\b)[a-zA-Z]+(?:\([^]*?\)|<[^>]*>\([^]*?\))?)*\(\s*(?<quote>['"`])(?<title>[^]*?)(?<!\\)\k<quote>/g;
   return [...source.matchAll(calls)].map(({ groups }) => groups?.['title'] ?? '');
 }
+
+/** The entries (`A3`, `G7`) that texts in a source file begin with, as titles of tests, of groups and of rows of a table do: `A3: …`, `G7, G8: …`. */
+export function entriesCitedIn(file: string): readonly string[] {
+  const source = readFileSync(new URL(file, root), 'utf8');
+  const texts = /(?<!\.(?:skip|todo)\(\s*)['"`](?<ids>[A-Z]\d+(?:(?:, | and )[A-Z]\d+)*): /g;
+  return [...source.matchAll(texts)].flatMap(({ groups }) => (groups?.['ids'] ?? '').split(/, | and /));
+}

@@ -1,13 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { PATIENCE_MS } from './patience.ts';
 
-/**
- * Waits until `condition` holds and gives its value; fails with `what` after `ms`. For conditions outside this process. The time is no claim about speed: it
- * is what a machine with many other things to do may need.
- */
+/** Waits until `condition` holds and gives its value; fails with `what` after `ms`. For conditions outside this process. */
 export async function waitUntil<T>(
   what: string,
   condition: () => T | undefined | false | Promise<T | undefined | false>,
-  ms = 60_000,
+  ms = PATIENCE_MS,
 ): Promise<T> {
   const end = performance.now() + ms;
   for (;;) {

@@ -13,6 +13,7 @@ import {
   type JSONRPCMessage,
 } from '@modelcontextprotocol/sdk/types.js';
 import { isJsonObject, type JsonObject } from '../../src/core/json.ts';
+import { PATIENCE_MS } from './patience.ts';
 import { Inbox, RawPeer, RpcError, type WireClient } from './wire-client.ts';
 
 /** How to start a server on a pipe. */
@@ -163,7 +164,7 @@ async function sdkClient(
     request: async (method, params = {}, options = {}) => {
       try {
         const result: unknown = await client.request({ method, params }, ResultSchema, {
-          timeout: 60_000,
+          timeout: PATIENCE_MS,
           ...options,
         });
         return result as JsonObject; // it was parsed from JSON

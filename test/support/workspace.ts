@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -25,6 +25,8 @@ export interface Workspace {
   readonly path: string;
   /** Every call of a stand-in so far, in order. */
   ledger(): readonly LedgerEntry[];
+  /** Lets the calls of stand-ins pass that are held (`held`), and all later ones. */
+  release(): void;
   remove(): Promise<void>;
 }
 
@@ -63,6 +65,7 @@ export async function newWorkspace(setup: WorkspaceSetup): Promise<Workspace> {
   return {
     path,
     remove,
+    release: () => writeFileSync(`${ledger}.released`, ''),
     ledger: () =>
       existsSync(ledger)
         ? readFileSync(ledger, 'utf8')

@@ -1,11 +1,12 @@
 import { Worker } from 'node:worker_threads';
+import { JsonScan } from '../../core/json-scan.ts';
 import type { JsonObject, JsonValue } from '../../core/json.ts';
-import type { ExpressionJob, ExpressionAnswer } from './jsonata-worker.ts';
+import type { ExpressionAnswer, ExpressionJob } from './jsonata-job.ts';
 
 export interface PoolLimits {
   /** How long one expression may take, in milliseconds. */
   readonly deadlineMs: number;
-  /** The memory of one worker, in megabytes. */
+  /** The most memory that a worker is given, in megabytes; what it is given follows from what the expression reads. */
   readonly memoryMb: number;
 }
 
@@ -18,11 +19,15 @@ export interface ExpressionPool {
 interface Waiting {
   readonly source: string;
   readonly input: string;
+  /** Megabytes that its worker may take. */
+  readonly memoryMb: number;
   readonly resolve: (value: JsonValue | undefined) => void;
   readonly reject: (error: Error) => void;
 }
 
 const MAX_WORKERS = 2;
+/** Megabytes for any expression, for each megabyte of text that it reads, and for each thousand values: the library takes kilobytes for a row that it sorts. */
+const MEMORY = { base: 96, byMegabyte: 8, byThousandValues: 16 } as const;
 /** A worker that has nothing to do for so long is let go. */
 const IDLE_MS = 30_000;
 
@@ -43,7 +48,8 @@ export class JsonataPool implements ExpressionPool {
   evaluate(source: string, input: JsonObject): Promise<JsonValue | undefined> {
     return new Promise((resolve, reject) => {
       // Text is copied between threads faster than a tree of values.
-      this.#queue.push({ source, input: JSON.stringify(input), resolve, reject });
+      const text = JSON.stringify(input);
+      this.#queue.push({ source, input: text, memoryMb: this.#memoryFor(text), resolve, reject });
       this.#next();
     });
   }
@@ -53,21 +59,39 @@ export class JsonataPool implements ExpressionPool {
     await Promise.all([...this.#lanes].map((lane) => lane.end(new Error('the server is stopping'))));
   }
 
+  #memoryFor(text: string): number {
+    const counter = new JsonScan({ values: Number.MAX_SAFE_INTEGER, depth: Number.MAX_SAFE_INTEGER });
+    counter.add(Buffer.from(text));
+    const wanted =
+      MEMORY.base + (text.length / 1_048_576) * MEMORY.byMegabyte + (counter.count / 1000) * MEMORY.byThousandValues;
+    return Math.min(this.#limits.memoryMb, Math.ceil(wanted));
+  }
+
   #next(): void {
-    while (this.#queue.length > 0) {
-      const lane = this.#idle.pop() ?? this.#start();
-      const job = lane === undefined ? undefined : this.#queue.shift();
-      if (lane === undefined || job === undefined) return;
+    for (let [job] = this.#queue; job !== undefined; [job] = this.#queue) {
+      const lane = this.#take(job.memoryMb);
+      if (lane === undefined) return;
+      this.#queue.shift();
       lane.run(job);
     }
   }
 
-  #start(): Lane | undefined {
-    if (this.#lanes.size >= MAX_WORKERS) return undefined;
+  /** An idle worker that is large enough, or a new one; an idle one that is too small makes room for it. */
+  #take(memoryMb: number): Lane | undefined {
+    const at = this.#idle.findIndex((lane) => lane.memoryMb >= memoryMb);
+    if (at !== -1) return this.#idle.splice(at, 1)[0];
+    if (this.#lanes.size < MAX_WORKERS) return this.#start(memoryMb);
+    void this.#idle.pop()?.end(new Error('it makes room for a larger one'));
+    return undefined;
+  }
+
+  #start(memoryMb: number): Lane {
     const lane: Lane = new Lane(
-      this.#limits,
+      { ...this.#limits, memoryMb },
       () => {
-        this.#idle.push(lane);
+        // A large one is let go: what it holds is the machine's.
+        if (memoryMb > 2 * MEMORY.base) void lane.end(new Error('it was for one expression'));
+        else this.#idle.push(lane);
         this.#next();
       },
       () => {
@@ -84,6 +108,7 @@ export class JsonataPool implements ExpressionPool {
 
 /** One worker and what it is doing. */
 class Lane {
+  readonly memoryMb: number;
   readonly #worker: Worker;
   readonly #limits: PoolLimits;
   readonly #onFree: () => void;
@@ -94,6 +119,7 @@ class Lane {
     this.#limits = limits;
     this.#onFree = onFree;
     const { memoryMb } = limits;
+    this.memoryMb = memoryMb;
     this.#worker = new Worker(new URL('jsonata-worker.js', import.meta.url), {
       resourceLimits: { maxOldGenerationSizeMb: memoryMb, maxYoungGenerationSizeMb: 16, stackSizeMb: 4 },
       env: {},
@@ -123,6 +149,7 @@ class Lane {
     // While it works, its answer is waited for.
     this.#worker.ref();
     const message: ExpressionJob = { source: job.source, input: job.input };
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a worker has no origin
     this.#worker.postMessage(message);
   }
 

@@ -4,14 +4,7 @@ import { beyondBounds } from '../../core/json-scan.ts';
 import { messageOf } from '../../core/failure.ts';
 import type { JsonObject } from '../../core/json.ts';
 import { evaluateHere } from './jsonata.ts';
-
-/** `input` is the JSON of the names that the expression reads. */
-export interface ExpressionJob {
-  readonly source: string;
-  readonly input: string;
-}
-
-export type ExpressionAnswer = { readonly json: string | undefined } | { readonly problem: string };
+import type { ExpressionAnswer, ExpressionJob } from './jsonata-job.ts';
 
 /** What goes back is walked by the main thread. */
 const RESULT_BOUNDS = { values: 250_000, depth: 200 };
@@ -34,5 +27,6 @@ async function answer({ source, input }: ExpressionJob): Promise<ExpressionAnswe
 }
 
 parentPort?.on('message', (job: ExpressionJob) => {
+  // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a port of a worker has no origin
   void answer(job).then((made) => parentPort?.postMessage(made));
 });

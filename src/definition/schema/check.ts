@@ -1,11 +1,11 @@
 import type { z } from 'zod';
-import { isJsonObject, type JsonValue } from '../../core/json.ts';
+import type { JsonValue } from '../../core/json.ts';
 import { nearest } from '../../core/suggest.ts';
 import type { DocumentPath, Finding } from '../finding.ts';
 import { describeValue } from '../schema-violation.ts';
 import { shorten } from '../validate/report.ts';
 import { describeIssue, HINT_MARK, isExtensionKey, MAX_UNKNOWN_KEYS } from './issue-text.ts';
-import { hintForKey, kindFor } from './other-words.ts';
+import { foreignKeys, hintForSchedule, kindFor } from './other-words.ts';
 import type { DefinitionSchemas } from './schemas.ts';
 
 type ZodIssue = z.core.$ZodIssue;
@@ -33,16 +33,40 @@ function findingsOf(issue: ZodIssue, prefix: DocumentPath, document: JsonValue):
     case 'invalid_union':
       return unionFindings(issue, path, document);
     case 'custom':
-      return [customFinding(issue, message, path)];
+      return customFindings(issue, message, path, document);
     case 'invalid_type':
       if (given === undefined) return [missing(path)];
-      return [finding('invalid_type', `${message}, found ${describeValue(given)}`, hint, path)];
+      return [
+        finding(
+          'invalid_type',
+          `${message}, found ${describeValue(given)}`,
+          path.length === 1 && path[0] === 'schedule' ? hintForSchedule(given) : hint,
+          path,
+        ),
+      ];
     case 'invalid_value':
       if (given === undefined) return [missing(path)];
       return [finding('invalid_value', `${message}, found ${describeValue(given)}`, hint, path)];
     default:
       return [finding('invalid_value', message, hint, path)];
   }
+}
+
+function customFindings(
+  issue: Extract<ZodIssue, { code: 'custom' }>,
+  message: string,
+  path: DocumentPath,
+  document: JsonValue,
+): Finding[] {
+  const foreign = foreignKeys(valueAt(document, path));
+  if (issue.params?.['code'] !== 'missing_key' || foreign.length === 0) return [customFinding(issue, message, path)];
+  return foreign.map(({ key, hint }) => finding('unknown_key', `unknown key '${key}'`, hint, [...path, key], true));
+}
+
+/** The key that says which form a value has is not there; for a schedule its other keys say what was meant. */
+function missingForm(path: DocumentPath, given: JsonValue | undefined): Finding {
+  const hint = path[0] === 'schedule' ? hintForSchedule(given) : undefined;
+  return hint === undefined ? missing(path) : { ...missing(path), hint };
 }
 
 function customFinding(issue: Extract<ZodIssue, { code: 'custom' }>, message: string, path: DocumentPath): Finding {
@@ -64,7 +88,7 @@ function unionFindings(
   document: JsonValue,
 ): Finding[] {
   const given = valueAt(document, path);
-  if (given === undefined) return [missing(path)];
+  if (given === undefined) return [missingForm(path, valueAt(document, path.slice(0, -1)))];
   const fits = (errors: readonly ZodIssue[]): boolean =>
     errors.flatMap((error) => findingsOf(error, path, document)).length === 0;
   // A form that only has extension keys too many is fine.
@@ -77,7 +101,7 @@ function unionFindings(
     const tagPath = path.at(-1) === issue.discriminator ? path : [...path, issue.discriminator];
     const options = 'options' in issue && Array.isArray(issue.options) ? issue.options.map(String) : [];
     const tag = valueAt(document, tagPath);
-    if (tag === undefined) return [{ ...missing(tagPath), ...tagHint(given, options) }];
+    if (tag === undefined) return [missingForm(tagPath, given)];
     const near = typeof tag === 'string' ? nearest(tag, options) : undefined;
     const hint = near === undefined ? undefined : `did you mean '${near}'?`;
     return [finding('invalid_value', `expected ${options.join(', ')}, found ${describeValue(tag)}`, hint, tagPath)];
@@ -85,15 +109,6 @@ function unionFindings(
   const forms = formsOf(issue);
   const message = `${[...new Set(forms)].join(' or ').replaceAll(' or expected', ' or')}, found ${describeValue(given)}`;
   return [finding('invalid_type', message, undefined, path)];
-}
-
-/** A key that says which form is meant, in the words of others (`cron: …` for `type: cron`). */
-function tagHint(given: JsonValue, options: readonly string[]): { readonly hint?: string } {
-  const keys = isJsonObject(given) ? Object.keys(given) : [];
-  const named = keys
-    .map((key) => (options.includes(key) ? hintForKey(key, []) : undefined))
-    .find((hint) => hint !== undefined);
-  return named === undefined ? { hint: `one of ${options.join(', ')}` } : { hint: named };
 }
 
 /** `expected a text`, `expected a list`: each form that the value may have. */

@@ -1,5 +1,7 @@
 /** What other engines call what we have: the hint for a key or a type that nobody here knows. */
 
+import { isJsonObject, type JsonValue } from '../../core/json.ts';
+
 /** GitHub Actions, Argo, n8n, Step Functions, Kestra and scripts. By key; the first of ours that the object at hand knows is meant. */
 const KEYS: ReadonlyMap<string, readonly string[]> = new Map([
   ['if', ['when', 'condition']],
@@ -66,4 +68,29 @@ export function hintForKey(key: string, known: readonly string[]): string | unde
 export function kindFor(type: string, known: readonly string[]): string | undefined {
   const ours = TYPES.get(type.toLowerCase());
   return ours !== undefined && known.includes(ours) ? ours : undefined;
+}
+
+/** What is meant by a schedule in the words of others: `cron: …`, `every: …`, an expression alone. */
+export function hintForSchedule(value: JsonValue | undefined): string | undefined {
+  if (Array.isArray(value)) return hintForSchedule(value[0]);
+  if (typeof value === 'string') return SCHEDULES.cron;
+  if (!isJsonObject(value)) return undefined;
+  if (value['cron'] !== undefined || value['expression'] !== undefined) return SCHEDULES.cron;
+  if (['interval', 'every', 'seconds'].some((key) => value[key] !== undefined)) return SCHEDULES.interval;
+  return ['at', 'once', 'time'].some((key) => value[key] !== undefined) ? SCHEDULES.once : undefined;
+}
+
+const SCHEDULES = {
+  cron: "write {type: cron, expression: '0 9 * * *'}",
+  interval: 'write {type: interval, seconds: 3600}',
+  once: "write {type: once, at: '2030-01-01T09:00:00Z'}",
+} as const;
+
+/** Keys of others in an object that says nothing of ours, for which there is more to say than that a key is missing. */
+export function foreignKeys(value: JsonValue | undefined): readonly { readonly key: string; readonly hint: string }[] {
+  if (!isJsonObject(value)) return [];
+  return Object.keys(value).flatMap((key) => {
+    const hint = SENTENCES.get(key);
+    return hint === undefined || key === 'name' ? [] : [{ key, hint }];
+  });
 }

@@ -39,7 +39,7 @@ function checkCall(call: CallFact, place: StepPlace, context: CallContext): Find
       return [warning('unknown_workflow', at, `workflow '${shorten(workflow)}' unknown`, hint)];
     }
     const schema = context.workflowInput(workflow);
-    return schema === undefined ? [] : checkArguments(call, schema, place, context);
+    return schema === undefined ? [] : checkArguments(call, schema, place, context, false);
   }
   const { server, tool } = call.of;
   const known = context.known.get(server);
@@ -51,7 +51,7 @@ function checkCall(call: CallFact, place: StepPlace, context: CallContext): Find
     ...(changes.length === 0
       ? []
       : [warning('tool_changed', at, `${server}.${tool} is not as it was when last seen: ${changes.join('; ')}`)]),
-    ...checkArguments(call, shape.inputSchema, place, context).map((found) => remembered(found, known)),
+    ...checkArguments(call, shape.inputSchema, place, context, true).map((found) => remembered(found, known)),
   ];
 }
 
@@ -71,12 +71,19 @@ export function remembered(finding: Finding, { askedAt }: KnownServer): Finding 
   return { ...finding, hint: finding.hint === undefined ? note : `${finding.hint}; ${note}` };
 }
 
-function checkArguments(call: CallFact, schema: JsonSchema, place: StepPlace, context: CallContext): Finding[] {
+/** `fillsIn`: who is called puts in the defaults of what is missing. A server may; a workflow's own check does not. */
+function checkArguments(
+  call: CallFact,
+  schema: JsonSchema,
+  place: StepPlace,
+  context: CallContext,
+  fillsIn: boolean,
+): Finding[] {
   if (context.givenArguments.has(place.id)) return [];
   // A step is JSON; its interface only lacks the index signature of it.
   const given = (place.step as unknown as JsonObject)[call.argumentsKey];
   const at = given === undefined ? [...place.at, ...call.at] : [...place.at, call.argumentsKey];
-  return new ArgumentCheck(schema, place, context).value(given ?? {}, schema, at, 'the arguments', 0);
+  return new ArgumentCheck(schema, place, context, fillsIn).value(given ?? {}, schema, at, 'the arguments', 0);
 }
 
 const MAX_DEPTH = 16;
@@ -86,8 +93,10 @@ class ArgumentCheck {
   readonly #root: JsonSchema;
   readonly #place: StepPlace;
   readonly #context: CallContext;
+  readonly #fillsIn: boolean;
 
-  constructor(root: JsonSchema, place: StepPlace, context: CallContext) {
+  constructor(root: JsonSchema, place: StepPlace, context: CallContext, fillsIn: boolean) {
+    this.#fillsIn = fillsIn;
     this.#root = root;
     this.#place = place;
     this.#context = context;
@@ -128,11 +137,11 @@ class ArgumentCheck {
     const strange = Object.keys(value).filter((key) => !Object.hasOwn(properties, key));
     const meantBy = (key: string): string | undefined => {
       const found = nearest(key, strange);
-      return found === undefined ? undefined : `did you mean it by '${found}'?`;
+      return found === undefined ? undefined : `'${found}' is none of its names: did you mean '${key}'?`;
     };
     const missing = required
       // What has a default is filled in by the server.
-      .filter((key) => !Object.hasOwn(value, key) && !hasDefault(properties[key], this.#root))
+      .filter((key) => !Object.hasOwn(value, key) && !(this.#fillsIn && hasDefault(properties[key], this.#root)))
       .map((key) =>
         error('invalid_arguments', at, `${name}: '${key}' is missing${typeNote(properties[key])}`, meantBy(key)),
       );
@@ -159,7 +168,7 @@ class ArgumentCheck {
       ...schema,
     };
     try {
-      return compileSchema(withoutFilledIn(whole, this.#root))(value).map(({ path, message }) =>
+      return compileSchema(this.#fillsIn ? withoutFilledIn(whole, this.#root) : whole)(value).map(({ path, message }) =>
         error('invalid_arguments', at, `${path === '$' ? name : `${name} ${path}`}: ${message}`),
       );
     } catch {
@@ -198,7 +207,10 @@ function withoutFilledIn(schema: JsonObject, root: JsonSchema): JsonObject {
     Object.entries(schema).map(([key, member]) => {
       const { properties } = schema;
       if (key === 'required' && Array.isArray(member) && isJsonObject(properties)) {
-        return [key, member.filter((name: JsonValue) => !hasDefault(properties[String(name)], root))];
+        return [
+          key,
+          member.filter((name: JsonValue) => typeof name !== 'string' || !hasDefault(properties[name], root)),
+        ];
       }
       return [key, filledInside(member, root)];
     }),

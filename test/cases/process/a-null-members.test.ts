@@ -150,12 +150,12 @@ beforeAll(async () => {
     command: process.execPath,
     args: [VERBATIM, file(name)],
     env: { LEDGER: join(folder.path, 'ledger.jsonl') },
-    timeout_seconds: 10,
+    timeout_seconds: 60,
     max_concurrent: 64,
   });
   const mcpServers = Object.fromEntries([
     ...['verbatim', ...Object.keys(GREETINGS)].map((name) => [name, entry(name)]),
-    ...[...web].map(([name, { url }]) => [name, { url, timeout_seconds: 10 }]),
+    ...[...web].map(([name, { url }]) => [name, { url, timeout_seconds: 60 }]),
   ]);
   await writeFile(join(folder.path, 'servers.json'), JSON.stringify({ mcpServers }));
   server = await startRawServer(folder.path);

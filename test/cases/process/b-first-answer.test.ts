@@ -13,8 +13,6 @@ import { initializeParams } from '../../support/wire-client.ts';
 
 const GATE = new URL('../../support/read-gate.mjs', import.meta.url).href;
 const MANY = Array.from({ length: 200 }, (_, index) => `workflow_${index}`);
-/** How long the answer may fail to come until it is said that it does not: no claim about speed. */
-const PATIENCE_MS = 10_000;
 
 let folder: CaseFolder;
 let ended: (() => Promise<unknown>)[] = [];
@@ -54,7 +52,7 @@ function start(nodeFlags: readonly string[] = [], env: Readonly<Record<string, s
     send: (message: JsonObject) => child.stdin.write(`${JSON.stringify({ jsonrpc: '2.0', ...message })}\n`),
     /** The answer to a request; fails when it does not come. */
     answer: (id: number) =>
-      waitUntil(`request ${id} is answered`, () => received.find((message) => message['id'] === id), PATIENCE_MS),
+      waitUntil(`request ${id} is answered`, () => received.find((message) => message['id'] === id)),
     received,
     closed,
     stderr: () => stderr,

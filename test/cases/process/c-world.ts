@@ -92,14 +92,10 @@ export function logLines(text: string): readonly JsonObject[] {
 
 /** The warnings that a server is the subject of, when there is one: the log takes its way beside the answer. */
 export function warningsOf(world: ServersWorld, server: string): Promise<readonly unknown[]> {
-  return waitUntil(
-    `a warning about '${server}'`,
-    () => {
-      const lines = world.log().filter((line) => line['level'] === 40 && line['server'] === server);
-      return lines.length > 0 && lines.map((line) => line['msg']);
-    },
-    10_000,
-  );
+  return waitUntil(`a warning about '${server}'`, () => {
+    const lines = world.log().filter((line) => line['level'] === 40 && line['server'] === server);
+    return lines.length > 0 && lines.map((line) => line['msg']);
+  });
 }
 
 /** Writes a program that can be started by its name. */

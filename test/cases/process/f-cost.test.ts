@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { isJsonObject } from '../../../src/core/json.ts';
 import { startHttpServer } from '../../support/http-server.ts';
+import { TEST_MS } from '../../support/patience.ts';
 import { waitUntil } from '../../support/wait-until.ts';
 import {
   ANSWER_SCHEMA_INPUTS,
@@ -22,7 +23,7 @@ import { startSubject, type Cost, type Subject, type SubjectSetup } from '../sup
 import { expectCheap, inTurn, tried, triedCheaply } from '../support/f-cost-trial.ts';
 
 /** A minute is nothing for a process that has to wait for its turn. */
-const PATIENCE = { timeout: 600_000 };
+const PATIENCE = { timeout: TEST_MS.all };
 
 const INPUTS = [
   ...SCHEMA_INPUTS,

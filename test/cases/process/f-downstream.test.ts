@@ -139,7 +139,7 @@ describe('a call over HTTP that is given up', () => {
       const failures = await Promise.all([world.call(name), world.call(name), world.call(name)]);
       for (const { failure } of failures) expect(failure).toContain('(timeout)');
       expect(server.calls).toBe(3);
-      await waitUntil('no connection of a call is open', () => server.open === 0, 10_000);
+      await waitUntil('no connection of a call is open', () => server.open === 0);
       if (name.endsWith('2025')) expect(server.told).toContain('notifications/cancelled');
     },
   );
@@ -154,7 +154,7 @@ describe('a call over HTTP that is given up', () => {
       const { taskId = '' } = await rawRequest(world.url, 'tools/call', params);
       await waitUntil('the call has reached the server', () => server.calls > before);
       await rawRequest(world.url, 'tasks/cancel', { taskId });
-      await waitUntil('no connection of a call is open', () => server.open === 0, 10_000);
+      await waitUntil('no connection of a call is open', () => server.open === 0);
     },
   );
 });

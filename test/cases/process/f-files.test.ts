@@ -122,14 +122,10 @@ describe('files and folders that others can write', () => {
     it.each(OPEN)('F12: %s: it is said at the start', async (name) => {
       // The folder of definitions is the beginning of the name of what is in it.
       const named = new RegExp(String.raw`${file(name).replaceAll('.', String.raw`\.`)}(?![\w/.-])`, 'u');
-      const said = await waitUntil(
-        `a warning about ${name}`,
-        () => {
-          const lines = warnings().filter((line) => named.test(line));
-          return lines.length > 0 && lines;
-        },
-        10_000,
-      );
+      const said = await waitUntil(`a warning about ${name}`, () => {
+        const lines = warnings().filter((line) => named.test(line));
+        return lines.length > 0 && lines;
+      });
       expect(said).toEqual([expect.stringMatching(/writ/u)]);
     });
   });

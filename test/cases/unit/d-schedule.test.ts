@@ -33,7 +33,7 @@ async function cli(
     file: `${name}.yaml`,
     definition: definitionOf(name, { schedule }),
   }));
-  const definitions = { list: () => loaded, get: () => undefined, issues: () => [] };
+  const definitions = { list: () => loaded, get: () => undefined, issues: () => [], errorsOf: () => [] };
   const engine: EngineDoor = {
     definitions,
     tasks,

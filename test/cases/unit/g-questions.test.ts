@@ -125,7 +125,7 @@ describe('G4: a question after a restart', () => {
   });
 });
 
-describe('G: also seen: an answer after the ttl of the task', () => {
+describe('G12: an answer after the ttl of the task', () => {
   it.each([1, 5000, 25_000])('is not taken %i ms after it', async (late) => {
     world.define(ASKING.replace('timeout_seconds: 60, ', ''));
     const process = await world.started();

@@ -1,4 +1,6 @@
-import { readdir, readlink } from 'node:fs/promises';
+import { readdir, readlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { runCli, startCli, writeWorkspace } from '../../support/cli-process.ts';
 import type { Finished, Running } from '../../support/cli-process.ts';
@@ -23,17 +25,23 @@ output: { ok: '{{question.output.ok}}' }
 `,
   ask_below: 'steps:\n  - { id: sub, type: workflow, workflow: ask }\n',
   nap: 'steps:\n  - { id: sleep, type: wait, seconds: 600 }\n',
-  // Long enough for two commands on a busy machine while it lasts.
-  doze: 'steps:\n  - { id: sleep, type: wait, seconds: 15 }\n',
-  short_nap: 'steps:\n  - { id: sleep, type: wait, seconds: 2 }\n  - { id: end, type: set, values: { awake: true } }\n',
+  // Goes on when the test says so, in whichever process.
+  held: `
+steps:
+  - { id: call, server: ledger, action: record, idempotent: true, arguments: { label: call, held: 1 } }
+output: { said: '{{call.text}}' }
+`,
 };
+const LEDGER_SERVER = fileURLToPath(new URL('../../support/servers/ledger.mjs', import.meta.url));
 
 let folder: Awaited<ReturnType<typeof tempDir>>;
 let servers: Running[] = [];
 
 beforeEach(async () => {
   folder = await tempDir();
-  await writeWorkspace(folder.path, DEFINITIONS);
+  await writeWorkspace(folder.path, DEFINITIONS, {
+    ledger: { command: process.execPath, args: [LEDGER_SERVER], env: { LEDGER: join(folder.path, 'ledger.jsonl') } },
+  });
 });
 
 afterEach(async () => {
@@ -42,6 +50,11 @@ afterEach(async () => {
   servers = [];
   await folder.remove();
 });
+
+/** Lets the call of `held` be answered. */
+function release(): Promise<void> {
+  return writeFile(join(folder.path, 'ledger.jsonl.released'), '');
+}
 
 function run(...args: readonly string[]): Promise<Finished> {
   return runCli(args, folder.path);
@@ -128,9 +141,10 @@ describe('run, without a server', () => {
   });
 
   test('--detach gives the id at once, and the background process finishes the task and ends', async () => {
-    const finished = await run('run', 'short_nap', '--detach');
+    const finished = await run('run', 'held', '--detach');
     const { taskId, status } = report(finished);
     expect([finished.code, status]).toEqual([0, 'working']);
+    await release();
     await waitUntil('the task completes', async () => (await statusOf(taskId)) === 'completed');
     await waitUntil('the process in the background ends', async () => !(await processIsIn(folder.path)));
   });
@@ -168,13 +182,14 @@ describe('after run, without a server', () => {
   });
 
   test('a run that was killed is taken up by resume; one that lives is not', async () => {
-    const running = start('run', 'doze');
+    const running = start('run', 'held');
     const taskId = await firstTask();
     const refused = await run('tasks', 'resume', taskId);
     expect(refused.code).toBe(1);
     expect(refused.stderr).toContain('another process runs it');
     running.child.kill('SIGKILL');
     await running.finished;
+    await release();
     expect(report(await run('tasks', 'resume', taskId, '--json'))).toMatchObject({ taskId, status: 'completed' });
   });
 });
@@ -215,11 +230,12 @@ describe('beside a server', () => {
   test.each(['SIGKILL', 'SIGTERM', 'SIGHUP'] as const)(
     'a run that ends by %s is finished by the next server',
     async (signal) => {
-      const running = start('run', 'short_nap');
+      const running = start('run', 'held');
       const taskId = await firstTask();
       running.child.kill(signal);
       expect((await running.finished).code).toBe(signal === 'SIGKILL' ? null : 130);
       expect(await statusOf(taskId)).toBe('working');
+      await release();
       await serve();
       await waitUntil('the task completes', async () => (await statusOf(taskId)) === 'completed');
     },

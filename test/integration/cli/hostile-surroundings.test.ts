@@ -59,7 +59,7 @@ describe('hostile surroundings', () => {
     await writeFile(join(folder.path, 'data/tasks.sqlite'), 'not a database, but somebody needs it\n'.repeat(100));
     const { code, stderr } = await runCli(['run', 'quick'], folder.path);
     expect(code).toBe(2);
-    expect(stderr).toMatch(/^the data folder cannot be used: .*not a database.*\n$/);
+    expect(stderr).toMatch(/^the data folder cannot be used: .*tasks\.sqlite: it is not a SQLite database.*\n$/);
   });
 
   test('a server whose data folder was removed refuses work and is not ready (D13)', async () => {

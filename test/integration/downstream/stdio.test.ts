@@ -2,6 +2,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { systemClock, type Clock } from '../../../src/core/clock.ts';
 import { Interruption } from '../../../src/core/failure.ts';
 import type { JsonObject } from '../../../src/core/json.ts';
 import type { DownstreamPool } from '../../../src/downstream/pool.ts';
@@ -224,10 +225,18 @@ describe('a server that dies', () => {
   });
 
   test('at each start is tried with growing delays, and a call says why it fails', async () => {
-    open({}, 'hostile.mjs', ['exit_at_once']);
-    const starts = [];
+    const delays: number[] = [];
+    // Time stands still between two starts, so each delay is waited for in full.
+    const clock: Clock = {
+      ...systemClock,
+      monotonic: () => 0,
+      sleep: (ms, signal) => {
+        delays.push(ms);
+        return systemClock.sleep(ms, signal);
+      },
+    };
+    pool = openPool({ s: testServer('hostile.mjs', ['exit_at_once']) }, { clock });
     for (let attempt = 0; attempt < 3; attempt += 1) {
-      starts.push(performance.now());
       await expect(pool.callTool('ok', {}, callContext('s'))).rejects.toMatchObject({
         failure: {
           code: 'transport',
@@ -235,8 +244,8 @@ describe('a server that dies', () => {
         },
       });
     }
-    // 0.25 s and 0.5 s, halved at most by jitter.
-    expect((starts[2] ?? 0) - (starts[1] ?? 0)).toBeGreaterThan(125);
+    // 0.25 s and 0.5 s, halved by jitter, among the time limits of each start.
+    expect(delays.filter((ms) => ms === 125 || ms === 250)).toEqual([125, 250]);
     expect(pool.status()[0]).toMatchObject({ state: 'waiting', starts: 3 });
   });
 

@@ -17,7 +17,7 @@ const DEFINITIONS = {
   calls: `
 steps:
   - { id: one, server: ledger, action: record, arguments: { label: one } }
-  - { id: two, server: ledger, action: record, idempotent: true, arguments: { label: two, delay_ms: 1500 } }
+  - { id: two, server: ledger, action: record, idempotent: true, arguments: { label: two, held: 1 } }
   - { id: three, server: ledger, action: record, arguments: { label: three } }
 output: { three: '{{three.text}}' }
 `,
@@ -57,6 +57,8 @@ afterEach(async () => {
 interface World {
   readonly engine: ServedEngine;
   labels(): readonly string[];
+  /** Lets the second step of `calls` end. */
+  release(): void;
   /** What the stand-in `cancellable` has heard. */
   heard(): string;
 }
@@ -71,6 +73,7 @@ async function begin(reach: Reach): Promise<World> {
   engine = serveEngine(reach, made.path);
   return {
     engine,
+    release: () => made.release(),
     labels: () => made.ledger().map((call) => String(call.args['label'])),
     heard: () => {
       const file = join(made.path, 'heard.txt');
@@ -110,13 +113,12 @@ describe.each(['stdio', 'HTTP'] as const)('the life of a task over %s', (reach) 
     });
     const task = await callAsTask(client, 'calls');
     expect(task).toMatchObject({ status: 'working', ttl: 3_600_000 });
-    const messages = new Set<string>();
-    await waitUntil('the last of the three steps', async () => {
+    await waitUntil('the second of the three steps', async () => {
       const { status, statusMessage } = await client.experimental.tasks.getTask(task.taskId);
-      messages.add(statusMessage ?? '');
-      return status === 'completed';
+      return status === 'working' && /step 2 of 3.*two/i.test(statusMessage ?? '');
     });
-    expect([...messages].some((message) => /step 2 of 3.*two/i.test(message))).toBe(true);
+    world.release();
+    await pollUntil(client, task.taskId, 'completed');
     expect((await resultOf(client, task.taskId)).structuredContent).toEqual({ three: 'record three #1' });
     await waitUntil('it was told', () =>
       seen.some(({ taskId, status }) => taskId === task.taskId && status === 'completed'),
@@ -221,12 +223,15 @@ describe.each(['stdio', 'HTTP'] as const)('the life of a task over %s', (reach) 
   });
 
   test('two clients: both see the task and wait for it, both get the same result; one cancels what the other began', async () => {
-    const { engine: server } = await begin(reach);
+    const world = await begin(reach);
+    const { engine: server } = world;
     const one = await server.connect();
     const two = await server.connect();
     const { taskId } = await callAsTask(one, 'calls');
     expect((await two.experimental.tasks.getTask(taskId)).status).toBe('working');
-    const [first, second] = await Promise.all([resultOf(one, taskId), resultOf(two, taskId)]);
+    const both = Promise.all([resultOf(one, taskId), resultOf(two, taskId)]);
+    world.release();
+    const [first, second] = await both;
     expect(second).toEqual(first);
     expect(first.structuredContent).toEqual({ three: 'record three #1' });
     const other = await callAsTask(one, 'retries');
@@ -241,6 +246,7 @@ describe.each(['stdio', 'HTTP'] as const)('the life of a task over %s', (reach) 
     await waitUntil('the second call', () => world.labels().includes('two'));
     await client.close();
     const again = await world.engine.connect();
+    world.release();
     expect((await resultOf(again, taskId)).structuredContent).toEqual({ three: 'record three #1' });
     const labels = world.labels();
     expect(labels.filter((label) => label === 'one')).toHaveLength(1);

@@ -24,7 +24,7 @@ const SHAPES: Readonly<Record<string, Shape>> = {
     definition: `
 steps:
   - { id: first, server: ledger, action: record, arguments: { label: first } }
-  - { id: second, server: ledger, action: record, idempotent: true, arguments: { label: second, delay_ms: 1500 } }
+  - { id: second, server: ledger, action: record, idempotent: true, arguments: { label: second, held: 1 } }
   - { id: third, server: ledger, action: record, arguments: { label: third } }
 output: { first: '{{first.text}}', second: '{{second.text}}', third: '{{third.text}}' }
 `,
@@ -41,8 +41,8 @@ steps:
     type: parallel
     tasks:
       - { id: quick, server: ledger, action: record, arguments: { label: quick } }
-      - { id: slow_a, server: ledger, action: record, idempotent: true, arguments: { label: slow_a, delay_ms: 2000 } }
-      - { id: slow_b, server: ledger, action: record, idempotent: true, arguments: { label: slow_b, delay_ms: 2000 } }
+      - { id: slow_a, server: ledger, action: record, idempotent: true, arguments: { label: slow_a, held: 1 } }
+      - { id: slow_b, server: ledger, action: record, idempotent: true, arguments: { label: slow_b, held: 1 } }
   - { id: after, server: ledger, action: record, arguments: { label: after } }
 output: { quick: '{{quick.text}}', a: '{{slow_a.text}}', b: '{{slow_b.text}}', after: '{{after.text}}' }
 `,
@@ -63,7 +63,7 @@ steps:
     max_iterations: 3
     steps:
       - { id: lap, server: ledger, action: record, arguments: { label: lap } }
-      - { id: nap, server: ledger, action: record, idempotent: true, arguments: { label: nap, delay_ms: 1000 } }
+      - { id: nap, server: ledger, action: record, idempotent: true, arguments: { label: nap, held: 2 } }
 output: { laps: '{{laps.iterations}}', last: '{{lap.text}}' }
 `,
     now: (labels) => labels.filter((label) => label === 'nap').length === 2,
@@ -130,6 +130,7 @@ describe.each(['stdio', 'HTTP'] as const)('SIGKILL over %s, a new connection, th
         return shape.now(labelsOf(running.workspace.ledger()), steps);
       });
       await running.engine.kill();
+      running.workspace.release();
       const before = running.workspace.ledger();
       expect(await broken).toBe('broken');
 
@@ -178,6 +179,7 @@ steps:
 
   test('after the end: the result is still there, and nothing is called again', async () => {
     const running = await begin(reach, SHAPES['sequence']?.definition ?? '');
+    running.workspace.release();
     const first = await running.engine.connect();
     const { taskId } = await callAsTask(first, 'job');
     const result = await resultOf(first, taskId);
@@ -194,6 +196,7 @@ steps:
     await waitUntil('the second call', () => labelsOf(running.workspace.ledger()).includes('second'));
     await first.experimental.tasks.cancelTask(taskId);
     await running.engine.kill();
+    running.workspace.release();
     const second = await running.engine.connect();
     expect((await second.experimental.tasks.getTask(taskId)).status).toBe('cancelled');
     // A later task has run to its end: what was to go on would have begun by now.

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startHttpServer, type TestHttpServer } from '../../support/http-server.ts';
 import { serveEngine, type ServedEngine } from '../../support/served-engine.ts';
 import { callAsTask, pollUntil, resultOf, stepTable } from '../../support/task-calls.ts';
+import { waitUntil } from '../../support/wait-until.ts';
 import { newWorkspace, type LedgerEntry, type Workspace } from '../../support/workspace.ts';
 
 /** Steps that open a page: its `url` says what the stand-in does and finds the calls again. */
@@ -42,11 +43,11 @@ const DEFINITIONS = {
   ].join('\n'),
 } as const;
 
-const MINUTE = 60_000;
 const ANSWERS = [
   { when: { url: 'large' }, text: 'x'.repeat(150) },
-  { when: { url: 'for-ever' }, delay_ms: 10 * MINUTE, text: 'late' },
-  { when: { url: 'slow-once' }, delay_ms: 10 * MINUTE, text: 'late' },
+  // Nobody releases them.
+  { when: { url: 'for-ever' }, held: true },
+  { when: { url: 'slow-once' }, held: true },
   { when: { url: 'slow-once' }, text: 'in time' },
   { when: { url: 'line' }, delay_ms: 300, text: 'through' },
   { when: { url: 'fails' }, text: 'no', is_error: true },
@@ -131,12 +132,11 @@ afterAll(async () => {
   await workspace.remove();
 });
 
-/** Runs a workflow to its end; `ms` is what passed meanwhile. */
-async function run(name: keyof typeof DEFINITIONS): Promise<{ result: CallToolResult; ms: number; taskId: string }> {
-  const started = performance.now();
+/** Runs a workflow to its end. */
+async function run(name: keyof typeof DEFINITIONS): Promise<{ result: CallToolResult; taskId: string }> {
   const { taskId } = await callAsTask(client, name);
   const result = await resultOf(client, taskId);
-  return { result, ms: performance.now() - started, taskId };
+  return { result, taskId };
 }
 
 /** The calls whose `url` or `code` is `mark`, in order. */
@@ -184,10 +184,9 @@ describe('a budget', () => {
   });
 
   test('of seconds stops what runs', async () => {
-    const { result, ms } = await run('seconds');
+    const { result } = await run('seconds');
     expect(textOf(result)).toContain('budget_exceeded');
     expect((meta(result, 'usage') as { seconds: number }).seconds).toBeGreaterThanOrEqual(1);
-    expect(ms).toBeLessThan(MINUTE);
   });
 });
 
@@ -199,9 +198,8 @@ describe('a time limit', () => {
   });
 
   test.each(['step', 'workflow'] as const)('of a %s stops what is inside', async (name) => {
-    const { result, ms } = await run(name);
+    const { result } = await run(name);
     expect(textOf(result)).toContain('(timeout)');
-    expect(ms).toBeLessThan(MINUTE);
   });
 });
 
@@ -212,7 +210,7 @@ describe('what the servers file bounds', () => {
     for (const gap of gaps(calls('narrow'))) expect(gap).toBeGreaterThanOrEqual(190);
   });
 
-  test('rate_per_minute: a burst of a tenth of a minute, then one at a time', { timeout: 60_000 }, async () => {
+  test('rate_per_minute: a burst of a tenth of a minute, then one at a time', async () => {
     const before = performance.now();
     for (let round = 0; round < 3; round += 1) await run('rated');
     expect(calls('rated')).toHaveLength(9);
@@ -278,20 +276,15 @@ describe('compensate', () => {
 
   test('undoes after a cancel', async () => {
     const { taskId } = await callAsTask(client, 'halfway');
-    await expect.poll(() => calls('half-2').length).toBe(1);
-    await expect
-      .poll(async () =>
-        (await stepTable(client, taskId)).some(({ path, status }) => path === 'two' && status === 'completed'),
-      )
-      .toBe(true);
+    await waitUntil('the second step is done', async () =>
+      (await stepTable(client, taskId)).some(({ path, status }) => path === 'two' && status === 'completed'),
+    );
+    expect(calls('half-2')).toHaveLength(1);
     await client.experimental.tasks.cancelTask(taskId);
     await pollUntil(client, taskId, 'cancelled');
-    await expect
-      .poll(
-        () =>
-          workspace.ledger().flatMap(({ args }) => (String(args['url']).startsWith('half-undo') ? [args['url']] : [])),
-        { timeout: 20_000 },
-      )
-      .toEqual(['half-undo-2', 'half-undo-1']);
+    const undone = (): readonly unknown[] =>
+      workspace.ledger().flatMap(({ args }) => (String(args['url']).startsWith('half-undo') ? [args['url']] : []));
+    await waitUntil('both are undone', () => undone().length >= 2);
+    expect(undone()).toEqual(['half-undo-2', 'half-undo-1']);
   });
 });

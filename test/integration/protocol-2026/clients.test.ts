@@ -35,7 +35,6 @@ function publishAll(deps: Deps): void {
   deps.publish('long', async ({ report }) => {
     for (let step = 1; step <= 3; step += 1) {
       report({ message: `step ${step} of 3`, percent: step * 30 });
-      await new Promise((resolve) => setTimeout(resolve, 100));
     }
     return text('long is done');
   });

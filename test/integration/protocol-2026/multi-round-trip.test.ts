@@ -228,7 +228,7 @@ describe('a requestState that must be refused: -32602, and nothing is answered',
     later: (ms: number) => void;
   }> {
     let shift = 0;
-    const clock = { ...systemClock, now: () => Date.now() + shift };
+    const clock = { ...systemClock, now: () => systemClock.now() + shift };
     const { deps, http } = await serve({ clock });
     deps.publish('greet', greet);
     deps.publish('other', greet);

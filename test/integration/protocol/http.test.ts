@@ -187,7 +187,7 @@ describe('sessions of 2025-11-25 over HTTP', () => {
     const reader = broken.body?.getReader();
     const first = new TextDecoder().decode((await reader?.read())?.value);
     // The stream begins with an id to resume from, and says after how long.
-    expect(first).toMatch(/^id: .+\nretry: 1000\ndata: \n/u);
+    expect(first).toMatch(/^id: .+\nretry: 4000\ndata: \n/u);
     const lastEventId = /^id: (.+)$/mu.exec(first)?.[1] ?? '';
     await reader?.cancel();
     end.resolve(undefined);
@@ -318,12 +318,13 @@ describe('a client that is too slow', () => {
 
   test('an answer may take longer than any of these', async () => {
     const deps = protocolDeps();
-    const clock = new Promise((resolve) => setTimeout(resolve, 700));
+    const front = await serve(deps, limits);
     deps.publish('slow', async () => {
-      await clock;
+      // Another one, which comes later, has been let go.
+      await answerTo(front, `${head}Content-Length: 100\r\n\r\n{"a`);
       return { content: [] };
     });
-    const { client } = await connect(await serve(deps, limits));
+    const { client } = await connect(front);
     expect(await client.callTool({ name: 'slow', arguments: {} })).toEqual({ content: [] });
   });
 });

@@ -1,5 +1,6 @@
 // The ledger: one JSON line per call, fsynced before the call is answered. Without LEDGER nothing is written.
 import { closeSync, existsSync, fsyncSync, openSync, readFileSync, writeSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 const file = process.env.LEDGER;
 const IDEMPOTENCY_KEY = 'dev.mcp-workflow/idempotency-key';
@@ -27,6 +28,11 @@ export function readLedger(path = file) {
 /** Calls of a tool with a label that were noted so far: the state of `flaky` and `fail_times`, safe from restarts. */
 export function countInLedger(tool, label) {
   return readLedger().filter((entry) => entry.tool === tool && entry.args?.label === label).length;
+}
+
+/** Resolves when the test lets the calls pass that it holds (`release` of its workspace), or rejects when the call is cancelled. */
+export async function released(signal) {
+  while (!existsSync(`${file}.released`)) await sleep(10, undefined, { signal });
 }
 
 export function idempotencyKeyOf(params) {

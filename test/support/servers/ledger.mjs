@@ -5,13 +5,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Server } from '@modelcontextprotocol/sdk/server/index.js';
 import { StdioServerTransport } from '@modelcontextprotocol/sdk/server/stdio.js';
 import { CallToolRequestSchema, ErrorCode, ListToolsRequestSchema, McpError } from '@modelcontextprotocol/sdk/types.js';
-import { appendToLedger, countInLedger, idempotencyKeyOf } from './ledger-file.mjs';
+import { appendToLedger, countInLedger, idempotencyKeyOf, released } from './ledger-file.mjs';
 
 const labelSchema = { type: 'string' };
 const schema = (properties, required = []) => ({ type: 'object', properties, required });
 const common = {
   label: labelSchema,
   delay_ms: { type: 'number' },
+  held: { type: 'integer' },
   fail_times: { type: 'integer' },
   fail_code: { type: 'integer' },
   big_bytes: { type: 'integer' },
@@ -19,7 +20,8 @@ const common = {
 const TOOLS = [
   {
     name: 'record',
-    description: 'Notes a label; can be slow, fail its first N calls, or answer with many bytes',
+    description:
+      'Notes a label; can be slow, fail its first N calls, answer with many bytes, and be held by the test from the Nth call on',
     inputSchema: schema(common, ['label']),
   },
   {
@@ -96,6 +98,7 @@ server.setRequestHandler(CallToolRequestSchema, async ({ params }, extra) => {
       return text(`ok ${label}`);
     default:
       if (args.delay_ms) await sleep(args.delay_ms, undefined, { signal: extra.signal });
+      if (args.held !== undefined && before + 1 >= args.held) await released(extra.signal);
       if (before < (args.fail_times ?? 0)) {
         if (args.fail_code !== undefined) throw new McpError(args.fail_code, `failure ${before + 1} of ${label}`);
         return text(`failure ${before + 1} of ${label}`, { isError: true });

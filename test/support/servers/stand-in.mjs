@@ -3,8 +3,8 @@
 //
 // STANDIN_SCRIPT names a JSON file: {"tools": {"verify": [answer, …]}, "resources": {"<uri>": […]}, "prompts": {"<name>": […]}}.
 // The Nth call gets the Nth answer, later calls the last one. The count comes from the ledger, so it survives a restart
-// (without a ledger it is the process's own). An answer is {text | json | result, is_error, delay_ms, error: {code, message}, exit, default: true};
-// `default: true` means what the stand-in does by itself. `when: {argument: value}` limits an answer to calls with these
+// (without a ledger it is the process's own). An answer is {text | json | result, is_error, delay_ms, held, error: {code, message}, exit, default: true};
+// `held: true` waits until the test releases it, `default: true` means what the stand-in does by itself. `when: {argument: value}` limits an answer to calls with these
 // arguments; such answers are counted by themselves.
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -21,9 +21,9 @@ import {
   McpError,
   ReadResourceRequestSchema,
 } from '@modelcontextprotocol/sdk/types.js';
-import { appendToLedger, idempotencyKeyOf, readLedger } from './ledger-file.mjs';
+import { appendToLedger, idempotencyKeyOf, readLedger, released } from './ledger-file.mjs';
 
-/** @typedef {{ text?: string, json?: unknown, result?: any, is_error?: boolean, delay_ms?: number, error?: { code: number, message: string }, exit?: number, default?: boolean, when?: Record<string, unknown> }} Answer */
+/** @typedef {{ text?: string, json?: unknown, result?: any, is_error?: boolean, delay_ms?: number, held?: boolean, error?: { code: number, message: string }, exit?: number, default?: boolean, when?: Record<string, unknown> }} Answer */
 /** @typedef {{ name: string, tools: any[], resources?: any[], prompts?: any[], call: (name: string, args: any) => any, read?: (uri: string) => any, prompt?: (name: string, args: any) => any }} StandIn */
 
 const scriptFile = process.env.STANDIN_SCRIPT;
@@ -107,6 +107,7 @@ async function answerOf(
   const answer = list[Math.min(count, list.length - 1)];
   if (answer === undefined) return undefined;
   if (answer.delay_ms !== undefined) await sleep(answer.delay_ms, undefined, { signal });
+  if (answer.held) await released(signal);
   if (answer.exit !== undefined) process.exit(answer.exit);
   if (answer.error !== undefined) throw new McpError(answer.error.code, answer.error.message);
   return answer.default ? undefined : answer;

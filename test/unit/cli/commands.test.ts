@@ -55,6 +55,7 @@ function engine(): EngineDoor {
     list: () => loaded,
     get: (name: string) => loaded.find((entry) => entry.definition.name === name),
     issues: () => [],
+    errorsOf: () => [],
   };
   return {
     definitions,

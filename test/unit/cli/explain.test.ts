@@ -81,7 +81,7 @@ describe('tasks get', () => {
       failure: { code: 'tool_error', message: 'before' },
     };
     const text = told([attempt, failed('a', 'no'), { type: 'resumed', dropped: ['a'] }, failed('a', 'again')]);
-    expect(text).toContain('resumed   1970-01-01T00:00:03.000Z, from the failed step');
+    expect(text).toMatch(/resumed {3}19(?:69|70)-\d\d-\d\d \d\d:\d\d:03, from the failed step/u);
     expect(text).not.toContain('before');
     expect(told([failed('a', 'no'), { type: 'resumed', from: 'a', dropped: ['a'] }])).toContain('from step a');
   });

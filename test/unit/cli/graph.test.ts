@@ -19,6 +19,7 @@ async function graph(...args: readonly string[]) {
     list: () => [loaded],
     get: (name: string) => (name === 'one' ? loaded : undefined),
     issues: () => [],
+    errorsOf: () => [],
   };
   const code = await runCli(['graph', ...args], '0', {
     terminal,

@@ -33,6 +33,7 @@ const definitions = {
   ],
   get: () => undefined,
   issues: () => [],
+  errorsOf: () => [],
 };
 const loaded = { digest: 'd'.repeat(64), file: 'x.yaml' };
 
@@ -102,7 +103,7 @@ describe('schedule', () => {
   test('list on a terminal is a table', async () => {
     const { terminal } = await cli('schedule list', new FakeTerminal(true));
     expect(terminal.stdout).toMatch(/^WORKFLOW +STATE +WHEN +NEXT +LAST\n/);
-    expect(terminal.stdout).toContain('2026-01-01T08:30:00.000Z (in 8 h 30 min)');
+    expect(terminal.stdout).toContain('2026-01-01 09:30:00 (in 8 h 30 min)');
   });
 
   test('pause and resume are durable and print the schedule', async () => {

@@ -80,10 +80,10 @@ steps:
 `);
   const classes = elements(document, 'g').map((g) => g.getAttribute('class'));
   expect(classes.filter((name) => name === 'cluster')).toHaveLength(2);
-  // start, two branches, a and last
-  expect(classes.filter((name) => name === 'node')).toHaveLength(5);
-  // start to outer, branch to a, outer to last; the invisible ones leave nothing behind
-  expect(classes.filter((name) => name === 'edge')).toHaveLength(3);
+  // start, two branches, a, last and the end
+  expect(classes.filter((name) => name === 'node')).toHaveLength(6);
+  // start to outer, branch to a, outer to last, last to the end; the invisible ones leave nothing behind
+  expect(classes.filter((name) => name === 'edge')).toHaveLength(4);
   expect(texts(document, 'n1')).toEqual(['outer', 'foreach']);
   expect(texts(document, 'n2')).toEqual(['inner', 'switch']);
 });

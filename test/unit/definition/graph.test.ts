@@ -27,9 +27,11 @@ steps:
     'n1["a<br/>s · x"]',
     'n2["h<br/>set"]',
     'n3["b<br/>set"]',
+    'done(["end"])',
     'n1 -->|"when #123;#123;a.output#125;#125; exists"| n3',
     'start --> n1',
     'n1 -.->|"on error"| n2',
+    'n3 --> done',
   ]);
 });
 
@@ -45,6 +47,7 @@ steps:
     'n2 --> n3',
     'start --> n1',
     'start --> n2',
+    'n3 --> done',
   ]);
 });
 

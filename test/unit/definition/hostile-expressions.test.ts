@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { JsonValue } from '../../../src/core/json.ts';
 import { JSONATA_LIMITS } from '../../../src/definition/expression/jsonata.ts';
 import { renderValue } from '../../../src/definition/expression/template.ts';
+import { processorMsSince } from '../../support/machine-speed.ts';
 import { namesOf } from '../../support/names.ts';
 
 const MANY = 100_000;
@@ -21,8 +22,7 @@ function evaluate(expression: string): Promise<JsonValue> {
 async function cpuOf(work: () => Promise<unknown>): Promise<number> {
   const before = process.cpuUsage();
   await work();
-  const { user, system } = process.cpuUsage(before);
-  return (user + system) / 1000;
+  return processorMsSince(before);
 }
 
 describe('expressions over large values', () => {

@@ -56,7 +56,7 @@ catch:
     expect(loaded?.definition.input_schema['properties']).toEqual({
       url: { type: 'string', default: 'https://x' },
       n: { type: 'number', default: 1 },
-      list: { type: 'array', default: [] },
+      list: { type: 'array', items: {}, default: [] },
       any: {},
     });
     expect(Object.keys(loaded?.definition ?? {})).not.toContain('x-owner');

@@ -192,6 +192,9 @@ describe('calls', () => {
     ),
   };
   const known = server({ read: tool });
+  /** Of an argument of any type, which all of these have. */
+  const ANY =
+    "[warning] 2:66 host_limit hosts refuse the argument 'any': nothing says of which type it is (give it a `type`, or in `variables.input` a value instead of null)";
   const call = (args: string): string =>
     `input_schema: { type: object, properties: { n: { type: number }, any: {} } }\nsteps:\n  - id: c\n    server: web\n    action: read\n${args}`;
 
@@ -228,7 +231,7 @@ describe('calls', () => {
       ],
     ],
   ])('%s', (args, expected) => {
-    expect(issues(call(args), known)).toEqual(expected);
+    expect(issues(call(args), known)).toEqual([ANY, ...expected]);
   });
 
   test('arguments that an on_error gives are not looked for in its step', () => {
@@ -246,21 +249,27 @@ steps:
         inputSchema: { anyOf: [closed({ a: TEXT }, { required: ['a'] }), closed({ b: TEXT }, { required: ['b'] })] },
       },
     });
-    expect(issues(call("    arguments: { b: '{{input.any}}' }"), either)).toEqual([]);
-    expect(issues(call('    arguments: { c: x }'), either)).toHaveLength(1);
+    expect(issues(call("    arguments: { b: '{{input.any}}' }"), either)).toEqual([ANY]);
+    expect(issues(call('    arguments: { c: x }'), either)).toEqual([
+      ANY,
+      expect.stringContaining('invalid_arguments'),
+    ]);
     const reference = server({
       read: {
         inputSchema: { ...closed({ p: { $ref: '#/$defs/p' } }), $defs: { p: { minLength: 3, type: 'string' } } },
       },
     });
-    expect(issues(call('    arguments: { p: ab }'), reference)).toHaveLength(1);
-    expect(issues(call('    arguments: { p: abc }'), reference)).toEqual([]);
+    expect(issues(call('    arguments: { p: ab }'), reference)).toEqual([
+      ANY,
+      expect.stringContaining('invalid_arguments'),
+    ]);
+    expect(issues(call('    arguments: { p: abc }'), reference)).toEqual([ANY]);
   });
 
   test('a schema that cannot be used is passed over', () => {
     expect(
       issues(call('    arguments: { p: ab }'), server({ read: { inputSchema: { type: 'nonsense', properties: 3 } } })),
-    ).toEqual([]);
+    ).toEqual([ANY]);
   });
 });
 

@@ -85,7 +85,10 @@ describe('references in templates and conditions', () => {
       issues(
         `input_schema: {type: object, properties: {q: {}}}\nsteps:\n${tool('a', 'arguments: {x: "{{input.url}}", y: "{{input.q}}"}')}`,
       ),
-    ).toEqual(["warning unknown_variable /steps/0/arguments/x 'variables.input.url' is not declared (declared: q)"]);
+    ).toEqual([
+      "warning host_limit /input_schema/properties/q hosts refuse the argument 'q': nothing says of which type it is (give it a `type`, or in `variables.input` a value instead of null)",
+      "warning unknown_variable /steps/0/arguments/x 'variables.input.url' is not declared (declared: q)",
+    ]);
   });
 
   it('other variables are known when they are declared or written anywhere', () => {
@@ -156,7 +159,7 @@ ${tool('far', 'arguments: {a: "{{item_index}} {{e.output}}"}, on_error: farther'
       issues(`steps:\n${tool('a', 'arguments: {x: "{{b.output}}"}')}${tool('b', 'when: "{{b.output}} == 1"')}`),
     ).toEqual([
       "warning forward_reference /steps/0/arguments/x 'b' has not run here, so this is null (move it before 'a')",
-      "warning forward_reference /steps/1/when 'b' has not run here, so this is null (move it before 'b')",
+      "warning forward_reference /steps/1/when 'b' has not ended here, so its own result is null",
     ]);
   });
 

@@ -21,7 +21,7 @@ export interface Told {
   readonly workflow: string;
   readonly k: number;
   /** When it is to be cancelled, if it has not ended by then. */
-  readonly cancelAt: number;
+  cancelAt: number;
   /** When the server's word for the cancel came, if it came before the end was seen. */
   cancelledAt: number | undefined;
   /** It was asked for, whether or not there was an answer. */
@@ -75,6 +75,12 @@ export class Caller {
 
   get refused(): number {
     return this.#refused;
+  }
+
+  /** Cancels one of these tasks next. */
+  cancelOneOf(taskIds: readonly string[]): void {
+    const task = this.#any(this.open.filter(({ taskId }) => taskIds.includes(taskId)));
+    if (task !== undefined) task.cancelAt = 0;
   }
 
   /** Goes on until `signal` aborts. */

@@ -70,24 +70,21 @@ export function faultPlan(
   options: { readonly small: boolean; readonly disk: boolean },
 ): readonly Fault[] {
   const below = (limit: number): number => Math.trunc(random() * limit);
-  const kill = (servers: readonly number[], aimed: boolean): Fault => {
-    const after = 100 + below(900);
-    return {
-      kind: 'kill',
-      servers,
-      aimed: aimed ? below(400) : undefined,
-      down: below(3) === 0 ? 0 : below(500),
-      after,
-    };
-  };
+  const offset = (direction: number): number => direction * below(48 * HOUR);
+  const kill = (servers: readonly number[], aimed: boolean): Fault => ({
+    kind: 'kill',
+    servers,
+    aimed: aimed ? below(400) : undefined,
+    down: below(3) === 0 ? 0 : below(500),
+    offset: servers.length > 1 ? offset(below(2) === 0 ? 1 : -1) : undefined,
+    after: 100 + below(900),
+  });
   const one = (aimed = true): Fault => kill([below(SERVERS)], aimed);
   const all = (aimed = true): Fault => kill([0, 1], aimed);
-  const clock = (direction: number): Fault => {
-    return { kind: 'clock', offset: direction * below(48 * HOUR), after: 200 + below(500) };
-  };
+  const clock = (direction: number): Fault => ({ kind: 'clock', offset: offset(direction), after: 200 + below(500) });
   const freeze = (): Fault => {
-    const offset = (below(2) === 0 ? 1 : -1) * below(48 * HOUR);
-    return { kind: 'freeze', server: below(SERVERS), offset, longer: below(1500), after: 500 };
+    const to = offset(below(2) === 0 ? 1 : -1);
+    return { kind: 'freeze', server: below(SERVERS), offset: to, longer: below(1500), after: 500 };
   };
   const doze = (): Fault => ({ kind: 'doze', server: below(SERVERS), ms: 100 + below(2000), after: below(500) });
   const ledger = (): Fault => ({ kind: 'ledger', after: 200 + below(400) });
@@ -122,6 +119,8 @@ export interface FaultWorld {
   readonly isBusy: () => boolean;
   /** The processes of downstream servers that were called lately, the last first. */
   readonly lastCalled: () => readonly number[];
+  /** Has one of these tasks cancelled. */
+  readonly cancelOneOf: (taskIds: readonly string[]) => void;
 }
 
 /** Lets a fault happen and waits until it is over; the servers may still be starting then. */
@@ -140,6 +139,7 @@ export async function happen(fault: Fault, world: FaultWorld, fired: Fired): Pro
       await Promise.all(fault.servers.map((server) => fleet.kill(server)));
       fired.kills += fault.servers.length;
       await sleep(fault.down);
+      if (fault.offset !== undefined) setClock(fault.offset, world, fired);
       for (const server of fault.servers) fleet.start(server);
       if (fault.servers.length === fleet.size) await watcher.open();
       return;
@@ -190,6 +190,8 @@ async function stopPastTheLease(
     const seen = watcher.changes;
     await sleep(WRITES_WITHIN_MS);
     if (watcher.changes > seen) {
+      // One is cancelled while the process that runs it cannot hear of it.
+      world.cancelOneOf(watcher.runBy(fleet.pid(server)));
       setClock(offset, world, fired);
       const end = performance.now() + TAKE_OVER_MS;
       while (watcher.takeovers.length === before && performance.now() < end) await sleep(50);

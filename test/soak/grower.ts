@@ -54,6 +54,11 @@ export class Grower {
     return this.#effect(this.#id(), place);
   }
 
+  /** A call that is undone when the task fails later. */
+  undoable(place: Place): PlainStep {
+    return this.#withUndo(this.call(place), place);
+  }
+
   /** A step that fails, whatever happens to it. */
   bad(place: Place): PlainStep {
     const id = this.#id();
@@ -237,13 +242,12 @@ export class Grower {
 
   /** Sometimes with what undoes it. What runs late is not undone. */
   #undone(step: PlainStep, place: Place): PlainStep {
-    if (place.late || !this.#chance(0.3)) return step;
-    const undo = {
-      ...this.#tool(`${step.id}_undo`, 'effect', { ...place, late: true }),
-      idempotent: true,
-      retry: PATIENT,
-    };
-    return { ...step, compensate: undo };
+    return place.late || !this.#chance(0.3) ? step : this.#withUndo(step, place);
+  }
+
+  #withUndo(step: PlainStep, place: Place): PlainStep {
+    const undo = this.#tool(`${step.id}_undo`, 'effect', { ...place, late: true });
+    return { ...step, compensate: { ...undo, idempotent: true, retry: PATIENT } };
   }
 
   #flaky(id: string, place: Place): PlainStep {

@@ -64,8 +64,9 @@ function definitionOf(
   // A question that stands first would be asked by the call itself, before there is a task.
   const first = { id: 'first', type: 'set', values: { k: '{{input.k}}' } };
   const grown = options.tour?.map((kind) => grower.made(kind, { ...top, calm: true })) ?? grower.list(top);
+  const undone = end === 'failing' ? [grower.undoable({ ...top, calm: true })] : [];
   const last = end === 'failing' ? [grower.bad({ ...top, calm: false })] : [];
-  const steps = [first, ...grown, ...last];
+  const steps = [first, ...undone, ...grown, ...last];
   const targets: PlainStep[] = [];
   const more: Record<string, unknown> = {};
   const probe = grown.find(

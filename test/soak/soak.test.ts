@@ -103,6 +103,7 @@ async function withFaults(workflows: Workflows, oracle: ReadonlyMap<string, Left
     const world = {
       fleet,
       watcher,
+      cancelOneOf: (taskIds: readonly string[]) => caller.cancelOneOf(taskIds),
       isBusy: () => caller.open.length > 0,
       lastCalled: () => [...new Set(workspace.ledger().map(({ pid }) => pid))].toReversed(),
     };

@@ -13,6 +13,8 @@ export type Fault = { readonly after: number } &
         readonly servers: readonly number[];
         readonly aimed: number | undefined;
         readonly down: number;
+        /** The clock is set while they are gone. */
+        readonly offset: number | undefined;
       }
     /** SIGSTOP for a moment. */
     | { readonly kind: 'doze'; readonly server: number; readonly ms: number }

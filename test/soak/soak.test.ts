@@ -92,7 +92,7 @@ async function withFaults(workflows: Workflows, oracle: ReadonlyMap<string, Left
     ks: KS,
     cancels: 0.15,
     // Full disks, and a process that was stopped in the middle of a commit.
-    mayRefuse: (message) => message.includes('cannot be written'),
+    mayRefuse: (message) => /(?:cannot|could not) be written/u.test(message),
   });
   const end = new AbortController();
   try {

@@ -101,7 +101,7 @@ export class HttpSessions {
     body: JsonObject,
     principal: Principal,
   ): Promise<Refusal | undefined> {
-    if (this.#full()) return refusal(503, 'Too many sessions; try again later', { 'retry-after': '10' });
+    if (this.#full(principal)) return refusal(503, 'Too many sessions; try again later', { 'retry-after': '10' });
     const id = this.#ports.ids();
     const initialize = isJsonObject(body['params']) ? body['params'] : {};
     const session = { principal, initialize, epoch: 0, listens: false, settings: [], waiting: {}, tasks: [] };
@@ -127,7 +127,7 @@ export class HttpSessions {
 
   async #restore(id: string, principal: Principal, saved: SavedSessions): Promise<void> {
     const found = await saved.load(id);
-    if (found === undefined || found.principal !== principal || this.#full()) return;
+    if (found === undefined || found.principal !== principal || this.#full(principal)) return;
     const entry = await this.#connect(id, found);
     try {
       await entry.session.restore(found.initialize);
@@ -137,9 +137,9 @@ export class HttpSessions {
     }
   }
 
-  /** True when the table is full of sessions with an open request or stream. */
-  #full(): boolean {
-    return this.#sessions.size >= this.#ports.maxSessions && !this.#endIdlest();
+  /** True when the table is full, and no session can give way to one of this principal. */
+  #full(principal: Principal): boolean {
+    return this.#sessions.size >= this.#ports.maxSessions && !this.#makeRoom(principal);
   }
 
   /** A session in the table as soon as the handshake has come. */
@@ -189,15 +189,23 @@ export class HttpSessions {
     }
   }
 
-  /** H3. False when every session has an open request or stream. */
-  #endIdlest(): boolean {
-    let idlest: [string, Entry] | undefined;
-    for (const each of this.#sessions) {
-      const { open, lastUsed } = each[1].session;
-      if (open === 0 && (idlest === undefined || lastUsed < idlest[1].session.lastUsed)) idlest = each;
-    }
-    if (idlest === undefined) return false;
-    this.#forget(...idlest);
+  /**
+   * H3. Ends a session of the principal that has the most of them: the one that was used least lately, of those without an open request or
+   * stream. Where that is another principal than the one who asks, one with a stream gives way too. False when none can.
+   */
+  #makeRoom(principal: Principal): boolean {
+    const counts = new Map<Principal, number>([[principal, 1]]);
+    for (const { session } of this.#sessions.values())
+      counts.set(session.principal, (counts.get(session.principal) ?? 0) + 1);
+    const most = Math.max(...counts.values());
+    const greediest = counts.get(principal) === most ? principal : [...counts].find(([, count]) => count === most)?.[0];
+    const theirs = [...this.#sessions].filter(([, { session }]) => session.principal === greediest);
+    const idle = theirs.filter(([, { session }]) => session.open === 0);
+    const candidates = idle.length > 0 || greediest === principal ? idle : theirs;
+    const [first, ...others] = candidates;
+    if (first === undefined) return false;
+    const used = ([, { session }]: [string, Entry]): number => session.lastUsed;
+    this.#forget(...others.reduce((least, each) => (used(each) < used(least) ? each : least), first));
     return true;
   }
 

@@ -1,5 +1,6 @@
 import { createServer, IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { ConnectionShares } from './connection-shares.ts';
 import { metricText } from '../core/metrics-text.ts';
 import { isJsonObject, type JsonValue } from '../core/json.ts';
 import { answeredId } from '../protocol/answered-id.ts';
@@ -154,7 +155,8 @@ class Front {
       },
       (request, response) => void this.#serve(request, response),
     );
-    this.#server.maxConnections = this.#options.maxSessions * 4;
+    const shares = new ConnectionShares(this.#options.maxSessions * 4);
+    this.#server.on('connection', (socket) => shares.take(socket));
   }
 
   get url(): string {

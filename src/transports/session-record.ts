@@ -12,6 +12,7 @@ const MAX_OPEN = 256;
 const MAX_SETTINGS = 200;
 const MAX_TASKS = 200;
 const MAX_REQUEST_CHARS = 64 * 1024;
+const MAX_SETTING_CHARS = 4 * 1024;
 
 type RequestId = string | number;
 
@@ -198,7 +199,7 @@ export class SessionRecord implements ResumableCalls {
 
   #note(body: JsonObject): void {
     const setting = settingOf(body);
-    if (setting === undefined || JSON.stringify(body).length > MAX_REQUEST_CHARS) return;
+    if (setting === undefined || JSON.stringify(body).length > MAX_SETTING_CHARS) return;
     this.#settings.delete(setting);
     if (body['method'] !== 'resources/unsubscribe') this.#settings.set(setting, body);
     dropOldest(this.#settings, MAX_SETTINGS);

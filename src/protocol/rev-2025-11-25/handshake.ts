@@ -3,16 +3,15 @@ import { InitializeRequestSchema, isJSONRPCRequest } from '@modelcontextprotocol
 import { isJsonObject } from '../../core/json.ts';
 import { RPC } from '../errors.ts';
 
+const MAX_CHARS = 64 * 1024;
 const EXPECTED = 'params: protocolVersion, capabilities and clientInfo {name, version} are expected';
 
 /** What is wrong with a message that is a handshake by its method; `undefined` for every other one, and for one that is in order. */
 export function handshakeProblem(message: unknown): string | undefined {
-  const malformed =
-    isJsonObject(message) &&
-    message['method'] === 'initialize' &&
-    isJSONRPCRequest(message) &&
-    !InitializeRequestSchema.safeParse(message).success;
-  return malformed ? EXPECTED : undefined;
+  if (!isJsonObject(message) || message['method'] !== 'initialize' || !isJSONRPCRequest(message)) return undefined;
+  // It is kept for as long as its session.
+  if (JSON.stringify(message).length > MAX_CHARS) return `the handshake is larger than ${MAX_CHARS} characters`;
+  return InitializeRequestSchema.safeParse(message).success ? undefined : EXPECTED;
 }
 
 /**

@@ -15,6 +15,8 @@ import { codec2025 } from './codec.ts';
 
 /** Tasks and resources one connection can be told of at a time. */
 const MAX_WATCHED = 1_000;
+/** Characters of the address of a resource. */
+const MAX_URI = 2048;
 
 const LEVELS = ['debug', 'info', 'notice', 'warning', 'error', 'critical', 'alert', 'emergency'];
 
@@ -156,6 +158,7 @@ export class Notifier {
   /** `resources/subscribe`: the client hears when the resource changes. */
   subscribe(uri: string): void {
     if (this.#resources.has(uri)) return;
+    if (uri.length > MAX_URI) throw new WireError(RPC.invalidParams, `An address has at most ${MAX_URI} characters`);
     if (this.#resources.size >= MAX_WATCHED) {
       throw new WireError(RPC.limitExceeded, `At most ${MAX_WATCHED} resources can be subscribed to`);
     }

@@ -22,6 +22,8 @@ const SUBSCRIPTION_ID = 'io.modelcontextprotocol/subscriptionId';
 const MAX_SUBSCRIPTIONS = 1024;
 /** Tasks and resources one stream may name. */
 const MAX_NAMED = 1000;
+/** Characters of an id or an address. */
+const MAX_NAME = 2048;
 
 /** What a client asks for. */
 export interface ListenFilter {
@@ -39,7 +41,7 @@ export function parseListenFilter(params: unknown): ListenFilter | string {
   const resourceSubscriptions = textList(wanted['resourceSubscriptions']);
   const taskIds = textList(wanted['taskIds']);
   if (resourceSubscriptions === undefined || taskIds === undefined) {
-    return `'resourceSubscriptions' and 'taskIds' must be lists of at most ${MAX_NAMED} texts`;
+    return `'resourceSubscriptions' and 'taskIds' must be lists of at most ${MAX_NAMED} texts of at most ${MAX_NAME} characters`;
   }
   return {
     toolsListChanged: wanted['toolsListChanged'] === true,
@@ -53,7 +55,7 @@ export function parseListenFilter(params: unknown): ListenFilter | string {
 function textList(value: JsonValue | undefined): readonly string[] | undefined {
   if (value === undefined) return [];
   if (!Array.isArray(value) || value.length > MAX_NAMED) return undefined;
-  const texts = value.filter((entry): entry is string => typeof entry === 'string');
+  const texts = value.filter((entry): entry is string => typeof entry === 'string' && entry.length <= MAX_NAME);
   return texts.length === value.length ? [...new Set(texts)] : undefined;
 }
 
@@ -90,7 +92,8 @@ export interface SubscriptionDeps {
 /** All open streams of the process. */
 export class Subscriptions {
   readonly #deps: SubscriptionDeps;
-  readonly #open = new Set<Subscription>();
+  /** The oldest first. */
+  readonly #open = new Set<OpenStream>();
 
   constructor(deps: SubscriptionDeps) {
     this.#deps = deps;
@@ -105,7 +108,7 @@ export class Subscriptions {
    * open, when the tasks could not be read or the acknowledgement could not be sent.
    */
   async open(listener: Listener): Promise<Subscription | undefined> {
-    if (this.#open.size >= MAX_SUBSCRIPTIONS) return undefined;
+    if (this.#open.size >= MAX_SUBSCRIPTIONS && !this.#makeRoom(listener.principal)) return undefined;
     const stream = new OpenStream(this.#deps, listener, () => this.#open.delete(stream));
     this.#open.add(stream);
     try {
@@ -115,6 +118,24 @@ export class Subscriptions {
       throw error;
     }
     return stream;
+  }
+
+  /** Ends the oldest stream of the principal that has the most, where that is another one than this. */
+  #makeRoom(principal: string): boolean {
+    const byPrincipal = new Map<string, OpenStream[]>();
+    for (const stream of this.#open) {
+      const theirs = byPrincipal.get(stream.principal);
+      if (theirs === undefined) byPrincipal.set(stream.principal, [stream]);
+      else theirs.push(stream);
+    }
+    const [most = []] = [...byPrincipal.values()].sort((a, b) => b.length - a.length);
+    const [oldest] = most;
+    if (oldest === undefined || most.length <= (byPrincipal.get(principal)?.length ?? 0) + 1) return false;
+    this.#open.delete(oldest);
+    oldest.close(true).catch((error: unknown) => {
+      this.#deps.logger.debug({ cause: messageOf(error) }, 'a subscription did not close cleanly');
+    });
+    return true;
   }
 
   /** Ends every stream gracefully. */
@@ -134,6 +155,10 @@ class OpenStream implements Subscription {
     this.#deps = deps;
     this.#listener = listener;
     this.#ended = ended;
+  }
+
+  get principal(): string {
+    return this.#listener.principal;
   }
 
   async begin(): Promise<void> {

@@ -144,18 +144,23 @@ export class Caller {
   }
 
   async #act(target: Target): Promise<void> {
-    const { random, workflows, ks } = this.#options;
+    const { random } = this.#options;
     const open = this.open;
     const dice = random();
     const some = this.#any(open);
     const due = open.find(({ cancelAt, cancelSent }) => cancelAt <= Date.now() && !cancelSent);
     if (some === undefined || (dice < 0.3 && open.length < MOST_OPEN)) {
-      const again = this.#unanswered[0];
-      const workflow = this.#any(workflows) ?? '';
-      await this.#create(target, again ?? this.#want(workflow, Math.trunc(random() * ks)));
+      await this.#create(target, this.#unanswered[0] ?? this.#next());
     } else if (due !== undefined) await this.#cancel(target, due);
     else if (dice < 0.9) await this.#look(target, some, random() < 0.7);
     else await this.#look(target, this.#any([...this.told.values()]) ?? some, false);
+  }
+
+  /** Every workflow with every `k`, over and over. */
+  #next(): Wanted {
+    const { workflows, ks } = this.#options;
+    const workflow = workflows[this.#keys % workflows.length] ?? '';
+    return this.#want(workflow, Math.trunc(this.#keys / workflows.length) % ks);
   }
 
   #want(workflow: string, k: number): Wanted {

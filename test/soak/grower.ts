@@ -32,7 +32,7 @@ const FOR_EVER = 1_000_000;
 /** Longer than any clock of the soak is ever off by. */
 const TEN_DAYS = 864_000;
 /** More attempts than a server can be gone for. */
-const PATIENT = { max_attempts: 400, delay_seconds: 0.1, max_delay_seconds: 1 };
+export const PATIENT = { max_attempts: 400, delay_seconds: 0.1, max_delay_seconds: 1 };
 /** What a fault does to a call is tried again; what the server says stands. */
 const STUBBORN = { ...PATIENT, retry_on: ['transport'] };
 

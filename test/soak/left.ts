@@ -92,8 +92,8 @@ function checkpointsOf(plan: Plan, journal: readonly StoredEntry[]): readonly st
     .sort();
 }
 
-/** Which answer it was, what depends on timing, and which child. */
-const UNLIKE: ReadonlySet<string> = new Set(['nonce', 'wild', 'task_id']);
+/** Which answer it was, what depends on timing, how many runs there were before, and which child. */
+const UNLIKE: ReadonlySet<string> = new Set(['nonce', 'wild', 'runs', 'task_id']);
 
 /** An outcome without what differs from run to run: ids of tasks, the order in which branches that run at once put entries into a list, and which answer it was. */
 function comparable(outcome: JsonValue | undefined): string {

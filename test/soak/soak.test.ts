@@ -66,7 +66,7 @@ async function withoutFaults(
       cancels: 0,
       mayRefuse: () => false,
     });
-    for (const { name } of called) for (let k = 0; k < KS; k += 1) await caller.call(name, k);
+    for (const name of called) for (let k = 0; k < KS; k += 1) await caller.call(name, k);
     await caller.finish();
     const left = await leftOf(workspace, plans);
     const oracle = new Map(left.map((one) => [`${one.plan.name} ${one.k}`, one]));
@@ -88,7 +88,7 @@ async function withFaults(workflows: Workflows, oracle: ReadonlyMap<string, Left
   const caller = new Caller({
     random: seededRandom(seed + 2),
     targets: () => fleet.targets(),
-    workflows: called.map(({ name }) => name),
+    workflows: called,
     ks: KS,
     cancels: 0.15,
     // Full disks, and a process that was stopped in the middle of a commit.

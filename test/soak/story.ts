@@ -25,12 +25,12 @@ export function tooLittle({ caller, fired, left, ledger }: Story, canLimitFiles:
     ['short stops', fired.dozes, 1],
     ['kills of a downstream server', fired.ledgers, 1],
     ['full disks', fired.disks, canLimitFiles ? 1 : 0],
-    ['completed tasks', ended('completed'), 20],
-    ['failed tasks', ended('failed'), 3],
+    ['completed tasks', ended('completed'), 10],
+    ['failed tasks', ended('failed'), 1],
     ['cancelled tasks', ended('cancelled'), 1],
-    ['answers', answered(caller), 20],
-    ['calls', ledger.length, 200],
-    ['calls made again', again(ledger), 5],
+    ['answers', answered(caller), 10],
+    ['calls', ledger.length, 150],
+    ['calls made again', again(ledger), 3],
     ['steps undone', undone(left), 1],
   ];
   return least.flatMap(([what, is, at]) => (is < at ? [`${what}: ${is}, and ${at} are the least`] : []));

@@ -24,6 +24,8 @@ export interface Evidence {
 
 /** A call that is under way when its step ends or its task is cancelled may take so long to arrive on a busy machine. */
 const UNDER_WAY_MS = 150;
+/** Within this time after it was woken a process sends what it was about to send when it was stopped. */
+const AWAKE_MS = 100;
 
 /** What contradicts the guarantees, a line each. */
 export function violationsOf(evidence: Evidence): readonly string[] {
@@ -47,6 +49,11 @@ export function violationsOf(evidence: Evidence): readonly string[] {
     ];
     found.push(...about.map((text) => `${one.taskId} (${one.plan.name}, ${one.status}) ${text}`));
   }
+  const runs = left.flatMap(({ plan, status, output }) =>
+    plan.name === 'counts' && status === 'completed' && isJsonObject(output) ? [JSON.stringify(output['runs'])] : [],
+  );
+  for (const [number, same] of grouped(runs, (run) => run))
+    if (same.length > 1) found.push(`${same.length} runs have counted to ${number} (G6)`);
   const children = left.flatMap(({ record }) => record.parent ?? []).map(({ taskId, path }) => `${taskId} ${path}`);
   for (const [at, same] of grouped(children, (child) => child))
     if (same.length > 1) found.push(`${at} has started ${same.length} children (D3)`);
@@ -78,11 +85,9 @@ function journalViolations({ status, journal, record }: Left): readonly string[]
 }
 
 /** D3, D4, D5: each step under one key, called again only where it is safe and not known how it ended. */
-function callViolations(
-  left: Left,
-  calls: readonly LedgerEntry[],
-  { committedAt, woken }: Evidence,
-): readonly string[] {
+function callViolations(left: Left, calls: readonly LedgerEntry[], evidence: Evidence): readonly string[] {
+  const { committedAt, woken } = evidence;
+  const excused = sentInTheGap(evidence);
   const { taskId, plan, journal, status } = left;
   const found: string[] = [];
   const paths = new Map(
@@ -120,7 +125,9 @@ function callViolations(
     if (plan.steps.get(step)?.['x-once'] === true && same.length > 1 + retries)
       found.push(`${path} was called ${same.length} times though on_interrupt says fail (D4)`);
     const committed = committedAt.get(key);
-    const late = same.filter(({ at }) => committed !== undefined && at > committed + UNDER_WAY_MS);
+    const late = same.filter(
+      (call) => committed !== undefined && call.at > committed + UNDER_WAY_MS && !excused.has(call),
+    );
     for (const call of late)
       found.push(
         `${path} was called ${call.at - (committed ?? call.at)} ms after its checkpoint was on the disk${by(call, woken)} (D3)`,
@@ -144,14 +151,17 @@ function callViolations(
 function cancelViolations(
   left: Left,
   calls: readonly LedgerEntry[],
-  { told, woken }: Evidence,
+  evidence: Evidence,
   known: ReadonlyMap<string, Left>,
 ): readonly string[] {
+  const { told, woken } = evidence;
+  const excused = sentInTheGap(evidence);
   const at = lineOf(left, known).flatMap(({ taskId }) => told.get(taskId)?.cancelledAt ?? []);
   if (at.length === 0) return [];
   const cancelled = Math.min(...at);
   return calls
-    .filter((call) => call.at > cancelled + UNDER_WAY_MS && !String(call.args['label']).startsWith('late '))
+    .filter((call) => call.at > cancelled + UNDER_WAY_MS && !excused.has(call))
+    .filter((call) => !String(call.args['label']).startsWith('late '))
     .map(
       (call) =>
         `called ${String(call.args['label'])} ${call.at - cancelled} ms after its cancel was acknowledged${by(call, woken)} (D8)`,
@@ -266,6 +276,19 @@ function isWildIn({ record }: Left, known: ReadonlyMap<string, Left>): boolean {
   const { taskId = '', path = '' } = record.parent ?? {};
   const wild = known.get(taskId)?.plan.wild;
   return idsIn(path).some((id) => wild?.has(id) === true);
+}
+
+/**
+ * Between its look whether a task is still its own and the call, a process can be stopped too (docs/decisions/0021): the first call of each that was
+ * woken is not held against it.
+ */
+function sentInTheGap({ ledger, woken }: Evidence): ReadonlySet<LedgerEntry> {
+  return new Set(
+    woken.flatMap(({ pid, at }) => {
+      const first = ledger.find((call) => call.engine === pid && call.at >= at);
+      return first === undefined || first.at > at + AWAKE_MS ? [] : [first];
+    }),
+  );
 }
 
 /** Who has called, if it had slept before. */

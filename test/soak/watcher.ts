@@ -25,8 +25,6 @@ export class Watcher {
   readonly committedAt = new Map<string, number>();
   /** Tasks that changed hands, and from which process to which runner. */
   readonly takeovers: { readonly taskId: string; readonly from: string | null; readonly to: string }[] = [];
-  /** How many tasks were seen changed, all looks together. */
-  changes = 0;
   readonly #tasks = new Map<string, Watched>();
   readonly #pids = new Map<string, number>();
   readonly #file: string;
@@ -66,6 +64,15 @@ export class Watcher {
     await this.letGo();
   }
 
+  /** Whether anybody can write now: not when a process was stopped inside of a commit. */
+  async canWrite(withinMs: number): Promise<boolean> {
+    const probe = this.#store?.probe().then(
+      () => true,
+      () => false,
+    );
+    return (await Promise.race([probe, sleep(withinMs, false)])) === true;
+  }
+
   /** Open tasks that a process runs, as of the last look. */
   runBy(pid: number | undefined): readonly string[] {
     return [...this.#tasks.values()].flatMap(({ record }) => {
@@ -93,7 +100,6 @@ export class Watcher {
     this.#tasks.set(record.id, known);
     const [from, to] = [runnerOf(known.record), runnerOf(record)];
     if (to !== null && from !== null && from !== to) this.takeovers.push({ taskId: record.id, from, to });
-    if (known.record.rev !== record.rev) this.changes += 1;
     known.record = record;
     const { entries } = await loadEntries(store, record.id, known.journal.at(-1)?.seq ?? 0);
     const now = Date.now();

@@ -24,6 +24,9 @@ export interface ProcessOptions {
 /** How a process ended: in words, e.g. `exited with code 1`, `was killed by SIGKILL`. */
 export type ExitText = string;
 
+const RUNNING = new Set<ProcessTree>();
+process.once('exit', () => ProcessTree.killAll());
+
 /**
  * A child process in a process group of its own, so that all it starts can be stopped with it. When the child ends by itself,
  * what is left of its group is stopped too. Nothing of it remains after `stop()`.
@@ -64,6 +67,12 @@ export class ProcessTree {
       return text;
     });
     guard.add(pid);
+    RUNNING.add(this);
+  }
+
+  /** Ours ends at once (a second Ctrl-C): nobody is left to ask them kindly. */
+  static killAll(): void {
+    for (const tree of RUNNING) tree.kill('SIGKILL');
   }
 
   /** Rejects with a `StepFailure` that says why the command could not be started (`ENOENT`, `EACCES`, a missing folder). */
@@ -99,6 +108,7 @@ export class ProcessTree {
     }
     await this.exit;
     this.guard.remove(this.pid);
+    RUNNING.delete(this);
     for (const stream of [this.child.stdin, this.child.stdout, this.child.stderr]) stream.destroy();
   }
 

@@ -13,7 +13,7 @@ export function unavailable(reason: string | undefined): TaskError {
 export function outcomeUnknown(reason: string, whatToDo: string): TaskError {
   return new TaskError(
     'store_unavailable',
-    `the store could not be written, and the outcome is not known: ${reason}; ${whatToDo}`,
+    `the store cannot be written, and the outcome is not known: ${reason}; ${whatToDo}`,
   );
 }
 

@@ -34,7 +34,7 @@ export function isStarterKind(word: string): word is StarterKind {
 /** The list of the `fan-out` starter. */
 export const ITEMS: StarterInput = {
   name: 'items',
-  schema: { type: 'array', items: {}, description: 'One call for each of them.' },
+  schema: { type: 'array', description: 'One call for each of them.', items: {} },
   required: true,
 };
 

@@ -114,8 +114,6 @@ describe('what a model is told about a question', () => {
     const { text, taskId } = (await TEXTS[from]?.(kind)) ?? { text: '', taskId: '' };
     const examples = examplesIn(text);
     expect(examples, text).not.toEqual([]);
-    const before = await client.request('tools/call', { name: 'tasks_get', arguments: { taskId } });
-    const asked = isJsonObject(before['structuredContent']) ? before['structuredContent']['inputRequests'] : {};
     const accepted: JsonValue[] = [];
     for (const example of examples) {
       expect(example['taskId']).toBe(taskId);
@@ -125,7 +123,8 @@ describe('what a model is told about a question', () => {
       const keys = isJsonObject(structuredContent) ? structuredContent['accepted'] : [];
       if (Array.isArray(keys)) accepted.push(...keys);
     }
-    expect(new Set(accepted)).toEqual(new Set(Object.keys(isJsonObject(asked) ? asked : {})));
+    // Every question that the text names; another one may have come since.
+    expect(new Set(accepted)).toEqual(new Set(text.match(/\bin-\d+\b/gu)));
   });
 
   it('A9: the tool that takes the answers names the form of each kind', async () => {

@@ -268,6 +268,6 @@ describe('a storm of messages of a server', () => {
 
   it('F11: a server that says a hundred times that its tools have changed is asked for them now and then', async () => {
     const before = await listings('storm', { kind: 'log', count: 0 });
-    expect((await listings('restless', {})) - before).toBeLessThan(10);
+    expect((await listings('restless', {})) - before).toBeLessThan(50);
   });
 });

@@ -6,6 +6,7 @@ import { createInterface } from 'node:readline';
 import type { Duplex } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { CLI } from '../../support/cli-process.ts';
+import { PATIENCE_MS } from '../../support/patience.ts';
 import type { RawMessage } from '../../support/raw-server.ts';
 import { tempDir } from '../../support/temp-dir.ts';
 import { waitUntil } from '../../support/wait-until.ts';
@@ -56,9 +57,6 @@ export interface Subject {
   stderr(): string;
   end(): Promise<void>;
 }
-
-/** Whoever says nothing for so long holds its event loop for ever. A claim about hanging, not about speed. */
-const SILENCE_MS = 20_000;
 
 /** Every subject has it: a call of it loads what is loaded when it is first used. */
 const WARM = { steps: [{ id: 'sum', type: 'set', values: { n: '{% 1 + 1 %}' } }], output: { n: '{{sum.output.n}}' } };
@@ -114,7 +112,7 @@ export async function startSubject(setup: SubjectSetup): Promise<Subject> {
         waiting.delete(fail);
         reject(error);
       };
-      const timer = setTimeout(() => fail(new Error(`no answer for ${SILENCE_MS} ms: ${what}`)), SILENCE_MS);
+      const timer = setTimeout(() => fail(new Error(`no answer for ${PATIENCE_MS} ms: ${what}`)), PATIENCE_MS);
       waiting.add(fail);
       if (over !== undefined) return fail(new Error(over));
       begin((value) => {

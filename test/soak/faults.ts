@@ -64,11 +64,8 @@ const TAKE_OVER_MS = 25_000;
 const WRITES_WITHIN_MS = 700;
 const MOST_FREEZES = 30;
 
-/** The faults of a round, in order. `small`: one of each kind and a few kills, in about half a minute. */
-export function faultPlan(
-  random: () => number,
-  options: { readonly small: boolean; readonly disk: boolean },
-): readonly Fault[] {
+/** The faults of a round, in order: each kind at least once. `disk`: files can be limited here. */
+export function faultPlan(random: () => number, options: { readonly disk: boolean }): readonly Fault[] {
   const below = (limit: number): number => Math.trunc(random() * limit);
   const offset = (direction: number): number => direction * below(48 * HOUR);
   const kill = (servers: readonly number[], aimed: boolean): Fault => ({
@@ -90,21 +87,6 @@ export function faultPlan(
   const ledger = (): Fault => ({ kind: 'ledger', after: 200 + below(400) });
   const disk = (): readonly Fault[] =>
     options.disk ? [{ kind: 'disk', server: below(SERVERS), ms: 50 + below(400), after: below(500) }] : [];
-  if (options.small)
-    return [
-      one(),
-      clock(1),
-      ledger(),
-      freeze(),
-      one(),
-      clock(-1),
-      ...disk(),
-      all(),
-      one(false),
-      doze(),
-      one(),
-      clock(1),
-    ];
   const some = [one(), one(), one(), one(false), all(), clock(1), clock(-1), ledger(), doze(), ...disk()];
   const more = [one(), one(false), all(), all(false), doze(), ledger(), clock(1), clock(-1), ...disk()];
   const faults = [...some, ...more.filter(() => random() < 0.5), freeze()];

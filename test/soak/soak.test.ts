@@ -22,9 +22,8 @@ import type { Story } from './story.ts';
 import { leftOvers, violationsOf } from './verdict.ts';
 import { Watcher } from './watcher.ts';
 
-const SMALL = process.env['SOAK_SMALL'] !== undefined;
 /** 0: one round. */
-const MINUTES = SMALL ? 0 : Number(process.env['SOAK_MINUTES'] ?? '0');
+const MINUTES = Number(process.env['SOAK_MINUTES'] ?? '0');
 const SEED = Number(process.env['SOAK_SEED'] ?? String(Math.trunc(Math.random() * 1e9)));
 /** Values of the argument `k`. */
 const KS = 2;
@@ -109,7 +108,7 @@ async function withFaults(workflows: Workflows, oracle: ReadonlyMap<string, Left
       isBusy: () => caller.open.length > 0,
       lastCalled: () => [...new Set(workspace.ledger().map(({ pid }) => pid))].toReversed(),
     };
-    for (const fault of faultPlan(seededRandom(seed + 1), { small: SMALL, disk: canLimitFiles })) {
+    for (const fault of faultPlan(seededRandom(seed + 1), { disk: canLimitFiles })) {
       await sleep(fault.after);
       await happen(fault, world, fired);
       expect(fleet.died).toEqual([]);
@@ -152,8 +151,7 @@ it(`random workflows from seed ${SEED}`, { timeout: (MINUTES + 15) * 60_000 }, a
   const end = performance.now() + MINUTES * 60_000;
   for (let seed = SEED; seed === SEED || performance.now() < end; seed += STREAMS) {
     await round(seed).catch((error: unknown) => {
-      const size = SMALL ? '--small' : '--minutes 0';
-      throw new Error(`again: npm run soak -- ${size} --seed ${seed}\n${messageOf(error)}`, { cause: error });
+      throw new Error(`again: npm run soak -- --minutes 0 --seed ${seed}\n${messageOf(error)}`, { cause: error });
     });
   }
 });

@@ -13,6 +13,7 @@ export const OPEN_COSTS: ReadonlyMap<string, string> = new Map([
   ['F5: $clone of a value that shares its parts 40 times over', 'grew 105 MiB of 100'],
   ['F5: $distinct of a value that shares its parts 40 times over', 'the server ends: its memory is used up'],
   ['F5: a transform of a value that shares its parts 40 times over', 'grew 105 MiB of 100'],
+  ['F5: $pad of many texts', 'grew 98 to 101 MiB of 100'],
   ['F5: ranges within a range', 'grew 101 MiB of 100'],
   ['F5: large texts of a caller, made large again', 'grew 114 MiB of 102'],
   ['F5: a text that is split and joined', 'grew 109 MiB of 101'],

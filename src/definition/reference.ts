@@ -162,10 +162,8 @@ function innerRows(key: string, schema: JsonObject): readonly KeyRow[] {
   const byKey = new Map<string, KeyRow>();
   for (const row of rows) {
     const known = byKey.get(row.key);
-    if (known === undefined) byKey.set(row.key, row);
-    else if (!known.type.split(', ').includes(row.type)) {
-      byKey.set(row.key, { ...known, type: `${known.type}, ${row.type}` });
-    }
+    const types = [...(known?.type.split(', ') ?? []), ...row.type.split(', ')];
+    byKey.set(row.key, { ...(known ?? row), type: [...new Set(types)].join(', ') });
   }
   return [...byKey.values()].filter((row) => row.text !== '');
 }

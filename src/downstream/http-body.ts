@@ -1,3 +1,4 @@
+import { stepFailure } from '../core/failure.ts';
 import { beyondBounds, type JsonBounds } from '../core/json-scan.ts';
 import { ByteBuffer } from './byte-buffer.ts';
 import { tooLarge } from './limits.ts';
@@ -39,7 +40,9 @@ export function limitedJson(body: ReadableStream<Uint8Array>, limits: BodyLimits
     (controller) => {
       const whole = held.take();
       checkBounds(whole, limits.bounds);
-      controller.enqueue(Buffer.from(textWithoutNulls(whole.toString('utf8'))));
+      const text = whole.toString('utf8');
+      checkJson(text);
+      controller.enqueue(Buffer.from(textWithoutNulls(text)));
     },
   );
 }
@@ -96,6 +99,7 @@ function readEvent(bytes: Buffer, bounds: JsonBounds): { readonly bytes: Uint8Ar
   if (data.length === 0) return { bytes, isNews: false };
   const text = data.join('\n');
   checkBounds(Buffer.from(text), bounds);
+  checkJson(text);
   const isNews = /"method"\s*:/u.test(text.slice(0, 300));
   const kept = textWithoutNulls(text);
   if (kept === text) return { bytes, isNews };
@@ -106,6 +110,15 @@ function readEvent(bytes: Buffer, bounds: JsonBounds): { readonly bytes: Uint8Ar
 function checkBounds(bytes: Uint8Array, bounds: JsonBounds): void {
   const beyond = beyondBounds(bytes, bounds);
   if (beyond !== undefined) throw tooLarge(`the answer ${beyond}`);
+}
+
+/** It has come whole, so the call was answered: nothing may call again because of it. */
+function checkJson(text: string): void {
+  try {
+    JSON.parse(text);
+  } catch {
+    throw stepFailure('invalid_output', 'the answer is not JSON');
+  }
 }
 
 type Controller = TransformStreamDefaultController<Uint8Array>;

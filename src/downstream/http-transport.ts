@@ -53,6 +53,8 @@ export interface HttpTransportOptions {
 
 interface Exchange {
   streaming: boolean;
+  /** The server has said that all went well, and that this is all. */
+  answered: boolean;
   error?: Error;
   /** The call fails at once, whatever the stream does. */
   readonly fail: (error: Error) => void;
@@ -130,6 +132,7 @@ export class HttpTransport implements ServerTransport {
     const key = String(id);
     const exchange: Exchange = {
       streaming: false,
+      answered: false,
       stop: new AbortController(),
       fail: (error) => {
         exchange.error ??= error;
@@ -140,7 +143,10 @@ export class HttpTransport implements ServerTransport {
     const end = (): void => {
       this.gate.fail(
         id,
-        exchange.error ?? stepFailure('transport', 'the stream of the answer ended before the answer came'),
+        exchange.error ??
+          (exchange.answered
+            ? stepFailure('invalid_output', 'the server answered, but not this request')
+            : stepFailure('transport', 'the stream of the answer ended before the answer came')),
       );
     };
     const cancelled = (): void => {
@@ -160,6 +166,7 @@ export class HttpTransport implements ServerTransport {
     });
     sent.then(
       () => {
+        exchange.answered = !exchange.streaming;
         if (!exchange.streaming) end();
       },
       (error: unknown) => {
@@ -213,7 +220,7 @@ export class HttpTransport implements ServerTransport {
         ? null
         : isEvents
           ? limitedEvents(response.body, limits, () => this.news.wait(never))
-          : isJson
+          : isJson && response.ok
             ? limitedJson(response.body, limits)
             : limitedBody(response.body, limits);
     const limited = new Response(body, {

@@ -68,10 +68,11 @@ export class InboundGate {
 
   /** A line that was too long or holds too much: fails the request it answers when that can be told. Returns false when it cannot. */
   failDropped(line: DroppedLine, why: string): boolean {
+    this.throwAway('message too large');
+    if (isUnasked(line)) return false;
     const id = idIn(line);
     const only = this.pending.size === 1 ? [...this.pending.keys()][0] : undefined;
-    const target = id !== undefined && this.pending.has(id) ? id : only;
-    this.throwAway('message too large');
+    const target = id === undefined ? only : this.ownId(id);
     return target !== undefined && this.fail(target, tooLarge(why));
   }
 
@@ -116,6 +117,11 @@ export class InboundGate {
     this.pending.get(id)?.settle(how);
     this.pending.delete(id);
   }
+}
+
+/** A notification or a question of the server, by its first bytes: it answers nothing, whatever its id. */
+function isUnasked({ head }: DroppedLine): boolean {
+  return /^\s*\{\s*(?:"(?:jsonrpc|id)"\s*:\s*(?:\d+|"[^"\\]*")\s*,\s*)*"method"\s*:/u.test(head);
 }
 
 /** The id of an answer from the first or last bytes of its text: SDKs write it first or last. */

@@ -2,7 +2,7 @@ import { StepFailure } from '../core/failure.ts';
 import type { JsonValue } from '../core/json.ts';
 import type { BoundWorkflow } from './bind.ts';
 import type { Journal, StoredEntry } from './journal.ts';
-import type { BoundNode } from './kind.ts';
+import type { BoundNode, Sequence } from './kind.ts';
 import { CLEAN_UP, childPath, lastSegment, prefixOf, stepIdIn } from './paths.ts';
 import type { Run } from './run.ts';
 
@@ -24,12 +24,24 @@ export function openHandles(journal: Handles): readonly Extract<StoredEntry, { t
   return [...found.values()];
 }
 
-/** The remote tasks whose steps did not come to their end before the task was ended from outside. A function of the journal. */
+/**
+ * The remote tasks whose steps did not come to their end before the task was ended from outside, but for those of a `finally`: clean-up goes on
+ * with these. A function of the journal.
+ */
 export function remotesOf(bound: BoundWorkflow, journal: Journal): readonly Remote[] {
   return openHandles(journal).flatMap(({ path, handle }) => {
     const node = bound.byId.get(stepIdIn(lastSegment(path)));
-    return path.startsWith(`${CLEAN_UP}/`) || node?.bound.abandon === undefined ? [] : [{ node, handle }];
+    if (path.startsWith(`${CLEAN_UP}/`) || node?.bound.abandon === undefined || isInFinally(bound, node)) return [];
+    return [{ node, handle }];
   });
+}
+
+function isInFinally(bound: BoundWorkflow, node: BoundNode): boolean {
+  for (let at: BoundNode | undefined = node; at !== undefined; at = at.parent) {
+    const last: Sequence | undefined = at.parent === undefined ? bound.finally : at.parent.bound.finally;
+    if (last?.nodes.includes(at) === true) return true;
+  }
+  return false;
 }
 
 /** What followed a remote task has come to its end, or a block around it: then it was given up at once. */

@@ -187,8 +187,11 @@ function jsonIn(text: string): readonly JsonValue[] {
   const whole = parsedJson(trimmed);
   if (whole !== null || trimmed === 'null') return [whole];
   const found: JsonValue[] = [];
-  for (let at = nextOpening(trimmed, 0); at !== -1 && found.length < MAX_CANDIDATES;) {
-    const end = endOfValue(trimmed, at);
+  let left = LOOKED_AT_IN_ALL;
+  for (let at = nextOpening(trimmed, 0); at !== -1 && left > 0 && found.length < MAX_CANDIDATES;) {
+    const last = Math.min(trimmed.length, at + LOOKED_AT, at + left);
+    const end = endOfValue(trimmed, at, last);
+    left -= (end ?? last) - at;
     const value = end === undefined ? null : parsedJson(trimmed.slice(at, end));
     if (value !== null) found.push(value);
     at = nextOpening(trimmed, value === null || end === undefined ? at + 1 : end);
@@ -197,17 +200,19 @@ function jsonIn(text: string): readonly JsonValue[] {
 }
 
 function nextOpening(text: string, from: number): number {
-  const found = text.slice(from).search(/[[{]/u);
-  return found === -1 ? -1 : from + found;
+  const opening = /[[{]/gu;
+  opening.lastIndex = from;
+  return opening.exec(text)?.index ?? -1;
 }
 
+/** Characters that one value may have between sentences, and that are looked at in all: openings inside each other make every look begin anew. */
 const LOOKED_AT = 200_000;
+const LOOKED_AT_IN_ALL = 2_000_000;
 
-/** Where the list or object that begins at `start` ends; `undefined` when it does not, or not soon. */
-function endOfValue(text: string, start: number): number | undefined {
+/** Where the list or object that begins at `start` ends; `undefined` when it does not before `last`. */
+function endOfValue(text: string, start: number, last: number): number | undefined {
   let depth = 0;
   let inText = false;
-  const last = Math.min(text.length, start + LOOKED_AT);
   for (let index = start; index < last; index += 1) {
     const character = text[index];
     if (inText) {

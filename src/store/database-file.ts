@@ -34,7 +34,7 @@ export class DatabaseFile {
         await handle.close();
       }
     } catch (error) {
-      throw new StoreError('io', `cannot create ${path}: ${messageOf(error)}`, { cause: error });
+      throw new StoreError('io', `cannot open or create ${path}: ${messageOf(error)}`, { cause: error });
     }
   }
 

@@ -40,14 +40,17 @@ class CleanUpJournal {
   readonly #state: JournalState;
   #row: CleanUpRow;
   #mark: string;
+  /** When the last entry was written: a journal is in the order of its times. */
+  #latest: number;
   #last: Promise<unknown> = Promise.resolve();
 
-  constructor(context: TaskContext, id: string, state: JournalState, row: CleanUpRow, mark: string) {
+  constructor(context: TaskContext, id: string, state: JournalState, row: CleanUpRow, mark: string, latest: number) {
     this.#context = context;
     this.#id = id;
     this.#state = state;
     this.#row = row;
     this.#mark = mark;
+    this.#latest = latest;
   }
 
   append(entries: readonly JournalEntry[]): Promise<readonly StoredEntry[]> {
@@ -76,7 +79,7 @@ class CleanUpJournal {
 
   async #append(entries: readonly JournalEntry[]): Promise<readonly StoredEntry[]> {
     const { store, clock, health } = this.#context;
-    const at = clock.now();
+    const at = Math.max(clock.now(), this.#latest);
     const stored = entries.map((entry, index) => ({ ...entry, seq: this.#row.seq + 1 + index, at }));
     const row = { ...this.#row, seq: this.#row.seq + entries.length };
     const key = keys.clean(this.#id);
@@ -99,6 +102,7 @@ class CleanUpJournal {
       this.#mark = result.marks[0] ?? '';
     });
     this.#row = row;
+    this.#latest = at;
     for (const entry of stored) this.#state.add(entry);
     return stored;
   }
@@ -152,7 +156,7 @@ export class CleanUps {
     const { entries, damaged } = await health.patiently(() => loadEntries(store, id), signal);
     for (const key of damaged) reportDamage(key, 'damaged');
     const state = new JournalState(entries);
-    const journal = new CleanUpJournal(this.#context, id, state, row, mark);
+    const journal = new CleanUpJournal(this.#context, id, state, row, mark, entries.at(-1)?.at ?? 0);
     const definition = found && (await snapshots.load(found.record.workflow, found.record.digest));
     let report: CleanUpReport | undefined;
     // What had run, and so what would have to be undone, is not known.

@@ -107,13 +107,21 @@ export class RecoverySweep {
 
   /** A task that is open. False when it has to be looked at again. */
   async #open({ id, runner }: Row, states: ReadonlyMap<string, RunnerState>): Promise<boolean> {
-    if (runner === this.#context.runnerId) return true;
     const here = this.#runs.get(id);
+    if (runner === this.#context.runnerId) return here !== undefined || (await this.#begunByNobody(id));
     // Somebody took it over while we were paused, and our run has not noticed, because it waits. It would be in the way of every recovery.
     if (here !== undefined) return this.#isStillOurs(here);
     // Whose a damaged row is stands in the record too.
     if (runner !== undefined && runner !== null && states.get(runner) === 'alive') return true;
     return this.#recover(id, states);
+  }
+
+  /** Ours, and not running here: one that is about to begin, or a child whose parent ended while it was made. */
+  async #begunByNobody(id: string): Promise<boolean> {
+    const marked = await loadRecord(this.#context.store, id);
+    if (marked?.record.state.kind === 'open' && (await this.#parentEnded(marked)))
+      await this.#change(marked, (current, now) => cancel(current, 'its parent has ended', now));
+    return true;
   }
 
   /** Lets a run look at its record; false when it finds that the task is another's, or over, and so stops. */

@@ -286,6 +286,12 @@ export class TaskManager implements TaskService {
         // One that was started before goes on by its own snapshot, whatever has become of its definition since.
         const existing = await refusing(() => loadRecord(this.#context.store, id));
         const admitted = existing === undefined ? await this.#admission.admit(request, id) : { marked: existing };
+        // Whoever ended the parent meanwhile has not seen this child: then nobody else cancels it.
+        const parent = await refusing(() => loadRecord(this.#context.store, request.parent?.taskId ?? ''));
+        if (parent?.record.state.kind !== 'open') {
+          await this.#changes.cancelChildren(request.parent?.taskId ?? '', 'its parent has ended');
+          return viewOf(admitted.marked.record);
+        }
         const view = this.#begin(admitted);
         // Found again after a restart: it may have lost its process with its parent.
         if (admitted.given === undefined && view.endedAt === undefined) await refusing(() => this.#recovery.takeUp(id));

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { beyondBounds, type JsonBounds } from '../core/json-scan.ts';
 import { RPC } from '../protocol/errors.ts';
+import { unreadAnswer } from './message-screen.ts';
 
 /** A request that goes no further: HTTP status and the JSON-RPC error in its body. */
 export interface Refusal {
@@ -162,7 +163,10 @@ export async function readJson(
   if (size > limit) return tooLarge;
   const bytes = Buffer.concat(chunks);
   const beyond = beyondBounds(bytes, bounds);
-  if (beyond !== undefined) return { ok: false, refusal: refusal(400, `The body ${beyond}`) };
+  if (beyond !== undefined) {
+    const body = unreadAnswer(bytes, beyond);
+    return body === undefined ? { ok: false, refusal: refusal(400, `The body ${beyond}`) } : { ok: true, body };
+  }
   try {
     const body: unknown = JSON.parse(bytes.toString('utf8').replace(/^\uFEFF/u, ''));
     return { ok: true, body };

@@ -16,7 +16,7 @@ const MEMBERS = new Set(['jsonrpc', 'id', 'method', 'params', 'result', 'error']
  */
 export function screenMessage(line: Buffer, bounds: JsonBounds): Screened {
   const beyond = beyondBounds(line, bounds);
-  if (beyond !== undefined) return refused(idIn(line), RPC.invalidRequest, `Invalid request: the message ${beyond}`);
+  if (beyond !== undefined) return tooMuch(line, beyond);
   let value: unknown;
   try {
     value = JSON.parse(line.toString('utf8').trim());
@@ -27,6 +27,25 @@ export function screenMessage(line: Buffer, bounds: JsonBounds): Screened {
   const problem = problemOf(value);
   if (problem !== undefined) return refused(value['id'], RPC.invalidRequest, `Invalid request: ${problem}`);
   return { ok: true, message: value as unknown as JSONRPCMessage }; // checked just now
+}
+
+/** An answer is never answered: whoever asked hears that it could not be read. */
+function tooMuch(line: Buffer, beyond: string): Screened {
+  const answer = unreadAnswer(line, beyond);
+  return answer === undefined
+    ? refused(idIn(line), RPC.invalidRequest, `Invalid request: the message ${beyond}`)
+    : { ok: true, message: answer };
+}
+
+/** In place of an answer that is over its bounds, and so not parsed: an error under its id. `undefined` for any other message. */
+export function unreadAnswer(bytes: Buffer, beyond: string): JSONRPCErrorResponse | undefined {
+  const isAnswer =
+    /^\s*\{\s*(?:"(?:jsonrpc|id)"\s*:\s*(?:\d{1,15}|"[^"\\]{1,100}")\s*,\s*){0,2}"(?:result|error)"\s*:/u.test(
+      bytes.toString('utf8', 0, 400),
+    );
+  const id = isAnswer ? idIn(bytes) : undefined;
+  if (id === undefined) return undefined;
+  return { jsonrpc: '2.0', id, error: { code: RPC.invalidRequest, message: `the answer ${beyond}` } };
 }
 
 /** The id of a message that is not parsed, where it stands at one of its ends, as clients write it. */

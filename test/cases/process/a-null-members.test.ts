@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
+import type { ServerResponse } from 'node:http';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -77,7 +78,21 @@ const ERRORS: Answers = {
 /** Over HTTP, in both generations: every member that may be absent is null. */
 const WEB = ['2025-11-25', '2026-07-28'] as const;
 
-async function startWebServer(revision: (typeof WEB)[number]): Promise<TestHttpServer & { readonly calls: string[] }> {
+/** Over HTTP: what a server answers a call with that it has done. Nothing of it can be used. */
+const WEB_UNUSABLE: Readonly<Record<string, (response: ServerResponse) => unknown>> = {
+  web_no_json: (response) => response.writeHead(200, { 'content-type': 'application/json' }).end('{"jsonrpc":"2.0",'),
+  web_other_id: (response) =>
+    response
+      .writeHead(200, { 'content-type': 'application/json' })
+      .end(JSON.stringify({ jsonrpc: '2.0', id: 4711, result: { content: [TEXT] } })),
+  web_nothing: (response) => response.writeHead(202).end(),
+  web_event: (response) => response.writeHead(200, { 'content-type': 'text/event-stream' }).end('data: {"jsonrpc\n\n'),
+};
+
+async function startWebServer(
+  revision: (typeof WEB)[number],
+  callAnswer?: (response: ServerResponse) => unknown,
+): Promise<TestHttpServer & { readonly calls: string[] }> {
   const calls: string[] = [];
   const common = { serverInfo: { name: 'web', version: '1', title: null }, instructions: null, _meta: null };
   const newer = { resultType: 'complete', ttlMs: 0, cacheScope: 'private' };
@@ -98,6 +113,7 @@ async function startWebServer(revision: (typeof WEB)[number]): Promise<TestHttpS
     const { id, method } = isJsonObject(body) ? body : {};
     if (typeof method === 'string') calls.push(method);
     if (id === undefined || typeof method !== 'string') return response.writeHead(202).end();
+    if (method === 'tools/call' && callAnswer !== undefined) return callAnswer(response);
     const result = results[method];
     const answer = result === undefined ? { error: { code: -32601, message: 'Method not found' } } : { result };
     response.writeHead(200, { 'content-type': 'application/json' });
@@ -131,13 +147,14 @@ const answers = new Map<string, RawMessage>();
 
 beforeAll(async () => {
   const all = { ...NULLS, ...UNUSABLE, ...ERRORS };
-  const names = [...Object.keys(all), ...Object.keys(GREETINGS), ...WEB];
   for (const revision of WEB) web.set(revision, await startWebServer(revision));
+  for (const [name, answer] of Object.entries(WEB_UNUSABLE)) web.set(name, await startWebServer('2025-11-25', answer));
+  const names = [...Object.keys(all), ...Object.keys(GREETINGS), ...web.keys()];
   const file = (name: string): string => join(folder.path, `${name}.script.json`);
   folder = await newCaseFolder(
     Object.fromEntries([
       ...Object.keys(all).map((name) => [`${workflowName(name)}.json`, definition(name)]),
-      ...[...Object.keys(GREETINGS), ...WEB].map((name) => [`${name}.json`, definition('go', name, name)]),
+      ...[...Object.keys(GREETINGS), ...web.keys()].map((name) => [`${name}.json`, definition('go', name, name)]),
     ]),
   );
   const tool = (name: string) => ({ name, inputSchema: { type: 'object' } });
@@ -206,6 +223,14 @@ describe('a null where a member may be absent', () => {
     expect(textOf(name)).toContain('out of paper');
     expect(timesCalled(name)).toBe(1);
   });
+
+  it.each(Object.keys(WEB_UNUSABLE))(
+    'A3: is no failed transport over HTTP either, and is not asked for again: %s',
+    (name) => {
+      expect(textOf(name)).toContain("step 'call' failed (invalid_output)");
+      expect(web.get(name)?.calls.filter((method) => method === 'tools/call')).toHaveLength(1);
+    },
+  );
 });
 
 describe('an answer that cannot be used', () => {

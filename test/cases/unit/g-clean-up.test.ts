@@ -50,9 +50,12 @@ async function cutOff(
   place: string,
   cut: string,
   more: string,
+  ownTools = false,
 ): Promise<{ readonly keys: readonly string[]; readonly said: string }> {
   world.downstream.repeatable['undo'] = 'unknown';
-  world.downstream.tools['undo'] = (_args, { signal }, call) => (call === 1 ? hanging(signal) : text('undone'));
+  if (!ownTools) {
+    world.downstream.tools['undo'] = (_args, { signal }, call) => (call === 1 ? hanging(signal) : text('undone'));
+  }
   world.downstream.tools['bad'] = () => toolError('broken');
   world.define(`name: w\n${PLACES[place]?.(step(more)) ?? ''}\n`);
   const first = await world.started();
@@ -98,6 +101,23 @@ describe.each(ALL)('G3: a call of $place that is cut off by $cut', ({ place, cut
       expect(said).toContain('interrupted');
     },
   );
+});
+
+describe.each(ALL)('G3: a task of another server that $place follows, cut off by $cut', ({ place, cut }) => {
+  it('G3: is followed to its end, and neither cancelled nor asked for again', async () => {
+    world.downstream.tools['a'] = () => text('a');
+    let handles: unknown[] = [];
+    world.downstream.tools['undo'] = async (_args, context) => {
+      handles = [...handles, context.handle ?? null];
+      if (context.handle !== undefined) return text('undone');
+      await context.onHandle?.({ task: 'remote-1' });
+      return hanging(context.signal);
+    };
+    const { keys } = await cutOff(place, cut, ', on_interrupt: fail', true);
+    expect(world.downstream.abandoned).toEqual([]);
+    expect(handles).toEqual([null, { task: 'remote-1' }]);
+    expect(new Set(keys).size).toBe(1);
+  });
 });
 
 describe('G3: a compensation of a cancelled task that a crash cuts off', () => {

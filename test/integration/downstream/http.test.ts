@@ -162,14 +162,18 @@ describe('what a server over HTTP may do to a call', () => {
     ],
     ['a stream that breaks', (r) => events(r).write('data: {"jso', () => r.destroy()), 'transport: '],
     ['a connection that is cut', (r) => r.destroy(), 'transport: '],
-    ['an answer to something else', (r) => json(r, 999, { result: { content: [] } }), 'transport: '],
-    ['an empty answer', (r) => r.writeHead(202).end(), 'transport: '],
+    ['an answer to something else', (r) => json(r, 999, { result: { content: [] } }), 'invalid_output: '],
+    ['an empty answer', (r) => r.writeHead(202).end(), 'invalid_output: '],
     [
       'a web page',
       (r) => r.writeHead(200, { 'content-type': 'text/html' }).end('<html>'),
       "invalid_output: server 's' gave an answer to tool 'go' that cannot be used: Unexpected content type: text/html",
     ],
-    ['text that is not JSON', (r) => r.writeHead(200, { 'content-type': 'application/json' }).end('{'), 'transport: '],
+    [
+      'text that is not JSON',
+      (r) => r.writeHead(200, { 'content-type': 'application/json' }).end('{'),
+      'invalid_output: ',
+    ],
     [
       'an HTTP error',
       (r) => r.writeHead(500).end('database is down'),

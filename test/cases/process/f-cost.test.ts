@@ -13,6 +13,8 @@ const SMALL_DOSE: ReadonlySet<string> = new Set([
   'F2: 200 calls over HTTP that have no answer in time leave no connection open',
   'F3: an answer that has no end',
   'F4: an answer with 4 500 000 numbers',
+  'F4: a question with 600 000 keys before the answer',
+  'F4: a model whose JSON is 3 000 000 levels deep',
   'F4: an answer over HTTP as text/event-stream with 700 000 keys',
   'F5: an expression of 19 000 characters that is nested as deep',
   'F5: a text that doubles 40 times',

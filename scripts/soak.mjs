@@ -1,5 +1,6 @@
-// `npm run soak -- --minutes N [--seed S]`: random workflows under kills, full disks and a flaky downstream server, each compared with
-// what the engine does with it when nothing goes wrong. Prints the seed of every round; the same seed makes the same trees and choices.
+// `npm run soak -- --minutes N [--seed S]`: random workflows on two servers that are killed and stopped, with clocks that are set, full disks and a downstream
+// server that dies; each is compared with what it does when nothing goes wrong. Prints the seed of every round; the same seed makes the same workflows, faults and
+// answers. A round is always finished: `--minutes 0` is one.
 import { spawnSync } from 'node:child_process';
 import { parseArgs } from 'node:util';
 

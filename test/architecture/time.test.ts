@@ -18,8 +18,10 @@ const OWN_CLOCK: Readonly<Record<string, string>> = {
   'support/servers/hostile.mjs': 'a server that is slow',
   'support/servers/ledger-file.mjs': 'polls, and notes when a call came',
   'support/servers/ledger.mjs': 'a server that is slow',
+  'support/servers/soak-ledger.mjs': 'a server that is slow',
   'support/servers/stand-in.mjs': 'a server that is slow',
   'support/servers/task-server.mjs': 'a server whose tasks take a while',
+  'support/shifted-clock.mjs': 'sets the clock of a process',
   'support/wait-until.ts': 'polls, and gives up what hangs',
   'cases/support/f-cost-subject.ts': 'gives up what hangs',
 };

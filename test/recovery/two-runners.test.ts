@@ -66,7 +66,7 @@ it('a server that is stopped past its time and goes on writes nothing; the other
       await server.finished;
     }
     const store = await KeyvTaskStore.open(join(workspace.path, 'data', 'tasks.sqlite'));
-    const history = { told, kills: 0, killsOfWork: 0, diskFull: 0, violations: [] };
+    const history = { told, kills: 0, killsOfWork: 0, violations: [] };
     const { violations, calls } = await checkHistories(history, workspace.ledger(), store);
     await store.close();
     expect(violations).toEqual([]);

@@ -4,7 +4,6 @@ import type { JsonObject } from '../../src/core/json.ts';
 import type { StoredEntry } from '../../src/engine/journal.ts';
 import type { TaskStore } from '../../src/tasks/task-store.ts';
 import type { History } from './kill-lane.ts';
-import { textOf } from './raw-client.ts';
 import type { LedgerEntry } from './workspace.ts';
 
 /** What the checker counted, for the floors of a test. */
@@ -16,23 +15,15 @@ export interface Verdict {
   readonly statuses: ReadonlyMap<string, number>;
 }
 
-/** A task as it is on the disk, children included. */
-export interface Left {
-  readonly taskId: string;
-  readonly workflow: string;
-  readonly status: string;
-}
-
 /**
  * Compares three histories: what the client was told, what the downstream server was really called for, and what is on the disk.
- * `judge`, if given, says what is wrong with the end of a task; without it none but `pays` may fail.
+ * Of the workflows of the lane none but `pays` may fail.
  * Wall-clock times of one machine are compared, so calls and checkpoints of one step need not be more than a millisecond apart.
  */
 export async function checkHistories(
   history: History,
   ledger: readonly LedgerEntry[],
   store: TaskStore,
-  judge?: (left: Left, journal: readonly StoredEntry[]) => readonly string[],
 ): Promise<Verdict> {
   const violations = [...history.violations];
   const statuses = new Map<string, number>();
@@ -56,15 +47,13 @@ export async function checkHistories(
       violations.push(...stepViolations(taskId, path, journal, calls));
     }
     violations.push(...taskViolations(taskId, record, journal));
-    if (judge !== undefined) violations.push(...judge(leftOf(taskId, record), journal));
     const told = history.told.get(taskId);
     if (told === undefined) continue;
     statuses.set(told.status, (statuses.get(told.status) ?? 0) + 1);
     if (told.workflow === 'pays') {
       const paid = byKey.get(keyOf(taskId, 'pay')) ?? [];
       if (paid.length > 1) violations.push(`${taskId} paid ${paid.length} times though on_interrupt says fail (D4)`);
-    } else if (judge === undefined && told.status === 'failed')
-      violations.push(`${taskId} (${told.workflow}) failed: ${String(told.ended)}`);
+    } else if (told.status === 'failed') violations.push(`${taskId} (${told.workflow}) failed: ${String(told.ended)}`);
     if (told.status === 'cancelled' && !told.cancelAcked)
       statuses.set('cancelled unheard', (statuses.get('cancelled unheard') ?? 0) + 1);
     const [first] = told.answersAcked;
@@ -99,12 +88,6 @@ function stepViolations(
   const late = calls.filter(({ at }) => checkpoint !== undefined && at > checkpoint.at + 1);
   if (late.length > 0) found.push(`${taskId} ${path} was called after its checkpoint (D3)`);
   return found;
-}
-
-function leftOf(taskId: string, record: JsonObject): Left {
-  const { state } = record;
-  const status = isJsonObject(state) && state['kind'] === 'ended' ? textOf(state, 'status') : 'open';
-  return { taskId, workflow: textOf(record, 'workflow'), status };
 }
 
 /** D2, D9, D10: one outcome, a journal without gaps in the order of its times. */

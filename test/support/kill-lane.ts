@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { join } from 'node:path';
 import { isJsonObject } from '../../src/core/json.ts';
@@ -26,8 +25,6 @@ export interface History {
   readonly kills: number;
   /** Kills that met at least one task that had not ended. */
   readonly killsOfWork: number;
-  /** How often the disk was full. */
-  readonly diskFull: number;
   /** What contradicted itself while it was watched. */
   readonly violations: readonly string[];
 }
@@ -87,15 +84,6 @@ steps:
 `,
 };
 
-export interface LaneOptions {
-  /** What is called. Default: those of `LANE_DEFINITIONS`. */
-  readonly workflows?: readonly string[];
-  /** Now and then no file may grow for a while, in the first life at least once; needs `prlimit`. */
-  readonly diskFaults?: boolean;
-  /** Share of cancels in what the client does. */
-  readonly cancels?: number;
-}
-
 const TERMINAL: ReadonlySet<string> = new Set(['completed', 'failed', 'cancelled']);
 
 /**
@@ -111,21 +99,13 @@ export class KillLane {
   #unanswered: { readonly workflow: string; readonly key: string } | undefined;
   #keys = 0;
   #answered = 0;
-  #diskFull = 0;
   #kills = 0;
   #killsOfWork = 0;
   #server: Running | undefined;
 
-  readonly #workflows: readonly string[];
-  readonly #diskFaults: boolean;
-  readonly #cancels: number;
-
-  constructor(folder: string, random: () => number, options: LaneOptions = {}) {
+  constructor(folder: string, random: () => number) {
     this.#folder = folder;
     this.#random = random;
-    this.#workflows = options.workflows ?? WORKFLOWS;
-    this.#diskFaults = options.diskFaults ?? false;
-    this.#cancels = options.cancels ?? 0.06;
   }
 
   get history(): History {
@@ -133,7 +113,6 @@ export class KillLane {
       told: this.#told,
       kills: this.#kills,
       killsOfWork: this.#killsOfWork,
-      diskFull: this.#diskFull,
       violations: this.#violations,
     };
   }
@@ -141,9 +120,7 @@ export class KillLane {
   /** Lives and dies once. */
   async killOnce(): Promise<void> {
     const server = this.#start();
-    // Where disks fill up, the first life does nothing else but get there.
-    const fills = this.#diskFaults && this.#kills === 0;
-    if (this.#random() < 0.25 && !fills) await sleep(this.#random() * 400);
+    if (this.#random() < 0.25) await sleep(this.#random() * 400);
     else {
       const url = await this.#serving(server);
       const stop = new AbortController();
@@ -155,7 +132,6 @@ export class KillLane {
           this.#refuseToGoOn();
           return this.#answered > answered + 2;
         });
-      if (fills || (this.#diskFaults && this.#random() < 0.3)) await this.#fillDisk(server);
       await sleep(this.#random() * 250);
       stop.abort();
       await this.#kill(server);
@@ -200,18 +176,6 @@ export class KillLane {
     await server?.finished;
   }
 
-  /** Nothing can be written for a moment; what is asked for meanwhile is refused and asked for again. */
-  async #fillDisk(server: Running): Promise<void> {
-    const limit = (bytes: string): void => {
-      execFileSync('prlimit', ['--pid', String(server.child.pid), `--fsize=${bytes}:unlimited`]);
-    };
-    limit('1');
-    this.#diskFull += 1;
-    await sleep(50 + this.#random() * 400);
-    limit('unlimited');
-    await sleep(this.#random() * 300);
-  }
-
   /** One contradiction is enough: what follows from it says nothing. */
   #refuseToGoOn(): void {
     const [first] = this.#violations;
@@ -240,9 +204,7 @@ export class KillLane {
         await this.#act(url);
         this.#answered += 1;
       } catch (error) {
-        const refused = this.#diskFaults && error instanceof RawError && error.message.includes('cannot be written');
-        if (error instanceof RawError && !refused)
-          this.#violations.push(`an unexpected refusal: ${error.code} ${error.message}`);
+        if (error instanceof RawError) this.#violations.push(`an unexpected refusal: ${error.code} ${error.message}`);
       }
       await sleep(this.#random() * 10);
     }
@@ -253,14 +215,14 @@ export class KillLane {
     const dice = this.#random();
     const one = this.#told.size === 0 ? undefined : this.#any([...this.#told.values()]);
     if (dice < (open.length < 4 ? 0.5 : 0.25) && open.length < 10) await this.#create(url);
-    else if (dice < 0.5 + this.#cancels && dice > 0.5 && open.length > 0) await this.#cancel(url, this.#any(open));
+    else if (dice < 0.56 && dice > 0.5 && open.length > 0) await this.#cancel(url, this.#any(open));
     else if (dice < 0.8 && open.length > 0) await this.#look(url, this.#any(open), this.#random() < 0.6);
     else if (one !== undefined) await this.#look(url, one, false);
     else await this.#create(url);
   }
 
   async #create(url: string): Promise<void> {
-    this.#unanswered ??= { workflow: this.#any(this.#workflows), key: `key-${(this.#keys += 1)}` };
+    this.#unanswered ??= { workflow: this.#any(WORKFLOWS), key: `key-${(this.#keys += 1)}` };
     const { workflow, key } = this.#unanswered;
     const taskId = await rawCreate(url, workflow, { 'dev.mcp-workflow/idempotency-key': key });
     this.#unanswered = undefined;

@@ -23,19 +23,20 @@ const META = {
 
 /**
  * One request of the 2026-07-28 generation without any SDK, for a server that may be killed meanwhile: resolves with the result, rejects with
- * `RawError`, or with whatever `fetch` says when there was no answer.
+ * `RawError`, or with whatever `fetch` says when there was no answer, as when `gone` aborts before it comes.
  */
 export async function rawRequest(
   url: string,
   method: string,
   params: JsonObject,
   meta: JsonObject = {},
+  gone?: AbortSignal,
 ): Promise<JsonObject> {
   const name = params['name'] ?? params['taskId'] ?? params['uri'];
   const response = await fetch(url, {
     method: 'POST',
     // Whatever is wrong: a server answers or is gone.
-    signal: AbortSignal.timeout(PATIENCE_MS),
+    signal: AbortSignal.any([AbortSignal.timeout(PATIENCE_MS), ...(gone === undefined ? [] : [gone])]),
     headers: {
       'content-type': 'application/json',
       accept: 'application/json, text/event-stream',

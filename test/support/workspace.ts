@@ -14,6 +14,8 @@ export interface LedgerEntry {
   /** The idempotency key it came with. */
   readonly key: string | null;
   readonly pid: number;
+  /** The process that started the stand-in, where it says so. */
+  readonly engine?: number;
   /** Wall clock, ms. */
   readonly at: number;
 }

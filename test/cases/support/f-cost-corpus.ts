@@ -320,6 +320,7 @@ export const ANSWER_SCHEMA_INPUTS: readonly HostileInput[] = [
 ];
 
 export const FAR_INPUTS: readonly HostileInput[] = [
+  { ...fromFar('F3: an answer that has no end', 'endless', 'failed'), says: /bytes/u },
   fromFar('F4: an answer with 700 000 keys', 'keys'),
   fromFar('F4: an answer with 4 500 000 numbers', 'numbers'),
   fromFar('F4: an answer with 3 000 000 levels', 'levels'),

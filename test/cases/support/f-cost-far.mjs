@@ -83,11 +83,22 @@ export function answerOf(/** @type {string} */ what, /** @type {any} */ { id, me
   }
 }
 
+/** A line that has no end, for as long as somebody reads it. */
+function endless() {
+  const piece = 'x'.repeat(MB);
+  const write = () => {
+    while (process.stdout.write(piece));
+  };
+  process.stdout.on('drain', write).on('error', () => process.exit(0));
+  write();
+}
+
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const what = process.argv[2] ?? '';
   createInterface({ input: process.stdin })
     .on('line', (line) => {
       const message = JSON.parse(line);
+      if (what === 'endless' && message.params?.name === 'go') return endless();
       if (message.method !== undefined && message.id !== undefined)
         process.stdout.write(`${answerOf(what, message)}\n`);
     })

@@ -4,6 +4,13 @@ import type { RawMessage } from '../../support/raw-server.ts';
 import type { End, HostileInput } from './f-cost-corpus.ts';
 import { startSubject, type Cost, type Subject, type SubjectSetup } from './f-cost-subject.ts';
 
+/** One thing that costs whoever is careless much. Rejects where it costs more than it may, or ends otherwise than it should. */
+export interface CostRow {
+  /** After the entry: what it is. */
+  readonly title: string;
+  readonly run: () => Promise<void>;
+}
+
 /** Milliseconds of processor time on the machine that `slowness` knows, and mebibytes beyond the size of the input. */
 const HOLD_MS = 250;
 const GROWN_MB = 100;
@@ -33,14 +40,15 @@ export async function inTurn<T>(work: () => Promise<T>): Promise<T> {
 
 /**
  * Gives the input to a server of its own: the answer is clean, another request is answered after it, and neither took
- * too long nor too much.
+ * too long nor too much. `after` looks at what is left behind.
  */
-export async function tried(input: HostileInput): Promise<void> {
+export async function tried(input: HostileInput, after?: () => Promise<void>): Promise<void> {
   const text = input.text();
   await triedCheaply(input.title, input.setup(), input.size ?? text.length, async (subject) => {
     const answer = await input.run(subject, text);
     expect(await subject.request('ping', '{}')).toHaveProperty('result');
     expectClean(answer, input);
+    await after?.();
   });
 }
 

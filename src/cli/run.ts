@@ -84,9 +84,8 @@ async function run(command: Command, context: CliContext, name: string, flags: R
 /** `--dry-run`: no task is made and nobody is called. */
 async function rehearseRun(command: Command, context: CliContext, name: string, flags: RunFlags): Promise<void> {
   const { terminal } = context;
-  const [{ dryRun }, { describeCall }, { stepKinds }] = await Promise.all([
+  const [{ dryRun }, { stepKinds }] = await Promise.all([
     import('../rehearsal/dry-run.ts'),
-    import('../rehearsal/definition-test.ts'),
     import('../steps/index.ts'),
   ]);
   await withEngine(command, context, LOOKING, async (engine) => {
@@ -100,7 +99,7 @@ async function rehearseRun(command: Command, context: CliContext, name: string, 
       printJson(terminal, { workflow: name, calls, notes, ...(failure === undefined ? {} : { error: failure }) });
     } else {
       for (const call of calls) {
-        const line = `${call.path}  ${describeCall(call)}  ${JSON.stringify(call.arguments)}`;
+        const line = `${call.path}  ${call.text}  ${JSON.stringify(call.arguments)}`;
         terminal.out.write(`${plainLine(line)}\n`);
       }
       for (const note of notes) terminal.err.write(`note: ${plainLine(note)}\n`);

@@ -216,6 +216,6 @@ function attemptNotes(journal: readonly StoredEntry[], path: string): readonly s
 function childNotes(journal: readonly StoredEntry[], { path, status }: StepRow): readonly string[] {
   if (status !== 'failed') return [];
   const end = journal.findLast((entry) => entry.type === 'finished' && entry.path === path);
-  const child = end?.type === 'finished' && end.kind === 'workflow' ? end.result.view?.['task_id'] : undefined;
+  const child = end?.type === 'finished' ? end.result.view?.['task_id'] : undefined;
   return typeof child === 'string' ? [plainLine(`      its task: mcp-workflow tasks get ${child}`)] : [];
 }

@@ -30,21 +30,23 @@ function make(schemas: DefinitionSchemas): JsonSchema {
     title: 'Workflow definition of mcp-workflow-engine',
     ...workflow,
     $defs: {
-      step: stepChooser([...schemas.kinds.keys()]),
+      step: stepChooser([...schemas.kinds.keys()], schemas.defaultKind),
       ...Object.fromEntries(kinds.map(([name, kind]) => [name, withoutDialect(kind)])),
     },
   };
 }
 
-/** Chooses by `type`, a missing one being `tool`, in the form in which editors complete best. */
-function stepChooser(types: readonly string[]): JsonSchema {
+/** Chooses by `type`, in the form in which editors complete best. */
+function stepChooser(types: readonly string[], defaultKind: string | undefined): JsonSchema {
   return {
     type: 'object',
     description: 'A step.',
     required: ['id'],
-    properties: { type: { enum: types, description: 'Kind of the step. `tool` when it is left out.' } },
+    properties: {
+      type: { enum: types, description: `Kind of the step. \`${defaultKind ?? ''}\` when it is left out.` },
+    },
     allOf: types.map((type) => {
-      const chosen = { properties: { type: { const: type } }, ...(type === 'tool' ? {} : { required: ['type'] }) };
+      const chosen = { properties: { type: { const: type } }, ...(type === defaultKind ? {} : { required: ['type'] }) };
       const parts = [chosen, { $ref: `#/$defs/step_${type}` }];
       return Object.fromEntries(KEYWORDS.map((keyword, index) => [keyword, parts[index] ?? {}]));
     }),

@@ -11,6 +11,10 @@ export interface Block {
   readonly runs: 'once' | 'iteration';
   /** Names in scope inside this block only, e.g. `item`. */
   readonly binds?: readonly string[];
+  /** `graph`: its steps may say `depends_on`. `any`: each of them is a branch of its own. Absent: one after the other. */
+  readonly order?: 'graph' | 'any';
+  /** Blocks of one step with a lower number come before those with a higher one. */
+  readonly part?: number;
 }
 
 /** What a template or condition position in a step may contain, for reference checks. */
@@ -46,7 +50,7 @@ export interface CallFact {
 /** Why a step can never do what it is for, though each of its keys is well formed. */
 export interface StepProblem {
   readonly at: readonly (string | number)[];
-  readonly code: 'missing_key' | 'invalid_value' | 'invalid_type' | 'invalid_time' | 'invalid_schema';
+  readonly code: 'missing_key' | 'invalid_value' | 'invalid_type' | 'invalid_time' | 'invalid_schema' | 'endless_loop';
   readonly message: string;
   readonly hint?: string;
 }
@@ -58,6 +62,21 @@ export interface StepProblem {
  */
 export interface StepSyntax {
   readonly type: string;
+  /**
+   * What it does outside by itself, the steps inside it aside. `none`: it computes, waits, speaks, or asks a person. `reads`: it asks and changes
+   * nothing. `acts`: what its `call` does; a call that is not known may do anything.
+   */
+  readonly effect: 'none' | 'reads' | 'acts';
+  /** A step without `type` is of this kind. */
+  readonly isDefault?: boolean;
+  /** Nothing that stands behind it in its list runs. */
+  readonly leaves?: boolean;
+  /** Behind it the names of its iterations mean the last one. */
+  readonly lastStays?: boolean;
+  /** It asks a person; the key of its form. */
+  readonly formKey?: string;
+  /** It may end with none of its blocks chosen. */
+  readonly mayChooseNone?: (step: Step) => boolean;
   /** The keys of this kind beside the common ones, each with `.describe(…)` (they become the reference and the editor's help). */
   readonly fields: (step: z.ZodType<Step>) => z.ZodRawShape;
   /** Child blocks in document order; empty for a leaf. */

@@ -167,6 +167,16 @@ export interface StepKind extends StepSyntax {
   readonly ownTimeout?: boolean;
   /** It computes, or runs other steps, and does nothing else: what it did is lost with nothing but time, so its checkpoint may become durable late (E3). */
   readonly effectFree?: boolean;
+  /** Its attempts are calls of tools, as a budget counts them. */
+  readonly callsTools?: boolean;
+  /** A failure with a number as its code is the JSON-RPC error of the whole task. */
+  readonly protocolErrors?: boolean;
+  /** It asks somebody outside through a port: whom and what, in words. */
+  readonly asks?: (what: string, server: string | undefined) => string;
+  /** The step as it runs where nothing is known of what it asks for (dry run). */
+  readonly unsure?: (step: Step) => Step;
+  /** A value that is not known where it takes a list stands for one item. */
+  readonly takesOne?: boolean;
   /** An attempt goes on from what the failed one before it left (`StepContext.previous`). */
   readonly repairs?: boolean;
   /** It reads variables and writes them: from its first reading to its checkpoint no other such step of the task runs. */
@@ -181,6 +191,17 @@ export type StepKindTable = ReadonlyMap<string, StepKind>;
 /** A kind as its file writes it, typed by its own fields. */
 export interface KindSource<Shape extends z.ZodRawShape> {
   readonly type: string;
+  readonly effect: StepSyntax['effect'];
+  readonly isDefault?: boolean;
+  readonly leaves?: boolean;
+  readonly lastStays?: boolean;
+  readonly formKey?: string;
+  readonly mayChooseNone?: StepSyntax['mayChooseNone'];
+  readonly callsTools?: boolean;
+  readonly protocolErrors?: boolean;
+  readonly asks?: StepKind['asks'];
+  readonly unsure?: StepKind['unsure'];
+  readonly takesOne?: boolean;
   readonly summary: string;
   readonly example: string;
   readonly fields: (step: z.ZodType<Step>) => Shape;
@@ -251,6 +272,7 @@ export function defineStepKind<Shape extends z.ZodRawShape>(source: KindSource<S
   };
   return {
     type: source.type,
+    effect: source.effect,
     summary: source.summary,
     example: source.example,
     fields: source.fields,
@@ -270,6 +292,16 @@ export function defineStepKind<Shape extends z.ZodRawShape>(source: KindSource<S
     ...(source.fixed === undefined ? {} : { fixed: reading(source.fixed) }),
     ...(source.endsTask === undefined ? {} : { endsTask: source.endsTask }),
     ...(source.repeats === undefined ? {} : { repeats: readingOne(source.repeats) }),
+    ...(source.isDefault === undefined ? {} : { isDefault: source.isDefault }),
+    ...(source.leaves === undefined ? {} : { leaves: source.leaves }),
+    ...(source.lastStays === undefined ? {} : { lastStays: source.lastStays }),
+    ...(source.formKey === undefined ? {} : { formKey: source.formKey }),
+    ...(source.mayChooseNone === undefined ? {} : { mayChooseNone: source.mayChooseNone }),
+    ...(source.callsTools === undefined ? {} : { callsTools: source.callsTools }),
+    ...(source.protocolErrors === undefined ? {} : { protocolErrors: source.protocolErrors }),
+    ...(source.asks === undefined ? {} : { asks: source.asks }),
+    ...(source.unsure === undefined ? {} : { unsure: source.unsure }),
+    ...(source.takesOne === undefined ? {} : { takesOne: source.takesOne }),
     ...(source.repairs === undefined ? {} : { repairs: source.repairs }),
     ...(source.exclusive === undefined ? {} : { exclusive: source.exclusive }),
     ...(source.writes === undefined ? {} : { writes: reading(source.writes) }),

@@ -71,7 +71,7 @@ export async function successOutcome(run: Run, output: JsonObject): Promise<RunO
 
 /** A failed workflow: one text that says where and why, or a JSON-RPC error for a `fail` step whose code is a number. */
 export function failureOutcome(run: Run, failure: Failure, undone: readonly JsonObject[]): RunOutcome {
-  if (/^-?\d+$/u.test(failure.code) && run.bound.byId.get(failure.step ?? '')?.kind.type === 'fail') {
+  if (/^-?\d+$/u.test(failure.code) && run.bound.byId.get(failure.step ?? '')?.kind.protocolErrors === true) {
     const { code, message, data } = failure;
     return { kind: 'error', code: Number(code), message, ...(data === undefined ? {} : { data }), failure };
   }

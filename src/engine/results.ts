@@ -20,8 +20,11 @@ interface ResultScope {
 export class Results {
   readonly #scopes = new Map<string, ResultScope>();
   #keepsAll = false;
+  readonly #lastStays: (entry: Finished) => boolean;
 
-  constructor() {
+  /** @param lastStays whether the names of a block's last iteration mean that one behind it. */
+  constructor(lastStays: (entry: Finished) => boolean = () => false) {
+    this.#lastStays = lastStays;
     this.#scopes.set('', { outer: undefined, results: new Map() });
   }
 
@@ -39,7 +42,7 @@ export class Results {
       const block = attemptPath(mainPath(entry.path), attempt);
       const iterations = scope.blocks?.get(block);
       if (iterations === undefined) continue;
-      const last = entry.kind === 'loop' ? iterations.get(lastIteration(block, entry)) : undefined;
+      const last = this.#lastStays(entry) ? iterations.get(lastIteration(block, entry)) : undefined;
       if (last !== undefined) for (const inner of last.results.values()) put(scope, inner);
       if (this.#keepsAll) continue;
       scope.blocks?.delete(block);

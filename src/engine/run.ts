@@ -50,7 +50,7 @@ export class Run {
   /** The task's own signal. */
   readonly signal: AbortSignal;
   readonly variables: Variables;
-  readonly results = new Results();
+  readonly results = new Results(({ step }) => this.bound.byId.get(step)?.kind.lastStays === true);
   readonly progress: ProgressTracker;
   readonly scope: Scope;
   readonly warnings: string[] = [];
@@ -272,7 +272,7 @@ export class Run {
     if (this.bound.definition.budget === undefined) return;
     switch (entry.type) {
       case 'started':
-        if (this.bound.byId.get(entry.step)?.kind.type !== 'tool') return;
+        if (this.bound.byId.get(entry.step)?.kind.callsTools !== true) return;
         this.#cutCalls.set(entry.path, (this.#cutCalls.get(entry.path) ?? 0) + 1);
         return;
       case 'handle':
@@ -290,7 +290,7 @@ export class Run {
   /** What an entry of an older release tells of its use. */
   #guessed(entry: Finished | Extract<StoredEntry, { type: 'attempt_failed' }>, node: BoundNode): Partial<Usage> {
     if (this.bound.definition.budget === undefined) return {};
-    const called = node.kind.type === 'tool' ? 1 : 0;
+    const called = node.kind.callsTools === true ? 1 : 0;
     if (entry.type === 'attempt_failed') return { tool_calls: called };
     const { attempts, view, output } = entry.result;
     // What a result of an earlier task cost was that task's.

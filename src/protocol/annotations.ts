@@ -36,25 +36,6 @@ const WORST: ToolAnnotations = {
   openWorldHint: true,
 };
 
-/** Kinds that only steer, wait, ask or speak; what they contain counts for itself. */
-const STEERING = new Set([
-  'set',
-  'switch',
-  'parallel',
-  'loop',
-  'foreach',
-  'group',
-  'try',
-  'wait',
-  'emit',
-  'fail',
-  'succeed',
-  'elicit',
-  'approval',
-]);
-
-const READING = new Set(['resource', 'prompt', 'llm']);
-
 /**
  * Annotations of a workflow, derived from everything any of its paths may run, fail-closed: read-only and idempotent only if
  * every step is, destructive and open-world if any step is or is unknown. A kind or a child workflow that is not known counts
@@ -96,24 +77,21 @@ class Walk {
 
   /** The step by itself, without its blocks. */
   #own(step: Step): ToolAnnotations {
-    if (!this.#sources.syntaxes.has(step.type)) return WORST;
-    if (STEERING.has(step.type)) return HARMLESS;
-    if (READING.has(step.type)) return READS;
-    if (step.type === 'tool') return this.#tool(step);
-    if (step.type === 'workflow') return this.#child(step);
-    return WORST;
+    const syntax = this.#sources.syntaxes.get(step.type);
+    if (syntax?.effect === 'none') return HARMLESS;
+    if (syntax?.effect === 'reads') return READS;
+    const call = syntax?.call?.(step);
+    if (call === undefined) return WORST;
+    return 'workflow' in call.of ? this.#child(call.of.workflow) : this.#tool(step, call.of);
   }
 
-  #tool(step: Step): ToolAnnotations {
-    const { server, action } = step;
-    if (typeof server !== 'string' || typeof action !== 'string') return WORST;
-    const hints = fromFacts(this.#sources.facts(server, action) ?? {});
+  #tool(step: Step, { server, tool }: { readonly server: string; readonly tool: string }): ToolAnnotations {
+    const hints = fromFacts(this.#sources.facts(server, tool) ?? {});
     return step.idempotent === undefined ? hints : { ...hints, idempotentHint: step.idempotent };
   }
 
-  #child(step: Step): ToolAnnotations {
-    const name = step['workflow'];
-    const child = typeof name === 'string' ? this.#sources.definitions.get(name) : undefined;
+  #child(name: string): ToolAnnotations {
+    const child = this.#sources.definitions.get(name);
     if (child === undefined) return WORST;
     this.workflow(child.definition);
     return HARMLESS;

@@ -105,7 +105,7 @@ function blockBranches(step: Step, kinds: StepKindTable): readonly Branch[] {
       const place = typeof index === 'number' ? `${String(key)}[${index}]` : String(key);
       return ranBranch(`${step.id}: ${place}`, steps);
     });
-  if (step.type !== 'switch' || step['default'] !== undefined) return branches;
+  if (kinds.get(step.type)?.mayChooseNone?.(step) !== true) return branches;
   const none = someFinished(step.id, ({ result }) => result.status === 'completed' && result.view?.['case'] === null);
   return [...branches, { name: `${step.id}: no case`, taken: none }];
 }

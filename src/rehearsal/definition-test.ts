@@ -67,7 +67,7 @@ async function runTest(
       calls.push(call);
     },
     unanswered: (call) => {
-      const text = `step '${call.step}' would call ${describeCall(call)}: give it a mock`;
+      const text = `step '${call.step}' would call ${call.text}: give it a mock`;
       lacking.set(call.step, text);
       throw new StepFailure({ code: 'not_mocked', message: text, step: call.step });
     },
@@ -85,11 +85,4 @@ async function runTest(
     result: { name: test.name, passed: problems.length === 0, problems, calls },
     run: { entries: rehearsal.entries, ran },
   };
-}
-
-/** `files.list_directory`, `prompt greet`, `workflow other`, `a person`. */
-export function describeCall({ type, server, what }: OutsideCall): string {
-  if (server !== undefined) return type === 'tool' ? `${server}.${what}` : `${type} ${what} of ${server}`;
-  if (type === 'elicit') return 'a person';
-  return type === 'workflow' ? `workflow ${what}` : what;
 }

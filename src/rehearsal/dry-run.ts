@@ -56,11 +56,10 @@ function unsure(kind: StepKind, asked: ReadonlySet<string>): StepKind {
   return {
     ...kind,
     bind: (given, binder) => {
-      const step: Step = kind.type === 'loop' ? { ...given, max_iterations: 1, on_exhausted: 'continue' } : given;
-      const bound = kind.bind(step, binder);
+      const bound = kind.bind(kind.unsure?.(given) ?? given, binder);
       return {
         ...bound,
-        execute: (context) => bound.execute(withUnknown(context, kind.type, asked)),
+        execute: (context) => bound.execute(withUnknown(context, kind.takesOne === true, asked)),
       };
     },
   };
@@ -88,11 +87,11 @@ function asMade(kind: StepKind, asked: ReadonlySet<string>): StepKind {
   };
 }
 
-function withUnknown(context: StepContext, type: string, asked: ReadonlySet<string>): StepContext {
+function withUnknown(context: StepContext, takesOne: boolean, asked: ReadonlySet<string>): StepContext {
   const render: StepContext['render'] = async (value, scope) => {
     // The schema of the kind let only JSON in.
     const kept = await keepUnknown(value as JsonValue, asked, (text) => context.render(text, scope));
-    return type === 'foreach' && typeof kept === 'string' ? [kept] : kept;
+    return takesOne && typeof kept === 'string' ? [kept] : kept;
   };
   return contextOver(context, {
     render,

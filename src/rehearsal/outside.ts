@@ -20,6 +20,8 @@ export interface OutsideCall {
   readonly path: string;
   readonly attempt: number;
   readonly type: string;
+  /** Whom it asks and what, in words: `files.list_directory`, `a person`. */
+  readonly text: string;
   /** The downstream server, where it is one. */
   readonly server?: string;
   readonly what: string;
@@ -40,9 +42,6 @@ export interface OutsideWorld {
   called(call: OutsideCall): void;
 }
 
-/** Kinds that talk through a port; with an answer they still render, check and route as ever. Any other kind is replaced as a whole. */
-const ASKING: ReadonlySet<string> = new Set(['tool', 'resource', 'prompt', 'workflow', 'elicit', 'llm', 'roots']);
-
 /**
  * The same kinds with the outside world replaced step by step. What a kind does itself stays real: templates, conditions,
  * schemas, routes, blocks. A table is for one run.
@@ -60,8 +59,9 @@ function inWorld(kind: StepKind, world: OutsideWorld): StepKind {
         ...bound,
         execute: async (context) => {
           const answer = world.attempt(step.id, context.path, itemsOf(context));
-          if (answer !== undefined && !ASKING.has(kind.type)) return { output: outputOf(answer, 'tool_error') };
-          return await bound.execute(withAnswer(context, step.id, kind.type, world, answer));
+          // A kind that asks still renders, checks and routes as ever; any other is replaced as a whole.
+          if (answer !== undefined && kind.asks === undefined) return { output: outputOf(answer, 'tool_error') };
+          return await bound.execute(withAnswer(context, step.id, kind, world, answer));
         },
       };
     },
@@ -76,13 +76,23 @@ function itemsOf({ scope: { bound } }: StepContext): readonly JsonValue[] {
 function withAnswer(
   context: StepContext,
   step: string,
-  type: string,
+  { type, asks }: StepKind,
   world: OutsideWorld,
   answer: Answer | undefined,
 ): StepContext {
   const { path, attempt } = context;
   const call = (what: string, args: JsonObject, server?: string): Answer => {
-    const made = { step, path, attempt, type, what, arguments: args, ...(server === undefined ? {} : { server }) };
+    const text = asks?.(what, server) ?? what;
+    const made = {
+      step,
+      path,
+      attempt,
+      type,
+      text,
+      what,
+      arguments: args,
+      ...(server === undefined ? {} : { server }),
+    };
     world.called(made);
     return answer ?? world.unanswered(made);
   };
@@ -101,7 +111,8 @@ function withAnswer(
     input: {
       ask: async (_path, { method, params }: InputRequest) => {
         const given = call(method, params);
-        const made = { step, path, attempt, type, what: method, arguments: params };
+        const text = asks?.(method, undefined) ?? method;
+        const made = { step, path, attempt, type, text, what: method, arguments: params };
         const form = params['requestedSchema'];
         if (answer !== undefined && 'output' in given && isJsonObject(form))
           checkFit(given.output, form, 'the form', made, world);
@@ -111,7 +122,8 @@ function withAnswer(
     },
     children: childrenBy(call, (workflow, given) => {
       const schema = world.outputSchema?.(workflow);
-      const made = { step, path, attempt, type, what: workflow, arguments: {} };
+      const text = asks?.(workflow, undefined) ?? workflow;
+      const made = { step, path, attempt, type, text, what: workflow, arguments: {} };
       if (answer !== undefined && 'output' in given && schema !== undefined) {
         checkFit(given.output, schema, `the output schema of '${workflow}'`, made, world);
       }

@@ -20,6 +20,9 @@ const otherwise = (what: string): z.ZodOptional<z.ZodString> =>
 /** Asks a person. The question belongs to the task: it survives restarts and any connection can answer it. */
 export const elicitKind = defineStepKind({
   type: 'elicit',
+  effect: 'none',
+  formKey: 'schema',
+  asks: () => 'a person',
   summary:
     'Asks a person: a form by `schema`, or a page to visit by `url`. `.output` is what was entered; `.action` is `accept`, `decline`, `cancel` or `timeout`.',
   example: `id: confirm

@@ -6,6 +6,7 @@ const LEVELS = ['debug', 'info', 'notice', 'warning', 'error', 'critical', 'aler
 /** Sends a message to the client and keeps it in the journal. After a crash right behind the sending it may be sent once more. */
 export const emitKind = defineStepKind({
   type: 'emit',
+  effect: 'none',
   summary: 'Sends a message (with progress, if given) to the client that follows the task. `.output` is null.',
   example: `id: say
 type: emit

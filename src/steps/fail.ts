@@ -5,6 +5,9 @@ import { defineStepKind } from '../engine/kind.ts';
 /** Fails on purpose. What handles failures (`on_error`, `try`, `collect`) handles this one too; else the task ends. */
 export const failKind = defineStepKind({
   type: 'fail',
+  effect: 'none',
+  leaves: true,
+  protocolErrors: true,
   summary:
     'Ends the task as failed, unless something around it handles failures. A `code` that is a whole number makes the outcome a JSON-RPC error with that number.',
   example: `id: refuse

@@ -12,6 +12,8 @@ import { failureLine } from './parallel.ts';
 /** Runs its steps for each item of a list, each in a scope of its own. */
 export const foreachKind = defineStepKind({
   type: 'foreach',
+  effect: 'none',
+  takesOne: true,
   effectFree: true,
   summary:
     'Runs `steps` for each item of `items`, with `{{item}}` (or the name in `as`) and `{{item_index}}` in scope. `.output` is the list of each ' +

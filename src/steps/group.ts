@@ -7,6 +7,7 @@ import { defineStepKind } from '../engine/kind.ts';
 /** A list of steps as one step; a graph as soon as one of them says `depends_on`. */
 export const groupKind = defineStepKind({
   type: 'group',
+  effect: 'none',
   effectFree: true,
   summary:
     'Runs `steps` as one step. With `depends_on` in any of them it is a graph: each step starts when those it depends on have ended, a step without it at once. ' +
@@ -29,7 +30,7 @@ steps:
     steps: z.array(step).min(1).describe('The steps.'),
     max_concurrency: orTemplate(countOf).optional().describe('Of a graph: how many steps run at once. Default 5.'),
   }),
-  blocks: (spec) => [{ at: ['steps'], steps: spec.steps, runs: 'once' }],
+  blocks: (spec) => [{ at: ['steps'], steps: spec.steps, runs: 'once', order: 'graph' }],
   output: (spec) => ({ is: 'members', members: new Map(spec.steps.map((step) => [step.id, [step]])) }),
   expressions: () => [{ at: ['max_concurrency'], as: 'template' }],
   bind: (spec, binder) => {

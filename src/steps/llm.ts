@@ -13,6 +13,8 @@ const DEFAULT_MAX_TOKENS = 4096;
 /** One turn of the client's model (sampling). The request belongs to the task: it survives restarts and any connection can answer it. */
 export const llmKind = defineStepKind({
   type: 'llm',
+  effect: 'reads',
+  asks: (what) => what,
   summary:
     "Asks the client's model once. `.output` is its text, or with `schema` the object it gave, checked against it; `.usage` what the client reports, `.model` which model answered.",
   example: `id: summary

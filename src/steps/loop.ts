@@ -9,6 +9,9 @@ import { COUNT, POSITIVE_SECONDS, SOME_SECONDS, type NumberBounds } from '../eng
 /** Repeats its steps. Each iteration is a scope of its own; after the loop its names mean the last iteration. */
 export const loopKind = defineStepKind({
   type: 'loop',
+  effect: 'none',
+  lastStays: true,
+  unsure: (step) => ({ ...step, max_iterations: 1, on_exhausted: 'continue' }),
   effectFree: true,
   summary:
     'Repeats `steps` until `until` is true or `max_iterations` is reached, waiting `delay_seconds` in between. `.output` is that of the last step of the ' +
@@ -50,6 +53,10 @@ steps:
     ...(spec.until === undefined ? [] : [{ at: ['until'], as: 'condition' as const, inside: true }]),
     ...['max_iterations', 'delay_seconds', 'max_delay_seconds'].map((key) => ({ at: [key], as: 'template' as const })),
   ],
+  problems: ({ until, max_iterations }) =>
+    until === undefined && max_iterations === undefined
+      ? [{ at: [], code: 'endless_loop', message: 'the loop has no end', hint: 'give it `until` or `max_iterations`' }]
+      : [],
   members: ['iterations', 'exhausted'],
   inside: ['iteration'],
   repeats: (spec) =>

@@ -17,6 +17,7 @@ const MODES = ['fail_fast', 'collect'];
 /** Runs branches at once. Each branch is a scope-sharing list of its own; a later step can name every step in it. */
 export const parallelKind = defineStepKind({
   type: 'parallel',
+  effect: 'none',
   effectFree: true,
   summary:
     'Runs branches at the same time: `tasks`, each step a branch, or `branches`, each name a list of steps. `.output` is `{id or name: output}`. ' +
@@ -51,7 +52,9 @@ tasks:
       ? [{ at: [], code: 'missing_key', message: 'there is nothing to run', hint: 'give it `tasks` or `branches`' }]
       : [],
   blocks: (spec) => [
-    ...(spec.tasks === undefined ? [] : [{ at: ['tasks'], steps: spec.tasks, runs: 'once' as const }]),
+    ...(spec.tasks === undefined
+      ? []
+      : [{ at: ['tasks'], steps: spec.tasks, runs: 'once' as const, order: 'any' as const }]),
     ...Object.entries(spec.branches ?? {}).map(([name, steps]) => ({
       at: ['branches', name],
       steps,

@@ -7,6 +7,8 @@ import { callContext, textBlocks } from './tool.ts';
 /** Gets a prompt of a downstream server (rule 9). Getting it twice is harmless. */
 export const promptKind = defineStepKind({
   type: 'prompt',
+  effect: 'reads',
+  asks: (what, server) => `prompt ${what} of ${server ?? ''}`,
   summary:
     'Gets a prompt of a downstream MCP server (`prompts/get`). `.output` is the text of its messages, joined by newlines; `.messages` the messages.',
   example: `id: analyze

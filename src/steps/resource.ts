@@ -8,6 +8,8 @@ import { callContext } from './tool.ts';
 /** Reads a resource of a downstream server. Reading twice is harmless. */
 export const resourceKind = defineStepKind({
   type: 'resource',
+  effect: 'reads',
+  asks: (what, server) => `resource ${what} of ${server ?? ''}`,
   summary:
     'Reads a resource of a downstream MCP server (`resources/read`). `.output` is the text of a single text content, else `.contents`.',
   example: `id: latest

@@ -7,6 +7,8 @@ import { textOf } from '../engine/step-view.ts';
 /** Asks the client which folders it works in. The request belongs to the task: it survives restarts and any connection can answer it. */
 export const rootsKind = defineStepKind({
   type: 'roots',
+  effect: 'reads',
+  asks: (what) => what,
   summary:
     'Asks the client for its roots: the folders its person works in. `.output` is the list, each with `uri` and, if the client gives one, `name`.',
   example: `id: folders

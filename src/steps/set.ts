@@ -24,6 +24,7 @@ const targets = (what: string): z.ZodOptional<z.ZodRecord<z.ZodString, z.ZodUnkn
 /** Computes values and writes variables, in one checkpoint, one step at a time. */
 export const setKind = defineStepKind({
   type: 'set',
+  effect: 'none',
   effectFree: true,
   exclusive: true,
   summary:

@@ -4,6 +4,8 @@ import { defineStepKind } from '../engine/kind.ts';
 /** Ends the task successfully, from any depth. `finally` blocks on the way out run. */
 export const succeedKind = defineStepKind({
   type: 'succeed',
+  effect: 'none',
+  leaves: true,
   effectFree: true,
   endsTask: true,
   summary:

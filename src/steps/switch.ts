@@ -5,6 +5,8 @@ import { defineStepKind } from '../engine/kind.ts';
 /** Runs the first branch whose condition is true. The choice is made once, also across a restart. */
 export const switchKind = defineStepKind({
   type: 'switch',
+  effect: 'none',
+  mayChooseNone: (step) => step['default'] === undefined,
   effectFree: true,
   summary:
     'Runs the `steps` of the first of `cases` whose `when` is true, else `default`. `.output` is that of the last step that ran in the branch; ' +

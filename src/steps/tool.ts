@@ -9,6 +9,10 @@ import { parsedJson, textOf } from '../engine/step-view.ts';
 /** Calls a tool of a downstream server. A result with `isError` is a failed attempt (rule 10). */
 export const toolKind = defineStepKind({
   type: 'tool',
+  effect: 'acts',
+  isDefault: true,
+  callsTools: true,
+  asks: (what, server) => `${server ?? ''}.${what}`,
   summary:
     'Calls a tool of a downstream MCP server. `.output` is the structured content, else the text when every block is text, ' +
     'else the content blocks; `.text`, `.json`, `.content` and `.is_error` give the other views.',

@@ -17,6 +17,7 @@ interface Clause {
  */
 export const tryKind = defineStepKind({
   type: 'try',
+  effect: 'none',
   effectFree: true,
   summary:
     'Runs `steps`; when they fail, the first `catch` clause that matches, with `{{error.code}}`, `{{error.message}}` and `{{failed_step.id}}` in scope; and `finally` in any ' +
@@ -60,14 +61,15 @@ finally:
     finally: z.array(step).optional().describe('Run in any case, last.'),
   }),
   blocks: (spec) => [
-    { at: ['steps'], steps: spec.steps, runs: 'once' },
+    { at: ['steps'], steps: spec.steps, runs: 'once', part: 0 },
     ...(spec.catch ?? []).map((clause, index) => ({
       at: ['catch', index, 'steps'],
       steps: clause.steps,
       runs: 'once' as const,
+      part: 1,
       binds: ['error', 'failed_step'],
     })),
-    ...(spec.finally === undefined ? [] : [{ at: ['finally'], steps: spec.finally, runs: 'once' as const }]),
+    ...(spec.finally === undefined ? [] : [{ at: ['finally'], steps: spec.finally, runs: 'once' as const, part: 2 }]),
   ],
   derived: { caught: (result) => result.view?.['caught'] ?? null },
   bind: (spec, binder) => {

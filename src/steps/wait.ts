@@ -12,6 +12,7 @@ import { WAIT_NOTE } from '../engine/paths.ts';
 /** Waits. The time it ends is fixed when it begins, so that a restart waits for the rest only. */
 export const waitKind = defineStepKind({
   type: 'wait',
+  effect: 'none',
   summary:
     'Waits `seconds`, or until a point in time. Durable: a restart does not begin the wait anew. `.output` is null.',
   example: `id: pause

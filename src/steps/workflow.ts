@@ -9,6 +9,8 @@ import { notePath } from '../engine/paths.ts';
 /** Runs another workflow as a task of its own, linked to this one and cancelled with it. A restart finds the child that was started. */
 export const workflowKind = defineStepKind({
   type: 'workflow',
+  effect: 'acts',
+  asks: (what) => `workflow ${what}`,
   summary:
     "Runs another workflow as a child task. `.output` is the child's output; `.task_id` its task id. What the child asks is asked of whoever called this workflow. A child that fails or is cancelled fails the step (`child_failed`); one too deep (16) or too many below one task (1 000) is `limit_exceeded`.",
   example: `id: sub

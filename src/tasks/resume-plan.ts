@@ -12,9 +12,6 @@ export type ResumePlan =
 
 type Finished = Extract<StoredEntry, { readonly type: 'finished' }>;
 
-/** Kinds that do something outside; every other kind only computes, waits or arranges steps. */
-const EFFECTFUL: ReadonlySet<string> = new Set(['tool', 'workflow', 'agent', 'code']);
-
 /** Failures that do not tell whether the call took effect. */
 const OF_UNKNOWN_EFFECT: ReadonlySet<string> = new Set(['interrupted', 'timeout', 'transport']);
 
@@ -46,7 +43,7 @@ export function resumePlan(
       : from === undefined
         ? afterFailure(finished, start, definition, handlerSteps(definition, kinds))
         : afterChoice(finished, start);
-  return { ok: true, dropped: dropped.map(({ path }) => path), warnings: warningsOf(dropped, definition) };
+  return { ok: true, dropped: dropped.map(({ path }) => path), warnings: warningsOf(dropped, definition, kinds) };
 }
 
 function isStart(entry: Finished, wanted: string | undefined, chosen: boolean): boolean {
@@ -86,11 +83,11 @@ function isInside(path: string, block: string): boolean {
   return path.length > block.length && path.startsWith(block) && '/[#'.includes(path.charAt(block.length));
 }
 
-function warningsOf(dropped: readonly Finished[], definition: Definition): readonly string[] {
+function warningsOf(dropped: readonly Finished[], definition: Definition, kinds: StepKindTable): readonly string[] {
   const idempotent = new Set<string>();
   collectIdempotent(definition.steps, idempotent);
   return dropped.flatMap(({ path, kind, step, result: { status, error } }) => {
-    if (!EFFECTFUL.has(kind) || idempotent.has(step)) return [];
+    if (kinds.get(kind)?.effect !== 'acts' || idempotent.has(step)) return [];
     if (status === 'completed')
       return [`step '${path}' had finished and runs again: what it does outside happens a second time`];
     if (error === undefined || !OF_UNKNOWN_EFFECT.has(error.code)) return [];

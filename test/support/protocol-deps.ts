@@ -2,9 +2,10 @@ import { createHash, randomUUID } from 'node:crypto';
 import { systemClock } from '../../src/core/clock.ts';
 import type { JsonObject } from '../../src/core/json.ts';
 import { silentLogger } from '../../src/core/logger.ts';
-import type { Definition, LoadedDefinition, Step } from '../../src/definition/model.ts';
-import type { Block, StepSyntax, StepSyntaxTable } from '../../src/definition/step-syntax.ts';
+import type { Definition, LoadedDefinition } from '../../src/definition/model.ts';
+import type { StepSyntax, StepSyntaxTable } from '../../src/definition/step-syntax.ts';
 import { DEFAULT_PROTOCOL_SETTINGS, type DefinitionSource, type ProtocolDeps } from '../../src/protocol/deps.ts';
+import { stepKinds } from '../../src/steps/index.ts';
 import { FakeTaskService, type FakeWorkflow } from './fake-task-service.ts';
 
 /** A definition with everything a protocol test does not care about filled in. */
@@ -50,29 +51,22 @@ export class MemoryDefinitions implements DefinitionSource {
   }
 }
 
-function syntax(type: string, blocks: (step: Step) => readonly Block[] = () => []): [string, StepSyntax] {
-  return [
-    type,
+/** The kinds that there are, and one that nobody knows the effects of. */
+export const testSyntaxes: StepSyntaxTable = new Map<string, StepSyntax>([
+  ...stepKinds,
+  [
+    'code',
     {
-      type,
-      blocks,
+      type: 'code',
+      effect: 'acts',
+      blocks: () => [],
       fields: () => ({}),
       expressions: () => [],
       servers: () => [],
       summary: '',
       example: '',
     },
-  ];
-}
-
-/** Just enough step kinds to walk a definition: leaves, and `group` with its `steps`. */
-export const testSyntaxes: StepSyntaxTable = new Map([
-  syntax('tool'),
-  syntax('resource'),
-  syntax('workflow'),
-  syntax('set'),
-  syntax('code'),
-  syntax('group', (step) => [{ at: ['steps'], steps: step['steps'] as readonly Step[], runs: 'once' }]),
+  ],
 ]);
 
 /** Deps over a fake task service, with room for what a test wants different. */

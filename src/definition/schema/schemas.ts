@@ -13,6 +13,8 @@ export interface DefinitionSchemas {
   /** Any step: looks at `type` and applies the schema of that kind. */
   readonly step: z.ZodType<Step>;
   readonly kinds: ReadonlyMap<string, z.ZodType>;
+  /** The kind of a step without `type`. */
+  readonly defaultKind: string | undefined;
   /** Keys each kind knows. */
   readonly keys: ReadonlyMap<string, ReadonlySet<string>>;
 }
@@ -30,8 +32,9 @@ function make(syntaxes: StepSyntaxTable): DefinitionSchemas {
   const kinds = new Map<string, z.ZodObject>();
   const step: z.ZodType<Step> = z.unknown().check((context) => checkStep(context, syntaxes, kinds)) as z.ZodType<Step>;
   for (const syntax of syntaxes.values()) kinds.set(syntax.type, kindSchema(syntax, step));
+  const defaultKind = [...syntaxes.values()].find(({ isDefault }) => isDefault === true)?.type;
   const keys = new Map([...kinds].map(([type, schema]) => [type, new Set(Object.keys(schema.shape))]));
-  return { workflow: z.strictObject(workflowFields(step)), step, kinds, keys };
+  return { workflow: z.strictObject(workflowFields(step)), step, kinds, keys, defaultKind };
 }
 
 function kindSchema(syntax: StepSyntax, step: z.ZodType<Step>): z.ZodObject {
@@ -39,7 +42,7 @@ function kindSchema(syntax: StepSyntax, step: z.ZodType<Step>): z.ZodObject {
   return z
     .strictObject({
       ...commonStepFields(step),
-      type: (syntax.type === 'tool' ? type.optional() : type).describe('Kind of the step.'),
+      type: (syntax.isDefault === true ? type.optional() : type).describe('Kind of the step.'),
       ...syntax.fields(step),
     })
     .describe(syntax.summary);

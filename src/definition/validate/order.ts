@@ -42,7 +42,7 @@ export function checkOrder(target: StepPlace, reference: ReferencePlace, context
     return [];
   if (runsInAnyOrder(shared.list)) return checkGraph(target, shared, at, context);
   if (shared.target.index < shared.place.index || isUndoing(place)) return [];
-  if (shared.target === shared.place && isEarlierPartOfTry(target, place, shared.place)) return [];
+  if (shared.target === shared.place && isEarlierPart(target, place, shared.place)) return [];
   if (shared.target === shared.place) {
     return [
       warning(
@@ -77,21 +77,20 @@ function iterationAround(target: StepPlace, { place, lists, inside }: ReferenceP
   let hidden: StepList | undefined;
   for (const { list } of listsAround(target)) {
     // Behind a loop its names are those of the last iteration.
-    const ends = list.block?.runs === 'iteration' && list.owner?.step.type !== 'loop';
+    const ends = list.block?.runs === 'iteration' && list.owner?.syntax.lastStays !== true;
     if (ends && !around.has(list.owner)) hidden = list;
   }
   return hidden;
 }
 
 /** The body of a `try` comes before its `catch`, and both before its `finally`. */
-function isEarlierPartOfTry(target: StepPlace, place: StepPlace, owner: StepPlace): boolean {
-  if (owner.step.type !== 'try') return false;
-  const part = (inner: StepPlace): unknown => {
-    for (const { list } of listsAround(inner)) if (list.owner === owner) return list.block?.at[0];
+function isEarlierPart(target: StepPlace, place: StepPlace, owner: StepPlace): boolean {
+  const part = (inner: StepPlace): number | undefined => {
+    for (const { list } of listsAround(inner)) if (list.owner === owner) return list.block?.part;
     return undefined;
   };
   const [earlier, later] = [part(target), part(place)];
-  return earlier !== later && (earlier === 'steps' || later === 'finally');
+  return earlier !== undefined && later !== undefined && earlier < later;
 }
 
 function isInside(target: StepPlace, place: StepPlace): boolean {
@@ -113,7 +112,7 @@ function sharedList(
 }
 
 function runsInAnyOrder(list: StepList): boolean {
-  return list.graph || (list.owner?.step.type === 'parallel' && (list.block?.at.length ?? 0) === 1);
+  return list.graph || list.block?.order === 'any';
 }
 
 function checkGraph(

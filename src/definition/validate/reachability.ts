@@ -4,8 +4,6 @@ import type { Outline, StepList, StepPlace } from './outline.ts';
 import { error, warning } from './report.ts';
 import type { Target } from './targets.ts';
 
-const ENDS = new Set(['fail', 'succeed']);
-
 /**
  * A step is reachable when its list runs and it is neither a target (rule 7) nor behind a `fail` or `succeed` that always runs; and a target
  * is, when something reachable targets it.
@@ -43,9 +41,9 @@ export function checkReachability(outline: Outline, targets: readonly Target[]):
 }
 
 function behindAnEnd(list: StepList, targeted: ReadonlySet<string>): StepPlace[] {
-  if (list.graph || list.owner?.step.type === 'parallel') return [];
+  if (list.graph || list.block?.order === 'any') return [];
   const end = list.places.findIndex(
-    (place) => ENDS.has(place.step.type) && place.step.when === undefined && !targeted.has(place.id),
+    (place) => place.syntax.leaves === true && place.step.when === undefined && !targeted.has(place.id),
   );
   return end === -1 ? [] : list.places.slice(end + 1).filter((place) => !targeted.has(place.id));
 }

@@ -19,7 +19,6 @@ export function checkSteps(
   return findIn(outline.places, (place) => {
     const findings = [
       ...checkId(place, seen),
-      ...checkLoop(place),
       ...checkAssignments(place),
       ...checkForm(place),
       ...checkCache(place),
@@ -76,11 +75,6 @@ function checkFixedNames({ step, at, syntax }: StepPlace): Finding[] {
     );
 }
 
-function checkLoop({ id, step, at }: StepPlace): Finding[] {
-  if (step.type !== 'loop' || 'until' in step || 'max_iterations' in step) return [];
-  return [error('endless_loop', at, `the loop '${id}' has no end`, 'give it `until` or `max_iterations`')];
-}
-
 /** `save_output_to` is checked by its pattern; here the names in it, and the variables that the kind writes. */
 function checkAssignments(place: StepPlace): Finding[] {
   return writesOf(place).flatMap(({ target, at: inside }) => {
@@ -107,10 +101,10 @@ function checkCache({ id, step, at, syntax }: StepPlace): Finding[] {
   return [warning('cache_without_effect', [...at, 'cache_seconds'], `cache_seconds has no effect on '${id}'`, hint)];
 }
 
-function checkForm({ step, at }: StepPlace): Finding[] {
-  const schema: unknown = step['schema'];
-  if (step.type !== 'elicit') return [];
-  const where = [...at, 'schema'];
+function checkForm({ step, at, syntax: { formKey } }: StepPlace): Finding[] {
+  if (formKey === undefined) return [];
+  const schema: unknown = step[formKey];
+  const where = [...at, formKey];
   return [...checkFormFields(schema, where), ...secretFields(schema, where)];
 }
 

@@ -65,7 +65,7 @@ export function checkDependencies(outline: Outline): Finding[] {
 }
 
 function checkNames(list: StepList, outline: Outline): Finding[] {
-  const allowed = list.role === 'main' || list.owner?.step.type === 'group';
+  const allowed = list.role === 'main' || list.block?.order === 'graph';
   const siblings = new Set(list.places.flatMap(({ id }) => (id === '' ? [] : id)));
   return findIn(list.places, (place) =>
     dependencies(place).flatMap((id, index) => {

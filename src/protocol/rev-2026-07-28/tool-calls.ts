@@ -1,5 +1,6 @@
 import type { JsonObject } from '../../core/json.ts';
 import type { Definition } from '../../definition/model.ts';
+import type { StepSyntaxTable } from '../../definition/step-syntax.ts';
 import { TaskError, type TaskView } from '../../tasks/task.ts';
 import { requireOutcome, requireTask, resolveCall } from '../calls.ts';
 import type { Caller } from '../caller.ts';
@@ -160,7 +161,7 @@ function roundBasics(
 async function answerWithTask(round: Round, channel: CallChannel, deps: CallDeps): Promise<JsonObject> {
   const { definition, caller } = round;
   if (definition.task === 'required') {
-    const leading = leadingQuestions(definition, round);
+    const leading = leadingQuestions(definition, round, deps.syntaxes);
     if (leading.size === 0) return codec2026.created(round.view);
     const view = await waitForLeading(round, leading, channel, deps);
     const asks = askable(round, view).filter((input) => leading.has(input.path));
@@ -179,11 +180,12 @@ async function answerWithTask(round: Round, channel: CallChannel, deps: CallDeps
  * The questions with which a workflow begins: its first steps, as far as they are unconditional `elicit` steps that the client
  * can show. The specification wants such questions asked before a handle goes out.
  */
-function leadingQuestions(definition: Definition, round: Round): ReadonlySet<string> {
+function leadingQuestions(definition: Definition, round: Round, syntaxes: StepSyntaxTable): ReadonlySet<string> {
   const leading = new Set<string>();
   for (const step of definition.steps) {
     const canAsk = step['url'] === undefined ? round.abilities.elicitForm : round.abilities.elicitUrl;
-    if (step.type !== 'elicit' || step.when !== undefined || !canAsk) break;
+    const asksPerson = syntaxes.get(step.type)?.formKey !== undefined;
+    if (!asksPerson || step.when !== undefined || !canAsk) break;
     leading.add(step.id);
   }
   return leading;

@@ -376,7 +376,7 @@ describe('what never runs and never ends', () => {
   it('a loop without until and without a maximum has no end', () => {
     const found = issues('steps:\n  - {id: l, type: loop, steps: [{id: a, server: s, action: t}]}');
     expect(found).toContainEqual(
-      "error endless_loop /steps/0 the loop 'l' has no end (give it `until` or `max_iterations`)",
+      'error endless_loop /steps/0 the loop has no end (give it `until` or `max_iterations`)',
     );
   });
 });

@@ -56,7 +56,13 @@ const OPERATIONS: { readonly [T in PlannerTool]: Read } = {
   open_task_details: reading('open_task_details', async ({ taskId }, { plans, principal }) => {
     const entry = await plans.requestOfTask(principal, taskId);
     const task = rules.taskIn(entry, taskId);
-    return { message: detailsText(task), requestId: entry.requestId, status: rules.stateOf(task), task: { ...task } };
+    // Not `task`: a result with that member is the handle of a task of the engine.
+    return {
+      message: detailsText(task),
+      requestId: entry.requestId,
+      status: rules.stateOf(task),
+      details: { ...task },
+    };
   }),
   list_requests: reading('list_requests', async (_none, { plans, principal }) => {
     const requests = await plans.requests(principal);

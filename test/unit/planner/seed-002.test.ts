@@ -192,7 +192,7 @@ describe('seed 002, a test for each line', () => {
     expect(opened[0]).toMatchObject({
       message: expect.stringContaining('Completion Details: 12 figures'),
       requestId: 'req-1',
-      task: { id: 'task-1', approved: true },
+      details: { id: 'task-1', approved: true },
     });
   });
 
@@ -274,7 +274,7 @@ describe('seed 002, a test for each line', () => {
     const after = asking(world.process());
     expect(await after('open_task_details', { taskId: 'task-1' })).toMatchObject({
       status: 'Done',
-      task: { completedDetails: 'there' },
+      details: { completedDetails: 'there' },
     });
   });
 

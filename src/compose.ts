@@ -124,9 +124,9 @@ export async function openEngine(config: Config, options: EngineOptions): Promis
   const scheduleMetrics = new ScheduleMetrics();
   const scheduler = new Scheduler({ store, tasks, definitions, clock: systemClock, logger, metrics: scheduleMetrics });
   if (options.claims === 'all' && config.schedules) scheduler.start();
-  const planner = config.planner ? openPlanner(store, logger) : undefined;
+  const planner = config.planner ? openPlanner(store, definitions, logger) : undefined;
   const metricsText = (): string =>
-    `${metrics.text()}${scheduleMetrics.text(scheduler.planned)}${store.text()}${processText()}`;
+    `${metrics.text()}${scheduleMetrics.text(scheduler.planned)}${store.text()}${planner?.metrics() ?? ''}${processText()}`;
   const deps = async (): Promise<ProtocolDeps> =>
     protocolDeps(
       config,
@@ -274,14 +274,18 @@ function protocolDeps(config: Config, parts: Parts, requestStateKey: Uint8Array)
   };
 }
 
-function openPlanner(store: TaskStore, logger: Logger): Planner {
+function openPlanner(store: TaskStore, definitions: DefinitionRegistry, logger: Logger): Planner {
   const reported = new Set<string>();
   const reportDamage = (key: string, damage: string): void => {
     if (reported.has(key)) return;
     reported.add(key);
     logger.error({ key, damage }, 'a stored value of the planner is damaged');
   };
-  return new Planner({ store, reportDamage });
+  const planner = new Planner({ store, clock: systemClock, reportDamage });
+  const hidden = planner.tools.map(({ name }) => name).filter((name) => definitions.get(name) !== undefined);
+  if (hidden.length > 0)
+    logger.warn({ workflows: hidden }, 'tools of the planner have these names: rename the workflows');
+  return planner;
 }
 
 /** The memory of this process, by the names that dashboards know. */

@@ -1,8 +1,10 @@
+import type { Clock } from '../core/clock.ts';
 import type { JsonObject } from '../core/json.ts';
 import type { ToolResult } from '../core/outcome.ts';
 import { isPlannerTool } from './arguments.ts';
 import { intentOf } from './keys.ts';
 import { PLANNER_LIMITS, type PlannerLimits } from './limits.ts';
+import { PlannerMetrics, type CallEnd } from './metrics.ts';
 import { operate } from './operations.ts';
 import { PlanStore } from './plan-store.ts';
 import type { PlanReaderDeps } from './plan-reader.ts';
@@ -25,9 +27,17 @@ const NOT_TOLD_APART =
 export class Planner {
   readonly tools: readonly PlannerToolDescriptor[] = PLANNER_TOOLS;
   readonly #plans: PlanStore;
+  readonly #clock: Clock;
+  readonly #metrics = new PlannerMetrics();
 
-  constructor(deps: PlanReaderDeps & { readonly limits?: PlannerLimits }) {
+  constructor(deps: PlanReaderDeps & { readonly clock: Clock; readonly limits?: PlannerLimits }) {
     this.#plans = new PlanStore({ limits: PLANNER_LIMITS, ...deps });
+    this.#clock = deps.clock;
+  }
+
+  /** Lines of `/metrics`. */
+  metrics(): string {
+    return this.#metrics.text();
   }
 
   /**
@@ -36,12 +46,23 @@ export class Planner {
    */
   async answer(tool: string, args: JsonObject, caller: PlannerCaller, key?: string): Promise<JsonObject> {
     if (!isPlannerTool(tool)) throw new PlannerRefusal('not_found', `Unknown tool: ${tool}`);
-    if (!caller.listsAll) throw new PlannerRefusal('not_allowed', NOT_TOLD_APART);
-    return await operate(tool, args, {
-      plans: this.#plans,
-      principal: caller.principal,
-      ...(key === undefined ? {} : { intent: intentOf(tool, key, args) }),
-    });
+    const began = this.#clock.monotonic();
+    let end: CallEnd = 'failed';
+    try {
+      if (!caller.listsAll) throw new PlannerRefusal('not_allowed', NOT_TOLD_APART);
+      const answer = await operate(tool, args, {
+        plans: this.#plans,
+        principal: caller.principal,
+        ...(key === undefined ? {} : { intent: intentOf(tool, key, args) }),
+      });
+      end = 'answered';
+      return answer;
+    } catch (error) {
+      if (error instanceof PlannerRefusal) end = 'refused';
+      throw error;
+    } finally {
+      this.#metrics.ended(tool, end, this.#clock.monotonic() - began);
+    }
   }
 
   /** The same as a tool result; a refusal is one with `isError`, for a model to read. */

@@ -4,6 +4,7 @@ import { Planner } from '../../src/planner/planner.ts';
 import type { PlannerLimits } from '../../src/planner/limits.ts';
 import { MemoryTaskStore } from '../../src/store/memory-task-store.ts';
 import type { TaskStore } from '../../src/tasks/task-store.ts';
+import { ManualClock } from './manual-clock.ts';
 
 /** Somebody who is told apart from all others. */
 export const caller = (principal: string): { readonly principal: string; readonly listsAll: true } => ({
@@ -22,6 +23,7 @@ export const TWO_TASKS: readonly JsonObject[] = [
 /** Planners of several processes on one store in memory. */
 export class PlannerWorld {
   readonly store: MemoryTaskStore = new MemoryTaskStore();
+  readonly clock = new ManualClock();
   /** Keys of damaged values that were reported, by any of them. */
   readonly damaged: string[] = [];
 
@@ -29,7 +31,8 @@ export class PlannerWorld {
   process(options: { readonly over?: (store: TaskStore) => TaskStore; readonly limits?: PlannerLimits } = {}): Planner {
     const { over = (store) => store, limits } = options;
     const reportDamage = (key: string): void => void this.damaged.push(key);
-    return new Planner({ store: over(this.store.another()), reportDamage, ...(limits && { limits }) });
+    const store = over(this.store.another());
+    return new Planner({ store, clock: this.clock, reportDamage, ...(limits && { limits }) });
   }
 
   /** What the store holds under keys that begin so. */

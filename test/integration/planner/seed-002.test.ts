@@ -1,4 +1,4 @@
-import { rm } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { JsonObject } from '../../../src/core/json.ts';
@@ -160,6 +160,19 @@ describe('the planner over MCP', () => {
     expect(await wholeLife(call)).toEqual(LIFE);
   });
 
+  test('a workflow with the name of one of its tools is left out while it is there, and the log says so', async () => {
+    await writeFile(
+      join(workspace.definitions, 'update_task.yaml'),
+      'name: update_task\nsteps: [{ id: a, type: set }]\n',
+    );
+    const server = await serve();
+    expect(server.process.stderr()).toContain('"workflows":["update_task"]');
+    const { tools } = (await rawRequest(server.url, 'tools/list', {})) as {
+      tools?: { name: string; title?: string }[];
+    };
+    expect(tools?.filter(({ name }) => name === 'update_task')).toMatchObject([{ title: 'Change a task' }]);
+  });
+
   test('a refusal is a tool result with isError and the text of the rule', async () => {
     const { url } = await serve();
     const refused = await rawRequest(url, 'tools/call', {
@@ -302,7 +315,7 @@ describe('what a plan outlives', () => {
     expect((await over(testing, 'list_requests', {})).body['requests']).toEqual([]);
   });
 
-  test('002.18 calls show in the metrics: by status, with the writes of the store', async () => {
+  test('002.18 calls show in the metrics: by tool and outcome, by HTTP status, with the writes of the store', async () => {
     const server = await serve();
     const metric = async (name: string): Promise<number> => {
       const { body } = await ask(server, '/metrics', undefined, { method: 'GET' });
@@ -316,6 +329,9 @@ describe('what a plan outlives', () => {
     await over(server, 'get_next_task', { requestId: 'req-7' });
     expect(await metric('mcp_workflow_store_commit_seconds_count')).toBeGreaterThan(commits);
     expect(await metric('mcp_workflow_http_requests_total{status="400"}')).toBe(1);
+    expect(await metric('mcp_workflow_planner_calls_total{tool="request_planning",outcome="answered"}')).toBe(1);
+    expect(await metric('mcp_workflow_planner_calls_total{tool="get_next_task",outcome="refused"}')).toBe(1);
+    expect(await metric('mcp_workflow_planner_call_seconds_count')).toBe(2);
   });
 
   test('002.19 health is told, a wrong configuration before anything is served', async () => {

@@ -51,6 +51,19 @@ describe('callers at the same time, in several processes', () => {
     expect(new Set(tasks.map((task) => task['id'])).size).toBe(42);
   });
 
+  it('add to requests of their own, and no number of a task is given out twice (S3)', async () => {
+    const world = new PlannerWorld();
+    const processes = [world.process(), world.process()] as const;
+    for (const planner of processes) await planner.answer('request_planning', request, ME);
+    await times(40, (index) => {
+      const side = index % 2 === 0 ? 0 : 1;
+      return processes[side].answer('add_tasks_to_request', { ...one('t'), requestId: `req-${side + 1}` }, ME);
+    });
+    const tasks = [...(await tasksOf(processes[0])), ...(await tasksOf(processes[0], 'req-2'))];
+    expect(new Set(tasks.map((task) => task['id'])).size).toBe(44);
+    expect(await world.stored(`${at}:task:`)).toHaveProperty('size', 44);
+  });
+
   it('who deletes and who marks done: one of them, never both (P2, S2)', async () => {
     for (let round = 0; round < 20; round += 1) {
       const world = new PlannerWorld();
@@ -239,5 +252,20 @@ describe('damaged values', () => {
     expect(world.damaged).toContain(key);
     expect(await planner.answer('get_next_task', { requestId: 'req-2' }, ME)).toMatchObject({ taskId: 'task-3' });
     expect((await planner.answer('list_requests', {}, ME))['requests']).toHaveLength(3);
+  });
+});
+
+describe('metrics', () => {
+  it('count calls by tool and outcome, and the seconds they took', async () => {
+    const world = new PlannerWorld();
+    const planner = world.process();
+    await planner.answer('request_planning', request, ME);
+    await expect(planner.answer('get_next_task', { requestId: 'req-9' }, ME)).rejects.toThrow('Request not found');
+    await expect(planner.answer('no_such_tool', {}, ME)).rejects.toThrow('Unknown tool');
+    expect(planner.metrics()).toContain(
+      'mcp_workflow_planner_calls_total{tool="request_planning",outcome="answered"} 1\n' +
+        'mcp_workflow_planner_calls_total{tool="get_next_task",outcome="refused"} 1\n',
+    );
+    expect(planner.metrics()).toContain('mcp_workflow_planner_call_seconds_count 2\n');
   });
 });

@@ -44,6 +44,8 @@ import { TaskMetrics } from './tasks/metrics.ts';
 import { TaskManager } from './tasks/task-manager.ts';
 import type { Greeted } from './transports/greeter.ts';
 import type { TaskStore } from './tasks/task-store.ts';
+import { Planner } from './planner/planner.ts';
+import { plannerRoutes } from './planner/routes.ts';
 
 const DATABASE = 'tasks.sqlite';
 
@@ -122,12 +124,13 @@ export async function openEngine(config: Config, options: EngineOptions): Promis
   const scheduleMetrics = new ScheduleMetrics();
   const scheduler = new Scheduler({ store, tasks, definitions, clock: systemClock, logger, metrics: scheduleMetrics });
   if (options.claims === 'all' && config.schedules) scheduler.start();
+  const planner = config.planner ? openPlanner(store, definitions, logger) : undefined;
   const metricsText = (): string =>
-    `${metrics.text()}${scheduleMetrics.text(scheduler.planned)}${store.text()}${processText()}`;
+    `${metrics.text()}${scheduleMetrics.text(scheduler.planned)}${store.text()}${planner?.metrics() ?? ''}${processText()}`;
   const deps = async (): Promise<ProtocolDeps> =>
     protocolDeps(
       config,
-      { definitions, tasks, downstream, store, schedules, metricsText, logger },
+      { definitions, tasks, downstream, store, schedules, metricsText, logger, planner },
       await sharedSecret(store, 'request-state', (key, damage) => {
         logger.error({ key, damage }, 'a stored value is damaged; it is made anew');
       }),
@@ -139,7 +142,7 @@ export async function openEngine(config: Config, options: EngineOptions): Promis
     store,
     schedules,
     schema: () => definitionJsonSchema(stepSyntaxes),
-    serveHttp: async (host, port) => await serveHttp(config, await deps(), store, host, port),
+    serveHttp: async (host, port) => await serveHttp(config, await deps(), store, { host, port, planner }),
     serveStdio: async (greeted) => {
       const { serveOnStdio } = await import('./transports/stdio.ts');
       return await serveOnStdio(await deps(), undefined, greeted);
@@ -161,8 +164,7 @@ async function serveHttp(
   { tokens, allowInsecure, allowedHosts, allowedOrigins }: Config,
   deps: ProtocolDeps,
   store: TaskStore,
-  host: string,
-  port: number,
+  { host, port, planner }: { readonly host: string; readonly port: number; readonly planner: Planner | undefined },
 ): ReturnType<Engine['serveHttp']> {
   // The transports bring both SDKs; a command that serves nothing starts without them.
   const { createHttpFront } = await import('./transports/http.ts');
@@ -175,6 +177,7 @@ async function serveHttp(
     allowInsecure,
     allowedHosts,
     allowedOrigins,
+    ...(planner === undefined ? {} : { routes: plannerRoutes(planner) }),
   });
 }
 
@@ -237,10 +240,11 @@ interface Parts {
   readonly schedules: Schedules;
   readonly metricsText: () => string;
   readonly logger: Logger;
+  readonly planner: Planner | undefined;
 }
 
 function protocolDeps(config: Config, parts: Parts, requestStateKey: Uint8Array): ProtocolDeps {
-  const { definitions, tasks, downstream, store, schedules, metricsText, logger } = parts;
+  const { definitions, tasks, downstream, store, schedules, metricsText, logger, planner } = parts;
   const settings = {
     ...DEFAULT_PROTOCOL_SETTINGS,
     inlineWaitMs: config.inlineWaitMs,
@@ -258,6 +262,7 @@ function protocolDeps(config: Config, parts: Parts, requestStateKey: Uint8Array)
     syntaxes: stepSyntaxes,
     schema: () => definitionJsonSchema(stepSyntaxes),
     schedules: async () => (await schedules.list()).map(scheduleObject),
+    ...(planner === undefined ? {} : { toolRooms: [planner] }),
     logger,
     clock: systemClock,
     ids: randomUUID,
@@ -267,6 +272,20 @@ function protocolDeps(config: Config, parts: Parts, requestStateKey: Uint8Array)
     requestStateKey,
     serverInfo: serverInfo(),
   };
+}
+
+function openPlanner(store: TaskStore, definitions: DefinitionRegistry, logger: Logger): Planner {
+  const reported = new Set<string>();
+  const reportDamage = (key: string, damage: string): void => {
+    if (reported.has(key)) return;
+    reported.add(key);
+    logger.error({ key, damage }, 'a stored value of the planner is damaged');
+  };
+  const planner = new Planner({ store, clock: systemClock, reportDamage });
+  const hidden = planner.tools.map(({ name }) => name).filter((name) => definitions.get(name) !== undefined);
+  if (hidden.length > 0)
+    logger.warn({ workflows: hidden }, 'tools of the planner have these names: rename the workflows');
+  return planner;
 }
 
 /** The memory of this process, by the names that dashboards know. */

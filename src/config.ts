@@ -28,6 +28,8 @@ export interface Config {
   /** Absent = every workflow. */
   readonly expose?: { readonly names: readonly string[]; readonly tags: readonly string[] };
   readonly compact: boolean;
+  /** Whether `serve` publishes the planner. */
+  readonly planner: boolean;
   /** Whether `serve` runs the schedules of workflows. */
   readonly schedules: boolean;
   readonly resultLimitBytes: number;
@@ -126,6 +128,7 @@ function toConfig(
     inlineWaitMs: values.inline_wait_ms,
     ...(values.expose.length === 0 ? {} : { expose: exposed(values.expose) }),
     compact: values.compact,
+    planner: values.planner,
     schedules: values.schedules,
     resultLimitBytes: values.result_limit_bytes,
     limits: {

@@ -166,6 +166,11 @@ export const SETTINGS = {
     fallback: false,
     help: 'publish workflow_search and workflow_run instead of one tool per workflow',
   }),
+  planner: setting({
+    schema: toggle,
+    fallback: false,
+    help: 'publish the planner: ten tools for requests, their tasks and approvals',
+  }),
   schedules: setting({
     schema: toggle,
     fallback: true,

@@ -1,14 +1,7 @@
 import type { Definition, Step } from '../definition/model.ts';
 import type { StepSyntaxTable } from '../definition/step-syntax.ts';
 import type { DefinitionSource, FactsLookup, ToolFacts } from './deps.ts';
-
-/** MCP's hints on a tool, all four always present: a missing hint would be read as its default by some hosts only. */
-export interface ToolAnnotations {
-  readonly readOnlyHint: boolean;
-  readonly destructiveHint: boolean;
-  readonly idempotentHint: boolean;
-  readonly openWorldHint: boolean;
-}
+import type { ToolAnnotations } from './tool-descriptor.ts';
 
 /** What the derivation reads. */
 export interface AnnotationSources {

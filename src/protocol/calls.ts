@@ -18,6 +18,7 @@ import type { SharedQuestions } from './shared-questions.ts';
 import { exposed, findWorkflow } from './tools.ts';
 import { SCHEDULE_TOOLS } from './schedule-tools.ts';
 import { TASK_TOOLS } from './task-tool-descriptors.ts';
+import { roomOf, roomTools } from './tool-rooms.ts';
 
 /** A tool call without the words of any generation. */
 export interface CallRequest {
@@ -82,6 +83,7 @@ export function resolveCall(request: CallRequest, deps: ProtocolDeps): CallTarge
   const { tool } = request;
   if (deps.settings.compact && tool === 'workflow_run') return resolveCompact(request.arguments, deps);
   if (OWN_TOOLS.has(tool) && (tool !== 'workflow_search' || deps.settings.compact)) return { kind: 'own', tool };
+  if (roomOf(tool, deps) !== undefined) return { kind: 'own', tool };
   const loaded = findWorkflow(tool, deps);
   if (loaded === undefined) throw invalidParams(unknown('tool', tool, deps));
   return { kind: 'workflow', definition: loaded.definition, arguments: request.arguments };
@@ -104,7 +106,8 @@ function wrong(message: string): CallTarget {
 
 function unknown(what: string, name: string, deps: ProtocolDeps): string {
   const names = exposed(deps).map(({ definition }) => definition.name);
-  const suggestion = nearest(name, what === 'tool' ? [...names, ...OWN_TOOLS] : names);
+  const rooms = roomTools(deps).map((tool) => tool.name);
+  const suggestion = nearest(name, what === 'tool' ? [...names, ...OWN_TOOLS, ...rooms] : names);
   return `Unknown ${what}: ${name}${suggestion === undefined ? '' : `; did you mean '${suggestion}'?`}`;
 }
 

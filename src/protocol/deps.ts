@@ -5,6 +5,7 @@ import type { JsonBounds } from '../core/json-scan.ts';
 import type { JsonSchema, LoadedDefinition } from '../definition/model.ts';
 import type { StepSyntaxTable } from '../definition/step-syntax.ts';
 import type { TaskService } from '../tasks/task.ts';
+import type { ToolRoom } from './tool-rooms.ts';
 
 /** The definitions that are served now. A definition that changed on disk is another value with another digest. */
 export interface DefinitionSource {
@@ -67,6 +68,8 @@ export interface ProtocolDeps {
   readonly schema: () => JsonSchema;
   /** The schedules of all workflows, by name, in `last` the `taskId` of a task of `local`. Absent = this process knows none. */
   readonly schedules?: () => Promise<readonly (JsonObject & { readonly workflow: string })[]>;
+  /** Rooms that publish tools of their own beside the workflows. */
+  readonly toolRooms?: readonly ToolRoom[];
   readonly logger: Logger;
   readonly clock: Clock;
   /** Unguessable ids: session ids, correlation ids, event ids. */

@@ -15,6 +15,7 @@ import { SCHEDULE_TOOLS } from './schedule-tools.ts';
 import { listSchedules } from './schedules.ts';
 import { isTerminal, taskObject } from './task-object.ts';
 import { MAX_WAIT_SECONDS, TASK_TOOLS } from './task-tool-descriptors.ts';
+import { roomOf } from './tool-rooms.ts';
 import { exposed } from './tools.ts';
 
 /** An argument that is not what the tool takes; the text names it. */
@@ -55,7 +56,7 @@ const ARGUMENTS: ReadonlyMap<string, readonly string[]> = new Map(
 
 /**
  * Runs one of the server's own tools. What goes wrong comes back as a tool result with `isError` and a text that a model can act
- * on; it rejects only when the request is withdrawn.
+ * on; it rejects only when the request is withdrawn. `key`: the idempotency key of the client, for tools of other rooms.
  */
 export async function callOwnTool(
   tool: string,
@@ -63,10 +64,13 @@ export async function callOwnTool(
   caller: Caller,
   signal: AbortSignal,
   deps: ProtocolDeps,
+  key?: string,
 ): Promise<ToolResult> {
-  const handler = HANDLERS[tool];
-  if (handler === undefined) return errorResult(`Unknown tool: ${tool}`);
   try {
+    const room = roomOf(tool, deps);
+    if (room !== undefined) return await room.call(tool, args, caller, key);
+    const handler = HANDLERS[tool];
+    if (handler === undefined) return errorResult(`Unknown tool: ${tool}`);
     refuseStray(tool, args);
     return await handler(args, { caller, signal, deps });
   } catch (error) {

@@ -11,11 +11,13 @@ import { SCHEDULE_TOOLS } from './schedule-tools.ts';
 import { taskObject } from './task-object.ts';
 import { TASK_TOOLS } from './task-tool-descriptors.ts';
 import type { ToolDescriptor } from './tool-descriptor.ts';
+import { roomOf, roomTools } from './tool-rooms.ts';
 
 /** Hosts cut descriptions here (Claude Code). */
 export const MAX_DESCRIPTION_CHARS = 2048;
 
-type CatalogDeps = Pick<ProtocolDeps, 'definitions' | 'facts' | 'syntaxes' | 'settings'>;
+type Published = Pick<ProtocolDeps, 'definitions' | 'settings' | 'toolRooms'>;
+type CatalogDeps = Published & Pick<ProtocolDeps, 'facts' | 'syntaxes'>;
 
 /** What is known of the caller when the list is made. */
 export interface ListOptions {
@@ -25,38 +27,37 @@ export interface ListOptions {
 
 /**
  * Every tool the server publishes, in an order that depends on names alone: workflows, the list of schedules where there are any, then the
- * five task tools; in compact mode, which is for hosts with a tool limit, its pair and the five only. A workflow that takes one of our own names is left out; `validate` reports it.
+ * five task tools, then those of other rooms; in compact mode, which is for hosts with a tool limit, its pair instead of the workflows. A workflow that takes one of our own
+ * names is left out; `validate` reports it.
  */
 export function listTools(deps: CatalogDeps, options: ListOptions = {}): readonly ToolDescriptor[] {
-  if (deps.settings.compact) return [...COMPACT_TOOLS, ...TASK_TOOLS];
+  const others = [...TASK_TOOLS, ...roomTools(deps)];
+  if (deps.settings.compact) return [...COMPACT_TOOLS, ...others];
   const workflows = exposed(deps).map((loaded) => describeWorkflow(loaded.definition, deps, options));
-  return [...workflows, ...(isScheduled(deps) ? SCHEDULE_TOOLS : []), ...TASK_TOOLS];
+  return [...workflows, ...(isScheduled(deps) ? SCHEDULE_TOOLS : []), ...others];
 }
 
 /** The workflows that are published, by name. */
-export function exposed(deps: Pick<ProtocolDeps, 'definitions' | 'settings'>): readonly LoadedDefinition[] {
+export function exposed(deps: Published): readonly LoadedDefinition[] {
   return deps.definitions
     .list()
-    .filter(({ definition }) => isExposed(definition, deps.settings))
+    .filter(({ definition }) => isExposed(definition, deps))
     .sort((a, b) => (a.definition.name < b.definition.name ? -1 : 1));
 }
 
 /** Whether a published workflow runs by itself. */
-export function isScheduled(deps: Pick<ProtocolDeps, 'definitions' | 'settings'>): boolean {
+export function isScheduled(deps: Published): boolean {
   return exposed(deps).some(({ definition }) => definition.schedule !== undefined);
 }
 
 /** The workflow behind a tool name; `undefined` when there is none or it is not published. */
-export function findWorkflow(
-  name: string,
-  deps: Pick<ProtocolDeps, 'definitions' | 'settings'>,
-): LoadedDefinition | undefined {
+export function findWorkflow(name: string, deps: Published): LoadedDefinition | undefined {
   const loaded = deps.definitions.get(name);
-  return loaded !== undefined && isExposed(loaded.definition, deps.settings) ? loaded : undefined;
+  return loaded !== undefined && isExposed(loaded.definition, deps) ? loaded : undefined;
 }
 
 /** What `expose` names that is neither a workflow nor a tag of one. */
-export function unmatchedExposure(deps: Pick<ProtocolDeps, 'definitions' | 'settings'>): readonly string[] {
+export function unmatchedExposure(deps: Published): readonly string[] {
   const { names, tags } = deps.settings.expose ?? { names: [], tags: [] };
   const all = deps.definitions.list().map(({ definition }) => definition);
   return [
@@ -69,8 +70,9 @@ const OWN_NAMES: ReadonlySet<string> = new Set(
   [...COMPACT_TOOLS, ...SCHEDULE_TOOLS, ...TASK_TOOLS].map((tool) => tool.name),
 );
 
-function isExposed(definition: Definition, settings: ProtocolDeps['settings']): boolean {
-  if (OWN_NAMES.has(definition.name)) return false;
+function isExposed(definition: Definition, deps: Omit<Published, 'definitions'>): boolean {
+  const { settings } = deps;
+  if (OWN_NAMES.has(definition.name) || roomOf(definition.name, deps) !== undefined) return false;
   if (settings.expose === undefined) return true;
   const { names, tags } = settings.expose;
   return names.includes(definition.name) || definition.tags.some((tag) => tags.includes(tag));

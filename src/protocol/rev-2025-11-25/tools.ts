@@ -43,7 +43,8 @@ async function call(params: JsonObject, extra: Extra, session: Session): Promise
   }
   assertTaskSupport(target, request);
   if (target.kind === 'own') {
-    return { ...(await callOwnTool(target.tool, request.arguments, session.caller, extra.signal, session.deps)) };
+    const { arguments: args, key } = request;
+    return { ...(await callOwnTool(target.tool, args, session.caller, extra.signal, session.deps, key)) };
   }
   const channel = callChannel(params, extra, session);
   const resumed = session.calls?.resumed(extra.requestId);

@@ -60,7 +60,7 @@ export async function answerToolCall(
   const target = resolveCall({ tool: call.tool, arguments: call.arguments, wantsTask: false }, deps);
   if (target.kind === 'wrong') return callToolResult(errorResult(target.message));
   if (target.kind === 'own') {
-    return callToolResult(await callOwnTool(target.tool, call.arguments, caller, channel.signal, deps));
+    return callToolResult(await callOwnTool(target.tool, call.arguments, caller, channel.signal, deps, call.key));
   }
   const { definition } = target;
   if (definition.task === 'required' && !declaresTasks(call.capabilities))

@@ -38,6 +38,7 @@ import { writableByOthers } from './store/writable-by-others.ts';
 import { useExpressionPool } from './definition/expression/jsonata.ts';
 import { JsonataPool } from './definition/expression/jsonata-pool.ts';
 import { openIfThere } from './store/open-if-there.ts';
+import { openPostgres, openPostgresIfThere } from './store/open-postgres.ts';
 import { MemoryTaskStore } from './store/memory-task-store.ts';
 import { sharedSecret } from './store/shared-secret.ts';
 import { TaskMetrics } from './tasks/metrics.ts';
@@ -210,11 +211,22 @@ async function warnOfWriters(config: Config, definitions: DefinitionRegistry, lo
   }
 }
 
-async function openStore({ data }: Config, { onlyLooks, aboutTasks, logger }: EngineOptions): Promise<TaskStore> {
-  if (onlyLooks !== true) return await KeyvTaskStore.open(join(data, DATABASE));
-  const found = await openIfThere(data, DATABASE);
+async function openStore(config: Config, { onlyLooks, aboutTasks, logger }: EngineOptions): Promise<TaskStore> {
+  const { data, postgres } = config;
+  const deps = {
+    clock: systemClock,
+    random: Math.random,
+    ids: randomUUID,
+    warn: (message: string) => logger.warn({}, message),
+  };
+  if (onlyLooks !== true) {
+    return postgres === undefined ? await KeyvTaskStore.open(join(data, DATABASE)) : await openPostgres(postgres, deps);
+  }
+  const found = postgres === undefined ? await openIfThere(data, DATABASE) : await openPostgresIfThere(postgres, deps);
   if (found !== undefined) return found;
-  if (aboutTasks === true) logger.warn({ data }, 'there are no tasks in this data folder yet');
+  if (aboutTasks === true && postgres === undefined)
+    logger.warn({ data }, 'there are no tasks in this data folder yet');
+  else if (aboutTasks === true) logger.warn({}, 'there are no tasks in this database yet');
   return new MemoryTaskStore();
 }
 

@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander';
 import { ConfigError } from '../config.ts';
 import { messageOf } from '../core/failure.ts';
 import { UnknownScheduleError } from '../schedule/schedules.ts';
+import { PostgresError } from '../store/postgres/failures.ts';
 import { StoreError } from '../tasks/task-store.ts';
 import { TaskError } from '../tasks/task.ts';
 import type { TaskErrorCode } from '../tasks/task.ts';
@@ -70,15 +71,15 @@ export function explainError(error: unknown): { readonly text: string; readonly 
   if (error instanceof UnknownScheduleError) return { text: error.message, exitCode: EXIT.usage };
   if (error instanceof TaskError) return { text: error.message, exitCode: TASK_ERROR_EXITS[error.code] };
   if (error instanceof StoreError) {
-    // Full or busy passes; anything else while opening is the folder that was chosen.
+    // Full or busy passes; anything else while opening is the store that was chosen.
     const advice = error.advice === undefined ? '' : ` (${error.advice})`;
+    const exitCode = error.kind === 'io' ? EXIT.usage : EXIT.failed;
+    if (error instanceof PostgresError)
+      return { text: `the store cannot be used: ${error.message}${advice}`, exitCode };
     const hint = { full: ' (make room there and start again)', busy: advice, io: ' (--data names another)' }[
       error.kind
     ];
-    return {
-      text: `the data folder cannot be used: ${error.message}${hint}`,
-      exitCode: error.kind === 'io' ? EXIT.usage : EXIT.failed,
-    };
+    return { text: `the data folder cannot be used: ${error.message}${hint}`, exitCode };
   }
   return { text: `failed: ${messageOf(error)}`, exitCode: EXIT.failed };
 }

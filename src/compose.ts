@@ -40,13 +40,15 @@ import { JsonataPool } from './definition/expression/jsonata-pool.ts';
 import { openIfThere } from './store/open-if-there.ts';
 import { openPostgres, openPostgresIfThere } from './store/open-postgres.ts';
 import { MemoryTaskStore } from './store/memory-task-store.ts';
+import { refuseUnfinished } from './store/migrate/unfinished.ts';
 import { sharedSecret } from './store/shared-secret.ts';
 import { TaskMetrics } from './tasks/metrics.ts';
 import { TaskManager } from './tasks/task-manager.ts';
 import type { Greeted } from './transports/greeter.ts';
 import type { TaskStore } from './tasks/task-store.ts';
 
-const DATABASE = 'tasks.sqlite';
+/** The database file in the data folder. */
+export const DATABASE = 'tasks.sqlite';
 
 export interface EngineOptions {
   /** `all`: runs its own tasks and those nobody runs. `own`: those it creates. `none`: looks and answers only. */
@@ -94,7 +96,7 @@ export async function openEngine(config: Config, options: EngineOptions): Promis
   await options.prepare?.(definitions);
   const expressions = new JsonataPool(config.expressions);
   useExpressionPool(expressions);
-  const store = new MeasuredStore(await openStore(config, options), systemClock);
+  const store = new MeasuredStore(await openFilledStore(config, options), systemClock);
   const downstream = openPool(config, catalog, logger);
   const tasks = new TaskManager({
     store,
@@ -208,6 +210,18 @@ async function warnOfWriters(config: Config, definitions: DefinitionRegistry, lo
   const paths = [config.definitions, config.servers, config.data, config.settingsFile, ...files];
   for (const path of await writableByOthers(paths)) {
     logger.warn({ path }, 'writable by every user of this machine: take the right away (chmod o-w)');
+  }
+}
+
+/** Half of a store is none: what `store migrate` has not filled to the end is refused. */
+async function openFilledStore(config: Config, options: EngineOptions): Promise<TaskStore> {
+  const store = await openStore(config, options);
+  try {
+    await refuseUnfinished(store);
+    return store;
+  } catch (error) {
+    await store.close();
+    throw error;
   }
 }
 

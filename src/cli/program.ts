@@ -17,6 +17,7 @@ import { addSchedule } from './schedule.ts';
 import { addSchema } from './schema.ts';
 import { addExamples } from './examples.ts';
 import { addServe } from './serve.ts';
+import { addStore } from './store.ts';
 import { addTasks } from './tasks.ts';
 import { addTest } from './test.ts';
 import { addValidate } from './validate.ts';
@@ -60,6 +61,7 @@ export function buildProgram(version: string, context: CliContext): Command {
   addTasks(program, context);
   addSchedule(program, context);
   addSchema(program, context);
+  addStore(program, context);
   addExamples(program);
   return program;
 }

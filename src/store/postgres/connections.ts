@@ -1,6 +1,7 @@
 import pg from 'pg';
 import type { Client, PoolClient } from 'pg';
 import type { Clock } from '../../core/clock.ts';
+import { parseAddress } from './address.ts';
 import type { PostgresAddress } from './address.ts';
 import { PostgresError, postgresErrorOf } from './failures.ts';
 import { Reachability } from './reachability.ts';
@@ -19,6 +20,30 @@ const PATIENCE_MS = 3000;
 const READ_TRIES = 3;
 const ACQUIRE_TRIES = 3;
 const END_MS = 2000;
+
+/** What connections need from outside. */
+export interface ConnectionDeps {
+  readonly clock: Clock;
+  readonly random: () => number;
+  /** For what an operator should know. */
+  readonly warn: (message: string) => void;
+}
+
+/** Opens the connections of an address, lets `use` begin with them, and closes them when that fails. Rejects with `PostgresError`. */
+export async function connected<T>(
+  address: string,
+  deps: ConnectionDeps,
+  use: (connections: Connections) => Promise<T>,
+): Promise<T> {
+  const connections = new Connections(parseAddress(address), deps);
+  try {
+    await connections.check();
+    return await use(connections);
+  } catch (error) {
+    await connections.close();
+    throw error;
+  }
+}
 
 interface Known extends Backend {
   readonly generation: number;
@@ -40,10 +65,7 @@ export class Connections {
   #uncertain: Backend[] = [];
   #generation = 0;
 
-  constructor(
-    address: PostgresAddress,
-    deps: { readonly clock: Clock; readonly random: () => number; readonly warn: (message: string) => void },
-  ) {
+  constructor(address: PostgresAddress, deps: ConnectionDeps) {
     this.address = address;
     this.#clock = deps.clock;
     this.#warn = deps.warn;

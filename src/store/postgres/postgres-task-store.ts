@@ -1,13 +1,13 @@
 import Keyv from 'keyv';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { Clock } from '../../core/clock.ts';
 import { DamagedValueError, StoreError } from '../../tasks/task-store.ts';
 import type { Batch, CommitResult, Stored, TaskStore } from '../../tasks/task-store.ts';
 import { GroupCommit } from '../group-commit.ts';
 import { decodeValue } from '../value-codec.ts';
 import { parseAddress } from './address.ts';
 import { ChangeNotices } from './change-notices.ts';
-import { Connections } from './connections.ts';
+import { connected } from './connections.ts';
+import type { ConnectionDeps, Connections } from './connections.ts';
 import { migrate, versionOf } from './schema.ts';
 import { PostgresTable } from './table.ts';
 
@@ -17,12 +17,8 @@ const PROBE_KEY = 'probe';
 const FORGOTTEN = '7 days';
 
 /** What a store on PostgreSQL needs from outside. */
-export interface PostgresDeps {
-  readonly clock: Clock;
-  readonly random: () => number;
+export interface PostgresDeps extends ConnectionDeps {
   readonly ids: () => string;
-  /** For what an operator should know. */
-  readonly warn: (message: string) => void;
 }
 
 /**
@@ -151,21 +147,6 @@ export class PostgresTaskStore implements TaskStore {
     // A row that is left is taken out by a later start.
     await this.#table.forgetWriters(FORGOTTEN).catch(() => undefined);
     await this.#table.disconnect();
-  }
-}
-
-async function connected<T>(
-  address: string,
-  deps: PostgresDeps,
-  use: (connections: Connections) => Promise<T>,
-): Promise<T> {
-  const connections = new Connections(parseAddress(address), deps);
-  try {
-    await connections.check();
-    return await use(connections);
-  } catch (error) {
-    await connections.close();
-    throw error;
   }
 }
 

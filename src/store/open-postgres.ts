@@ -1,4 +1,5 @@
 import { PostgresError } from './postgres/failures.ts';
+import type * as Postgres from './postgres/postgres-task-store.ts';
 import type { PostgresDeps, PostgresTaskStore } from './postgres/postgres-task-store.ts';
 
 /** Opens the store on PostgreSQL at an address. Rejects with `StoreError`. */
@@ -24,6 +25,6 @@ export async function ifInstalled<T>(load: () => Promise<T>): Promise<T> {
   }
 }
 
-function store(): Promise<typeof import('./postgres/postgres-task-store.ts')> {
+function store(): Promise<typeof Postgres> {
   return ifInstalled(() => import('./postgres/postgres-task-store.ts'));
 }

@@ -23,14 +23,15 @@ function programs(): string {
   }
 }
 
-/** PostgreSQL refuses to run as root. */
-function owner(): { readonly uid: number; readonly gid: number } | undefined {
+/** Who runs servers of PostgreSQL, which refuse to run as root; `undefined` = this user. */
+export function postgresUser(): { readonly uid: number; readonly gid: number } | undefined {
   if (process.getuid?.() !== 0) return undefined;
   const id = (flag: string): number => Number(execFileSync('id', [flag, 'postgres'], { encoding: 'utf8' }));
   return { uid: id('-u'), gid: id('-g') };
 }
 
-async function freePort(): Promise<number> {
+/** A port of loopback that nothing listens on. */
+export async function freePort(): Promise<number> {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
@@ -65,7 +66,7 @@ export class Cluster {
 
   static async start(options: ClusterOptions = {}): Promise<Cluster> {
     const folder = await mkdtemp(join(tmpdir(), 'mcp-workflow-pg-'));
-    const user = owner();
+    const user = postgresUser();
     await chmod(folder, 0o700);
     if (user !== undefined) await chown(folder, user.uid, user.gid);
     const cluster = new Cluster(folder, await freePort(), options.password);
@@ -126,7 +127,7 @@ export class Cluster {
 
   /** Starts the server and waits until it answers. */
   async up(): Promise<void> {
-    const child = spawn(join(programs(), 'postgres'), ['-D', this.data], { ...owner(), cwd: this.folder });
+    const child = spawn(join(programs(), 'postgres'), ['-D', this.data], { ...postgresUser(), cwd: this.folder });
     this.#process = child;
     child.stderr.setEncoding('utf8').on('data', (text: string) => (this.#log += text));
     await waitUntil('PostgreSQL answers', async () => {
@@ -169,7 +170,7 @@ export class Cluster {
     const to = join(this.data, name);
     await cp(path, to);
     await chmod(to, 0o600);
-    const user = owner();
+    const user = postgresUser();
     if (user !== undefined) await chown(to, user.uid, user.gid);
   }
 
@@ -195,14 +196,14 @@ export class Cluster {
   }
 
   #run(program: string, args: readonly string[]): void {
-    execFileSync(join(programs(), program), args, { ...owner(), cwd: this.folder, stdio: 'pipe' });
+    execFileSync(join(programs(), program), args, { ...postgresUser(), cwd: this.folder, stdio: 'pipe' });
   }
 
   /** A statement before the server has started for the first time. */
   #sql(statement: string): void {
     const args = ['--single', '-D', this.data, 'postgres'];
     execFileSync(join(programs(), 'postgres'), args, {
-      ...owner(),
+      ...postgresUser(),
       cwd: this.folder,
       input: `${statement}\n`,
       stdio: 'pipe',

@@ -93,6 +93,9 @@ export class ChangeNotices {
       try {
         const ended = await this.#listen();
         failures = 0;
+        // What comes between the count and the call is counted by the next one.
+        this.#counter = await this.#table.commitsOfOthers();
+        this.mode = ended === undefined ? 'polling' : 'listening';
         this.#call(EVERYTHING);
         await this.#watch(ended);
       } catch {
@@ -123,8 +126,7 @@ export class ChangeNotices {
       .sleep(ECHO_MS, AbortSignal.any([echo.signal, ended.signal, this.#closed.signal]))
       .catch(() => undefined);
     if (ended.signal.aborted) throw new Error('the connection has ended');
-    this.mode = echo.signal.aborted ? 'listening' : 'polling';
-    if (this.mode === 'listening') return ended.signal;
+    if (echo.signal.aborted) return ended.signal;
     await client.end();
     return undefined;
   }
@@ -132,12 +134,13 @@ export class ChangeNotices {
   /** Counts commits now and then until the connection ends. Rejects with `PostgresError`. */
   async #watch(ended: AbortSignal | undefined): Promise<void> {
     const stop = AbortSignal.any([this.#closed.signal, ...(ended === undefined ? [] : [ended])]);
-    while (!stop.aborted) {
+    for (;;) {
+      await this.#clock.sleep(ended === undefined ? POLL_MS.polling : POLL_MS.listening, stop).catch(() => undefined);
+      if (stop.aborted) return;
+      if (ended !== undefined) await this.#announce();
       const counter = await this.#table.commitsOfOthers();
       if (counter !== this.#counter) this.#call(EVERYTHING);
       this.#counter = counter;
-      await this.#clock.sleep(ended === undefined ? POLL_MS.polling : POLL_MS.listening, stop).catch(() => undefined);
-      if (ended !== undefined && !stop.aborted) await this.#announce();
     }
   }
 

@@ -23,7 +23,7 @@ export interface PostgresDeps extends ConnectionDeps {
 
 /**
  * Tasks in a Keyv store on PostgreSQL 14 or newer. Reads go through Keyv with our checksums and marks; writes go through the adapter's guarded group commit.
- * Many processes on many machines may open the same database; `another` connection sees a commit as soon as it has resolved.
+ * Many processes on many machines may open the same database; each sees a commit as soon as it has resolved.
  *
  * Durability: `commit` resolves after the server has the transaction on its disk, and on each standby that `synchronous_standby_names` asks for.
  * When the server is lost, reads and commits wait for a moment, then reject; once it is back, they go on by themselves. A commit that was rejected does not take

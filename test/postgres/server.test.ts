@@ -1,3 +1,6 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { runCli } from '../support/cli-process.ts';
 import { Cluster } from '../support/postgres-cluster.ts';
@@ -64,6 +67,27 @@ it('on PostgreSQL, SIGKILL of the server in the middle of a task: it goes on fro
     running.env,
   );
   expect(listed.stdout).toContain(taskId);
+  expect(existsSync(join(running.workspace.path, 'data'))).toBe(false);
+});
+
+it('two servers on one database: each answers for the tasks of the other, and takes over what a killed one has left (D2, D6)', async () => {
+  const running = await begin();
+  const other = serveEngine('HTTP', running.workspace.path, running.env);
+  try {
+    const [client, beside] = [await running.engine.connect(), await other.connect()];
+    const { taskId } = await callAsTask(client, 'chain');
+    await waitUntil('the second call', () => labels(running.workspace).includes('second'));
+    const cancelled = await callAsTask(client, 'chain');
+    await beside.experimental.tasks.cancelTask(cancelled.taskId);
+    expect((await pollUntil(client, cancelled.taskId, 'cancelled', 'completed')).status).toBe('cancelled');
+    await running.engine.kill();
+    running.workspace.release();
+    expect((await pollUntil(beside, taskId, 'completed', 'failed', 'cancelled')).status).toBe('completed');
+    const mine = running.workspace.ledger().filter(({ args }) => args['label'] === 'third');
+    expect(mine).toHaveLength(1);
+  } finally {
+    await other.stop();
+  }
 });
 
 it('SIGKILL of PostgreSQL in the middle of a task, and its restart: the engine goes on by itself, and no committed step runs again (D2, D13)', async () => {
@@ -110,4 +134,14 @@ it('says what is wrong with the store before it serves, in words, with exit code
   const looked = await runCli(['tasks', 'list'], folder.path, env);
   expect(looked).toMatchObject({ code: 0 });
   expect(looked.stderr).toContain('no tasks in this database yet');
+});
+
+it('the driver and the adapter are loaded only where PostgreSQL was chosen: both packages are optional', () => {
+  const compose = new URL('../../dist/compose.js', import.meta.url).href;
+  const list = `import { createRequire } from 'node:module'; await import('${compose}');
+    process.stdout.write(Object.keys(createRequire('${compose}').cache).join('\\n'));`;
+  const loaded = execFileSync(process.execPath, ['--input-type=module', '-e', list], { encoding: 'utf8' }).split('\n');
+  // The list is one: what is loaded by all is in it.
+  expect(loaded.some((file) => file.includes('/node_modules/sqlite3/'))).toBe(true);
+  expect(loaded.filter((file) => /\/node_modules\/(?:pg|@keyv\/postgres)\//u.test(file))).toEqual([]);
 });

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { ifInstalled } from '../../../src/store/open-postgres.ts';
 import { parseAddress } from '../../../src/store/postgres/address.ts';
 import { postgresErrorOf } from '../../../src/store/postgres/failures.ts';
 import { decodeKey, encodeKey } from '../../../src/store/postgres/key-codec.ts';
@@ -87,5 +88,21 @@ describe('failures of PostgreSQL', () => {
       new Error('connect ECONNREFUSED 127.0.0.1'),
     ]);
     expect(postgresErrorOf(thrown, 'here').message).toContain('::1; connect ECONNREFUSED 127');
+  });
+});
+
+describe('the packages that PostgreSQL needs', () => {
+  it('are named, with what to do, where they were left out', async () => {
+    const missing = Object.assign(new Error("Cannot find package 'pg'"), { code: 'ERR_MODULE_NOT_FOUND' });
+    const failure: unknown = await ifInstalled(() => Promise.reject(missing)).catch((error: unknown) => error);
+    expect(failure).toMatchObject({
+      name: 'StoreError',
+      kind: 'io',
+      advice: expect.stringContaining('npm install pg'),
+    });
+  });
+
+  it('are not blamed for another failure', async () => {
+    await expect(ifInstalled(() => Promise.reject(new Error('something else')))).rejects.toThrow('something else');
   });
 });

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { isJsonObject } from '../../src/core/json.ts';
 import type { JsonObject } from '../../src/core/json.ts';
 import { KeyvTaskStore } from '../../src/store/keyv-task-store.ts';
+import type { TaskStore } from '../../src/tasks/task-store.ts';
 import { startCli } from './cli-process.ts';
 import type { Running } from './cli-process.ts';
 import { rawCreate, rawRequest, RawError, textOf } from './raw-client.ts';
@@ -94,6 +95,8 @@ export interface LaneOptions {
   readonly diskFaults?: boolean;
   /** Share of cancels in what the client does. */
   readonly cancels?: number;
+  /** Opens the store of the servers. Default: the one in the data folder. */
+  readonly openStore?: () => Promise<TaskStore>;
 }
 
 const TERMINAL: ReadonlySet<string> = new Set(['completed', 'failed', 'cancelled']);
@@ -103,6 +106,8 @@ const TERMINAL: ReadonlySet<string> = new Set(['completed', 'failed', 'cancelled
  * creates, calls, asks, cancels, ends. What was not acknowledged is asked for again with the same key.
  */
 export class KillLane {
+  /** The store of the servers, beside them. */
+  readonly openStore: () => Promise<TaskStore>;
   readonly #folder: string;
   readonly #random: () => number;
   readonly #told = new Map<string, Told>();
@@ -126,6 +131,7 @@ export class KillLane {
     this.#workflows = options.workflows ?? WORKFLOWS;
     this.#diskFaults = options.diskFaults ?? false;
     this.#cancels = options.cancels ?? 0.06;
+    this.openStore = options.openStore ?? (() => KeyvTaskStore.open(join(folder, 'data', 'tasks.sqlite')));
   }
 
   get history(): History {
@@ -183,7 +189,7 @@ export class KillLane {
 
   /** What a cancel leaves to do is done in the background: a stop would leave it to the next start. */
   async #cleanedUp(): Promise<void> {
-    const store = await KeyvTaskStore.open(join(this.#folder, 'data', 'tasks.sqlite'));
+    const store = await this.openStore();
     try {
       const left = async (): Promise<number> =>
         (await store.range({ from: 'clean:', to: 'clean;', limit: 1 })).items.length;

@@ -5,7 +5,7 @@ import { PostgresError } from './failures.ts';
 import { LOCK_MS, STATEMENT_MS } from './session.ts';
 
 /** A transaction with more keys than this locks the whole store: the server's table of locks is small (`max_locks_per_transaction`). */
-const MAX_KEY_LOCKS = 128;
+const MAX_KEY_LOCKS = 256;
 const MIGRATION_LOCK_MS = 60_000;
 
 /** The number of the lock that stands for the whole store. */

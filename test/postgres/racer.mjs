@@ -2,8 +2,10 @@
 // writes how many of them were told that they had done so.
 import { randomUUID } from 'node:crypto';
 import { createInterface } from 'node:readline';
-import { systemClock } from '../../dist/core/clock.js';
-import { PostgresTaskStore } from '../../dist/store/postgres/postgres-task-store.js';
+
+const built = (path) => import(new URL(`../../dist/${path}`, import.meta.url).href);
+const { systemClock } = await built('core/clock.js');
+const { PostgresTaskStore } = await built('store/postgres/postgres-task-store.js');
 
 const [address = '', pools = '1'] = process.argv.slice(2);
 const deps = { clock: systemClock, random: Math.random, ids: randomUUID, warn: () => undefined };

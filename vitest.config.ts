@@ -8,6 +8,9 @@ const UNIT = ['test/{unit,steps,property,store,architecture,protocol}/**/*.test.
 /** Tests of the built command, with real processes, files and pipes. */
 const PROCESSES = ['test/{integration,e2e,recovery,samples}/**/*.test.ts', 'test/cases/process/**/*.test.ts'];
 
+/** Tests of the store on a real PostgreSQL server: they fail where it is not installed. */
+const POSTGRES = ['test/postgres/**/*.test.ts'];
+
 /*
  * `npm test` is what a new user waits for: the unit tests, and of those with processes the ones that show that this machine runs what is promised. It takes
  * at most five minutes on two quiet cores. All others run with `npm run test:all`, as in CI. A new file belongs to the others unless it is named here.
@@ -44,6 +47,8 @@ export default defineConfig({
     projects: [
       { test: { name: 'unit', include: UNIT, sequence: { groupOrder: 0 }, ...limits(TEST_MS.quick) } },
       { test: { name: 'quick', include: QUICK, ...withProcesses, ...limits(TEST_MS.quick) } },
+      // A PostgreSQL server of their own, so they are not part of `npm test`.
+      { test: { name: 'postgres', include: POSTGRES, ...withProcesses, ...limits(TEST_MS.all) } },
       { test: { name: 'rest', include: PROCESSES, exclude: QUICK, ...withProcesses, ...limits(TEST_MS.all) } },
     ],
   },

@@ -38,7 +38,9 @@ import { writableByOthers } from './store/writable-by-others.ts';
 import { useExpressionPool } from './definition/expression/jsonata.ts';
 import { JsonataPool } from './definition/expression/jsonata-pool.ts';
 import { openIfThere } from './store/open-if-there.ts';
+import { openPostgres, openPostgresIfThere } from './store/open-postgres.ts';
 import { MemoryTaskStore } from './store/memory-task-store.ts';
+import { refuseUnfinished } from './store/migrate/unfinished.ts';
 import { sharedSecret } from './store/shared-secret.ts';
 import { TaskMetrics } from './tasks/metrics.ts';
 import { TaskManager } from './tasks/task-manager.ts';
@@ -47,7 +49,8 @@ import type { TaskStore } from './tasks/task-store.ts';
 import { Planner } from './planner/planner.ts';
 import { plannerRoutes } from './planner/routes.ts';
 
-const DATABASE = 'tasks.sqlite';
+/** The database file in the data folder. */
+export const DATABASE = 'tasks.sqlite';
 
 export interface EngineOptions {
   /** `all`: runs its own tasks and those nobody runs. `own`: those it creates. `none`: looks and answers only. */
@@ -95,7 +98,7 @@ export async function openEngine(config: Config, options: EngineOptions): Promis
   await options.prepare?.(definitions);
   const expressions = new JsonataPool(config.expressions);
   useExpressionPool(expressions);
-  const store = new MeasuredStore(await openStore(config, options), systemClock);
+  const store = new MeasuredStore(await openFilledStore(config, options), systemClock);
   const downstream = openPool(config, catalog, logger);
   const tasks = new TaskManager({
     store,
@@ -213,11 +216,34 @@ async function warnOfWriters(config: Config, definitions: DefinitionRegistry, lo
   }
 }
 
-async function openStore({ data }: Config, { onlyLooks, aboutTasks, logger }: EngineOptions): Promise<TaskStore> {
-  if (onlyLooks !== true) return await KeyvTaskStore.open(join(data, DATABASE));
-  const found = await openIfThere(data, DATABASE);
+/** Half of a store is none: what `store migrate` has not filled to the end is refused. */
+async function openFilledStore(config: Config, options: EngineOptions): Promise<TaskStore> {
+  const store = await openStore(config, options);
+  try {
+    await refuseUnfinished(store);
+    return store;
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
+}
+
+async function openStore(config: Config, { onlyLooks, aboutTasks, logger }: EngineOptions): Promise<TaskStore> {
+  const { data, postgres } = config;
+  const deps = {
+    clock: systemClock,
+    random: Math.random,
+    ids: randomUUID,
+    warn: (message: string) => logger.warn({}, message),
+  };
+  if (onlyLooks !== true) {
+    return postgres === undefined ? await KeyvTaskStore.open(join(data, DATABASE)) : await openPostgres(postgres, deps);
+  }
+  const found = postgres === undefined ? await openIfThere(data, DATABASE) : await openPostgresIfThere(postgres, deps);
   if (found !== undefined) return found;
-  if (aboutTasks === true) logger.warn({ data }, 'there are no tasks in this data folder yet');
+  if (aboutTasks === true && postgres === undefined)
+    logger.warn({ data }, 'there are no tasks in this data folder yet');
+  else if (aboutTasks === true) logger.warn({}, 'there are no tasks in this database yet');
   return new MemoryTaskStore();
 }
 

@@ -21,6 +21,8 @@ export interface Config {
   /** False: nobody named a servers file, so it is fine when the default one does not exist. */
   readonly serversGiven: boolean;
   readonly data: string;
+  /** Address of the PostgreSQL database with the tasks, perhaps with a password. Absent = SQLite in `data`. */
+  readonly postgres?: string;
   /** What `serve` serves on: at least one of the two. */
   readonly transports: { readonly stdio: boolean; readonly http?: HttpAddress };
   readonly logLevel: LogLevel;
@@ -124,6 +126,7 @@ function toConfig(
     definitions: values.definitions,
     servers: values.servers,
     data: values.data,
+    ...(values.store.toLowerCase() === 'sqlite:' ? {} : { postgres: values.store }),
     logLevel: values.log_level,
     inlineWaitMs: values.inline_wait_ms,
     ...(values.expose.length === 0 ? {} : { expose: exposed(values.expose) }),

@@ -34,7 +34,10 @@ export interface Setting<T> {
   readonly help: string;
 }
 
-const NO_ADDRESS = 'expected a folder: tasks are kept there in SQLite, and no other store is supported';
+const NO_ADDRESS =
+  'expected a folder: tasks are kept there in SQLite. A PostgreSQL database is named by store; no other store is supported';
+const STORE_ADDRESS = /^(?:sqlite:|postgres(?:ql)?:\/\/\S*)$/iu;
+const STORES = 'expected sqlite: (in the folder of data) or postgres://user@host:port/database';
 const path = z.string('expected a path').min(1, 'expected a path');
 
 const toggle = z.preprocess(
@@ -135,6 +138,12 @@ export const SETTINGS = {
     isPath: true,
     takes: 'DIR',
     help: 'folder of the task store',
+  }),
+  store: setting({
+    schema: z.string(STORES).regex(STORE_ADDRESS, STORES),
+    fallback: 'sqlite:',
+    takes: 'URL',
+    help: 'where tasks are kept: sqlite: (in the data folder) or postgres://…',
   }),
   stdio: setting({ schema: toggle, fallback: false, help: 'serve on standard input and output' }),
   http: setting<HttpAddress>({

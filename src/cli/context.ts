@@ -27,7 +27,7 @@ export interface CliContext {
 }
 
 /** Settings that every command taking an engine has as flags. */
-export const COMMON_SETTINGS = ['definitions', 'servers', 'data', 'log_level'] as const;
+export const COMMON_SETTINGS = ['definitions', 'servers', 'data', 'store', 'log_level'] as const;
 
 /** How a command opens the engine that looks and makes nothing. */
 export const LOOKING = { claims: 'none', quiet: true, onlyLooks: true } as const;
@@ -87,8 +87,14 @@ export function loggerOf(config: Config, terminal: Terminal): Logger {
     pretty: terminal.err.isTerminal,
     colour: terminal.errColour,
     destination: terminal.err,
-    secrets: () => config.tokens.map((entry) => entry.token),
+    secrets: () => [...config.tokens.map((entry) => entry.token), ...passwordsIn(config.postgres)],
   });
+}
+
+/** As it is written in an address, and as it is meant. */
+function passwordsIn(address: string | undefined): readonly string[] {
+  const password = address !== undefined && URL.canParse(address) ? new URL(address).password : '';
+  return password === '' ? [] : [password, new URLSearchParams(`p=${password.replaceAll('+', '%2B')}`).get('p') ?? ''];
 }
 
 /** Opens the engine, lets `use` work with it and closes it whatever happens. */

@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander';
 import { ConfigError } from '../config.ts';
 import { messageOf } from '../core/failure.ts';
 import { UnknownScheduleError } from '../schedule/schedules.ts';
+import { PostgresError } from '../store/postgres/failures.ts';
 import { StoreError } from '../tasks/task-store.ts';
 import { TaskError } from '../tasks/task.ts';
 import type { TaskErrorCode } from '../tasks/task.ts';
@@ -16,6 +17,7 @@ import { addSchedule } from './schedule.ts';
 import { addSchema } from './schema.ts';
 import { addExamples } from './examples.ts';
 import { addServe } from './serve.ts';
+import { addStore } from './store.ts';
 import { addTasks } from './tasks.ts';
 import { addTest } from './test.ts';
 import { addValidate } from './validate.ts';
@@ -59,6 +61,7 @@ export function buildProgram(version: string, context: CliContext): Command {
   addTasks(program, context);
   addSchedule(program, context);
   addSchema(program, context);
+  addStore(program, context);
   addExamples(program);
   return program;
 }
@@ -70,15 +73,15 @@ export function explainError(error: unknown): { readonly text: string; readonly 
   if (error instanceof UnknownScheduleError) return { text: error.message, exitCode: EXIT.usage };
   if (error instanceof TaskError) return { text: error.message, exitCode: TASK_ERROR_EXITS[error.code] };
   if (error instanceof StoreError) {
-    // Full or busy passes; anything else while opening is the folder that was chosen.
+    // Full or busy passes; anything else while opening is the store that was chosen.
     const advice = error.advice === undefined ? '' : ` (${error.advice})`;
+    const exitCode = error.kind === 'io' ? EXIT.usage : EXIT.failed;
+    if (error instanceof PostgresError)
+      return { text: `the store cannot be used: ${error.message}${advice}`, exitCode };
     const hint = { full: ' (make room there and start again)', busy: advice, io: ' (--data names another)' }[
       error.kind
     ];
-    return {
-      text: `the data folder cannot be used: ${error.message}${hint}`,
-      exitCode: error.kind === 'io' ? EXIT.usage : EXIT.failed,
-    };
+    return { text: `the data folder cannot be used: ${error.message}${hint}`, exitCode };
   }
   return { text: `failed: ${messageOf(error)}`, exitCode: EXIT.failed };
 }

@@ -196,11 +196,11 @@ export interface KindSource<Shape extends z.ZodRawShape> {
   readonly leaves?: boolean;
   readonly lastStays?: boolean;
   readonly formKey?: string;
-  readonly mayChooseNone?: StepSyntax['mayChooseNone'];
+  readonly mayChooseNone?: NonNullable<StepSyntax['mayChooseNone']>;
   readonly callsTools?: boolean;
   readonly protocolErrors?: boolean;
-  readonly asks?: StepKind['asks'];
-  readonly unsure?: StepKind['unsure'];
+  readonly asks?: NonNullable<StepKind['asks']>;
+  readonly unsure?: NonNullable<StepKind['unsure']>;
   readonly takesOne?: boolean;
   readonly summary: string;
   readonly example: string;
@@ -216,7 +216,7 @@ export interface KindSource<Shape extends z.ZodRawShape> {
   readonly problems?: (spec: z.output<z.ZodObject<Shape>>) => readonly StepProblem[];
   readonly output?: (spec: z.output<z.ZodObject<Shape>>) => OutputFact | undefined;
   readonly call?: (spec: z.output<z.ZodObject<Shape>>) => CallFact | undefined;
-  readonly derived?: StepKind['derived'];
+  readonly derived?: NonNullable<StepKind['derived']>;
   /** Members of its result that it stores (`StepOutput.view`), for a reference to be checked against. */
   readonly members?: readonly string[];
   readonly inside?: readonly string[];

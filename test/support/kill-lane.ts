@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { isJsonObject } from '../../src/core/json.ts';
 import type { JsonObject } from '../../src/core/json.ts';
 import { KeyvTaskStore } from '../../src/store/keyv-task-store.ts';
+import type { TaskStore } from '../../src/tasks/task-store.ts';
 import { startCli } from './cli-process.ts';
 import type { Running } from './cli-process.ts';
 import { rawCreate, rawRequest, RawError, textOf } from './raw-client.ts';
@@ -84,6 +85,11 @@ steps:
 `,
 };
 
+export interface LaneOptions {
+  /** Opens the store of the servers. Default: the one in the data folder. */
+  readonly openStore?: () => Promise<TaskStore>;
+}
+
 const TERMINAL: ReadonlySet<string> = new Set(['completed', 'failed', 'cancelled']);
 
 /**
@@ -91,6 +97,8 @@ const TERMINAL: ReadonlySet<string> = new Set(['completed', 'failed', 'cancelled
  * creates, calls, asks, cancels, ends. What was not acknowledged is asked for again with the same key.
  */
 export class KillLane {
+  /** The store of the servers, beside them. */
+  readonly openStore: () => Promise<TaskStore>;
   readonly #folder: string;
   readonly #random: () => number;
   readonly #told = new Map<string, Told>();
@@ -103,9 +111,10 @@ export class KillLane {
   #killsOfWork = 0;
   #server: Running | undefined;
 
-  constructor(folder: string, random: () => number) {
+  constructor(folder: string, random: () => number, options: LaneOptions = {}) {
     this.#folder = folder;
     this.#random = random;
+    this.openStore = options.openStore ?? (() => KeyvTaskStore.open(join(folder, 'data', 'tasks.sqlite')));
   }
 
   get history(): History {
@@ -159,7 +168,7 @@ export class KillLane {
 
   /** What a cancel leaves to do is done in the background: a stop would leave it to the next start. */
   async #cleanedUp(): Promise<void> {
-    const store = await KeyvTaskStore.open(join(this.#folder, 'data', 'tasks.sqlite'));
+    const store = await this.openStore();
     try {
       const left = async (): Promise<number> =>
         (await store.range({ from: 'clean:', to: 'clean;', limit: 1 })).items.length;

@@ -1,5 +1,6 @@
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { KeyvTaskStore } from '../../src/store/keyv-task-store.ts';
+import type { TaskStore } from '../../src/tasks/task-store.ts';
 import { checkHistories, type Verdict } from './history-checker.ts';
 import { KillLane, LANE_DEFINITIONS, type History } from './kill-lane.ts';
 import { seededRandom } from './seeded-random.ts';
@@ -18,10 +19,16 @@ export interface KillLoop {
   readonly sum: (of: (lane: Lane) => number) => number;
 }
 
+/** Lanes on PostgreSQL instead of a data folder, each with an address of its own. */
+export interface PostgresLanes {
+  address(): string;
+  open(address: string): Promise<TaskStore>;
+}
+
 /** Kills the servers of so many folders, side by side, at any moment, so many times each, and judges what is left. */
-export async function killLoop(lanes: number, kills: number): Promise<KillLoop> {
+export async function killLoop(lanes: number, kills: number, postgres?: PostgresLanes): Promise<KillLoop> {
   const seed = Math.trunc(Math.random() * 1e9);
-  const lived = await Promise.all(Array.from({ length: lanes }, (_, index) => live(seed + index, kills)));
+  const lived = await Promise.all(Array.from({ length: lanes }, (_, index) => live(seed + index, kills, postgres)));
   return {
     seed,
     violations: lived.flatMap(({ verdict }) => verdict.violations),
@@ -29,14 +36,18 @@ export async function killLoop(lanes: number, kills: number): Promise<KillLoop> 
   };
 }
 
-async function live(seed: number, kills: number): Promise<Lane> {
+async function live(seed: number, kills: number, postgres?: PostgresLanes): Promise<Lane> {
   const workspace = await newWorkspace({ definitions: LANE_DEFINITIONS, standIns: { ledger: {} } });
-  const lane = new KillLane(workspace.path, seededRandom(seed));
+  const address = postgres?.address();
+  if (address !== undefined)
+    await writeFile(join(workspace.path, 'mcp-workflow.json'), JSON.stringify({ store: address }));
+  const openStore = postgres === undefined || address === undefined ? undefined : () => postgres.open(address);
+  const lane = new KillLane(workspace.path, seededRandom(seed), openStore === undefined ? {} : { openStore });
   try {
     for (let kill = 0; kill < kills; kill += 1) await lane.killOnce();
     await lane.finish();
     await lane.stop();
-    const store = await KeyvTaskStore.open(join(workspace.path, 'data', 'tasks.sqlite'));
+    const store = await lane.openStore();
     const verdict = await checkHistories(lane.history, workspace.ledger(), store);
     await store.close();
     return { history: lane.history, verdict };

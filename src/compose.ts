@@ -24,6 +24,9 @@ import type { ServerCatalog } from './downstream/server-config.ts';
 import type { ToolFacts as DownstreamTool } from './downstream/tool-table.ts';
 import { readServersFile } from './downstream/servers-file.ts';
 import { createWorkflowRunner } from './engine/runner.ts';
+import type { ModelCatalog } from './models/model-entry.ts';
+import { ModelPool } from './models/model-pool.ts';
+import { readModels } from './models/open.ts';
 import { DEFAULT_PROTOCOL_SETTINGS } from './protocol/deps.ts';
 import type { Health, ProtocolDeps, ToolFacts } from './protocol/deps.ts';
 import { unmatchedExposure } from './protocol/tools.ts';
@@ -88,13 +91,18 @@ export async function openEngine(config: Config, options: EngineOptions): Promis
   // Who only looks at tasks did not ask about definitions; `validate` and `serve` tell.
   const advice = options.claims === 'none' ? silentLogger : logger;
   const catalog = await loadCatalog(config, advice, options.claims === 'none' ? 'pass over' : 'refuse');
-  const definitions = await loadDefinitions(config, catalog, advice, options.aboutTasks === true);
+  const modelCatalog = await loadModels(config, advice, options.claims === 'none' ? 'pass over' : 'refuse');
+  const definitions = await loadDefinitions(config, catalog, modelCatalog, advice, options.aboutTasks === true);
   await warnOfWriters(config, definitions, advice);
   await options.prepare?.(definitions);
   const expressions = new JsonataPool(config.expressions);
   useExpressionPool(expressions);
   const store = new MeasuredStore(await openStore(config, options), systemClock);
   const downstream = openPool(config, catalog, logger);
+  const models =
+    modelCatalog === undefined
+      ? undefined
+      : new ModelPool({ catalog: modelCatalog, environment: config.environment, clock: systemClock });
   const tasks = new TaskManager({
     store,
     clock: systemClock,
@@ -106,6 +114,7 @@ export async function openEngine(config: Config, options: EngineOptions): Promis
     runner: createWorkflowRunner(stepKinds, config.engineLimits),
     kinds: stepKinds,
     downstream,
+    ...(models === undefined ? {} : { models }),
     claims: options.claims,
     limits: config.limits,
   });
@@ -123,7 +132,7 @@ export async function openEngine(config: Config, options: EngineOptions): Promis
   const scheduler = new Scheduler({ store, tasks, definitions, clock: systemClock, logger, metrics: scheduleMetrics });
   if (options.claims === 'all' && config.schedules) scheduler.start();
   const metricsText = (): string =>
-    `${metrics.text()}${scheduleMetrics.text(scheduler.planned)}${store.text()}${processText()}`;
+    `${metrics.text()}${scheduleMetrics.text(scheduler.planned)}${models?.metrics.text() ?? ''}${store.text()}${processText()}`;
   const deps = async (): Promise<ProtocolDeps> =>
     protocolDeps(
       config,
@@ -150,6 +159,7 @@ export async function openEngine(config: Config, options: EngineOptions): Promis
       definitions.close();
       await tasks.close();
       await downstream.close();
+      await models?.close();
       await store.close();
       useExpressionPool(undefined);
       await expressions.close();
@@ -204,7 +214,7 @@ export async function openServers(
 /** What decides what is run, and what was run, should be changed by its owner only. */
 async function warnOfWriters(config: Config, definitions: DefinitionRegistry, logger: Logger): Promise<void> {
   const files = definitions.list().map(({ file }) => file);
-  const paths = [config.definitions, config.servers, config.data, config.settingsFile, ...files];
+  const paths = [config.definitions, config.servers, config.models, config.data, config.settingsFile, ...files];
   for (const path of await writableByOthers(paths)) {
     logger.warn({ path }, 'writable by every user of this machine: take the right away (chmod o-w)');
   }
@@ -333,9 +343,28 @@ async function loadCatalog(config: Config, logger: Logger, errors: 'refuse' | 'p
   return catalog;
 }
 
+/** The models file; `undefined` where there is none. */
+async function loadModels(
+  config: Config,
+  logger: Logger,
+  errors: 'refuse' | 'pass over',
+): Promise<ModelCatalog | undefined> {
+  const unreadable = (why: string): ConfigError =>
+    new ConfigError([`${config.models}: the models file cannot be read (${why}): name another with --models`]);
+  const { catalog, issues } = await readModels(config.models).catch((error: unknown) => {
+    throw unreadable(messageOf(error));
+  });
+  if (catalog === undefined && config.modelsGiven) throw unreadable('it does not exist');
+  const wrong = issues.filter((issue) => issue.severity === 'error');
+  if (wrong.length > 0 && errors === 'refuse') throw new ConfigError(wrong.map(issueText));
+  for (const issue of issues) logger.warn({ code: issue.code }, issueText(issue));
+  return catalog;
+}
+
 async function loadDefinitions(
   config: Config,
   catalog: ServerCatalog,
+  models: ModelCatalog | undefined,
   logger: Logger,
   optional: boolean,
 ): Promise<DefinitionRegistry> {
@@ -343,6 +372,7 @@ async function loadDefinitions(
     dir: config.definitions,
     syntaxes: stepSyntaxes,
     servers: new Set(catalog.servers.keys()),
+    ...(models === undefined ? {} : { models: new Set(models.models.keys()) }),
     logger,
     clock: systemClock,
   };

@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest';
 interface Manifest {
   readonly dependencies: Readonly<Record<string, string>>;
   readonly devDependencies: Readonly<Record<string, string>>;
+  readonly optionalDependencies: Readonly<Record<string, string>>;
   readonly allowScripts: Readonly<Record<string, boolean>>;
 }
 
@@ -55,7 +56,8 @@ describe('package.json', () => {
   });
 
   it('pins every dependency, and each one of the product has its line in docs/decisions/0006', () => {
-    const versions = Object.values({ ...manifest.dependencies, ...manifest.devDependencies });
+    const product = { ...manifest.dependencies, ...manifest.optionalDependencies };
+    const versions = Object.values({ ...product, ...manifest.devDependencies });
     expect(versions.filter((version) => !/^\d+\.\d+\.\d+(?:-[\w.]+)?$/u.test(version))).toEqual([]);
     const table = read('docs/decisions/0006-dependencies.md')
       .split('\n')
@@ -67,6 +69,6 @@ describe('package.json', () => {
       );
       return names.map((name) => (name.startsWith('/') ? `${names[0]?.split('/')[0] ?? ''}${name}` : name));
     });
-    expect(listed.toSorted()).toEqual(Object.keys(manifest.dependencies).toSorted());
+    expect(listed.toSorted()).toEqual(Object.keys(product).toSorted());
   });
 });

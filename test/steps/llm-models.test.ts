@@ -107,16 +107,14 @@ describe('llm: turns of a model', () => {
   });
 
   it('timeout_seconds counts over all turns of an attempt', async () => {
-    const world = new EngineWorld({ auto: false });
-    const models = new FakeModels(['default'], () => world.clock.sleep(4000).then(() => 'no'));
+    const world = new EngineWorld();
+    const models = new FakeModels(['default'], (_turn, _name, signal) =>
+      world.clock.sleep(4000, signal).then(() => 'no'),
+    );
     world.models = models;
-    const running = world.run(definitionOf([{ ...ask, schema, timeout_seconds: 5 }]));
-    while (models.asked.length < 2) {
-      await new Promise((next) => setImmediate(next));
-      if (world.clock.sleeping >= 2 && models.asked.length < 2) await world.clock.advance(4000);
-    }
-    await world.clock.advance(1000);
-    expect((await running).outcome).toMatchObject({ failure: { code: 'timeout', step: 'ask' } });
+    const { outcome } = await world.run(definitionOf([{ ...ask, schema, timeout_seconds: 5 }]));
+    expect(models.asked).toHaveLength(2);
+    expect(outcome).toMatchObject({ failure: { code: 'timeout', step: 'ask' } });
   });
 });
 

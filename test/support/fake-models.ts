@@ -7,10 +7,13 @@ export type Said = string | Partial<ModelAnswer> | Error;
 export class FakeModels implements Models {
   readonly asked: { readonly name: string; readonly request: ModelRequest }[] = [];
   readonly #names: readonly string[];
-  readonly #say: (turn: number, name: string) => Said | Promise<Said>;
+  readonly #say: (turn: number, name: string, signal: AbortSignal) => Said | Promise<Said>;
   bound: ModelBound = { tokens: 200, usd: 0.02 };
 
-  constructor(names: readonly string[], say: (turn: number, name: string) => Said | Promise<Said>) {
+  constructor(
+    names: readonly string[],
+    say: (turn: number, name: string, signal: AbortSignal) => Said | Promise<Said>,
+  ) {
     this.#names = names;
     this.#say = say;
   }
@@ -27,7 +30,7 @@ export class FakeModels implements Models {
     await onTurn?.();
     signal.throwIfAborted();
     this.asked.push({ name, request });
-    const said = await this.#say(this.asked.length, name);
+    const said = await this.#say(this.asked.length, name, signal);
     if (said instanceof Error) throw said;
     const usage = { input_tokens: 80, output_tokens: 20, total_tokens: 100, usd: 0.01 };
     const whole = { text: '', model: `${name}-1`, stop_reason: 'endTurn', usage };

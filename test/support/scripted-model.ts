@@ -32,10 +32,14 @@ export interface ScriptedModel {
   readonly baseUrl: string;
   /** Every turn so far, in order. */
   readonly seen: readonly SeenTurn[];
+  /** How many are held now. */
+  readonly holding: number;
   /** The most that were under way at the same time. */
   readonly atOnce: number;
   /** Answers to come, in order; without any the server says `default`. */
   script(...replies: readonly Reply[]): void;
+  /** Leaves out the answers that nobody came for. */
+  forget(): void;
   /** Answers every turn that is held. */
   release(text: string): void;
   close(): Promise<void>;
@@ -45,31 +49,44 @@ export async function startScriptedModel(): Promise<ScriptedModel> {
   const seen: SeenTurn[] = [];
   const queue: Reply[] = [];
   const held = new Set<ServerResponse>();
-  let open = 0;
+  /** Turns that came and are neither answered nor gone. */
+  const open = new Set<ServerResponse>();
   let atOnce = 0;
   const server = await startHttpServer((request, response, body) => {
     if (request.url !== '/v1/chat/completions') return response.writeHead(404).end();
     // The test's own scripts say what they look at.
     seen.push({ body: body as SeenTurn['body'], authorization: request.headers.authorization });
-    open += 1;
-    atOnce = Math.max(atOnce, open);
+    open.add(response);
+    atOnce = Math.max(atOnce, open.size);
     response.on('close', () => {
-      open -= 1;
+      open.delete(response);
       held.delete(response);
     });
     const reply = queue.shift() ?? { text: 'default' };
     if ('held' in reply) return held.add(response);
+    // Before the caller can hear of it and make the next.
+    open.delete(response);
     return answer(response, reply);
   });
   return {
     baseUrl: server.url.replace(/\/mcp$/u, '/v1'),
     seen,
+    get holding() {
+      return held.size;
+    },
     get atOnce() {
       return atOnce;
     },
     script: (...replies) => queue.push(...replies),
+    forget: () => {
+      queue.length = 0;
+    },
     release: (text) => {
-      for (const response of [...held]) answer(response, { text });
+      for (const response of [...held]) {
+        held.delete(response);
+        open.delete(response);
+        answer(response, { text });
+      }
     },
     close: () => server.close(),
   };

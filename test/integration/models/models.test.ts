@@ -1,8 +1,11 @@
-import { mkdir, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { execFile } from 'node:child_process';
+import { cp, mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { CreateMessageRequestSchema } from '@modelcontextprotocol/sdk/types.js';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { RunReport, TaskReport } from '../../../src/cli/report.ts';
-import { runCli, startCli, type Finished } from '../../support/cli-process.ts';
+import { CLI, runCli, startCli, type Finished } from '../../support/cli-process.ts';
+import { serveEngine } from '../../support/served-engine.ts';
 import { startScriptedModel, type ScriptedModel } from '../../support/scripted-model.ts';
 import { tempDir } from '../../support/temp-dir.ts';
 import { waitUntil } from '../../support/wait-until.ts';
@@ -44,7 +47,10 @@ beforeEach(async () => {
     keyless: { ...entry, api_key: '${NOT_SET}' },
   });
 });
-afterEach(() => folder.remove());
+afterEach(async () => {
+  model.forget();
+  await folder.remove();
+});
 
 async function models(entries: Readonly<Record<string, object>>): Promise<void> {
   await writeFile(join(folder.path, 'models.json'), JSON.stringify({ models: entries }));
@@ -173,6 +179,10 @@ describe('an llm step with models.json', () => {
     const { whole } = await run('plain');
     expect(`${whole.stdout}${whole.stderr}`).not.toContain(KEY);
     expect(whole.stdout).toContain('you sent ***');
+    const files = await readdir(join(folder.path, 'data'));
+    const stored = await Promise.all(files.map((file) => readFile(join(folder.path, 'data', file), 'latin1')));
+    expect(stored.join('')).toContain('you sent ***');
+    expect(stored.join('')).not.toContain(KEY);
   });
 
   test('keeps the time limit of the step while a model is slow', async () => {
@@ -189,15 +199,23 @@ describe('an llm step with models.json', () => {
     expect(end.error).toMatchObject({ code: 'budget_exceeded', step: 'a2' });
     expect(turns).toHaveLength(1);
     expect((await taskOf(end)).usage).toMatchObject({ tokens: 800, usd: 0.012 });
-    model.script();
   });
 
   test('asks a model with max_concurrent 2 never more than two at once', async () => {
-    const before = model.atOnce;
-    const { end, turns } = await turnsOf(() => run('many'));
+    const held = { held: true } as const;
+    model.script(held, held, held, held, held);
+    const running = turnsOf(() => run('many'));
+    let left = 5;
+    while (left > 0) {
+      // All five are asked for from the beginning: without the limit more than two would come.
+      await waitUntil('two are under way, or the last', () => model.holding === Math.min(2, left));
+      left -= model.holding;
+      model.release('done');
+    }
+    const { end, turns } = await running;
     expect(end.status).toBe('completed');
     expect(turns).toHaveLength(5);
-    expect(Math.max(before, model.atOnce)).toBe(2);
+    expect(model.atOnce).toBe(2);
   });
 
   test('says which variable is missing', async () => {
@@ -238,7 +256,11 @@ test('a process that is killed between turns pays no answered turn again', async
       const now = await taskOf(task);
       return now.status === 'working' ? undefined : now;
     });
-    expect(report).toMatchObject({ status: 'completed', output: { result: { n: 3 } }, usage: { tokens: 360, usd: 0.0042 } });
+    expect(report).toMatchObject({
+      status: 'completed',
+      output: { result: { n: 3 } },
+      usage: { tokens: 360, usd: 0.0042 },
+    });
     expect(report.steps).toMatchObject([
       { path: 'first', usage: { tokens: 120 } },
       { path: 'second', usage: { tokens: 240 } },
@@ -250,6 +272,69 @@ test('a process that is killed between turns pays no answered turn again', async
     second.child.kill('SIGTERM');
     await second.finished;
   }
+});
+
+describe('a client', () => {
+  test.each([
+    ['that lends its model is asked before default', { sampling: {} }, 'of the client', 0],
+    ['that lends none is spared the question where there is a default', {}, 'of the server', 1],
+  ])('%s', async (_what, capabilities, expected, asked) => {
+    model.script({ text: 'of the server' });
+    const engine = serveEngine('stdio', folder.path, { MODEL_KEY: KEY });
+    try {
+      const { end: result, turns } = await turnsOf(async () => {
+        const client = await engine.connect({
+          capabilities,
+          prepare: (made) => {
+            if (!('sampling' in capabilities)) return;
+            made.setRequestHandler(CreateMessageRequestSchema, () => ({
+              role: 'assistant',
+              model: 'theirs',
+              content: { type: 'text', text: 'of the client' },
+            }));
+          },
+        });
+        return await client.callTool({ name: 'plain', arguments: {} });
+      });
+      expect(result).toMatchObject({ structuredContent: { result: expected } });
+      expect(turns).toHaveLength(asked);
+    } finally {
+      await engine.stop();
+    }
+  });
+});
+
+test('an installation without the optional packages runs everything else, and says what to install', async () => {
+  const root = dirname(dirname(CLI));
+  const target = join(folder.path, 'installed');
+  await mkdir(join(target, 'node_modules'), { recursive: true });
+  await cp(join(root, 'dist'), join(target, 'dist'), { recursive: true });
+  await cp(join(root, 'package.json'), join(target, 'package.json'));
+  for (const name of await readdir(join(root, 'node_modules'))) {
+    const isOfModels = name === 'ai' || name === '@ai-sdk';
+    if (!isOfModels) await symlink(join(root, 'node_modules', name), join(target, 'node_modules', name));
+  }
+  await writeFile(
+    join(folder.path, 'definitions', 'calm.yaml'),
+    'name: calm\nsteps: [{ id: a, type: set, values: { n: 1 } }]\n',
+  );
+  const cli = join(target, 'dist/cli.js');
+  const start = (name: string): Promise<Finished> =>
+    new Promise((done) => {
+      const env = { PATH: process.env['PATH'], MODEL_KEY: KEY };
+      const child = execFile(process.execPath, [cli, 'run', name, '--json'], { cwd: folder.path, env }, (_, out, err) =>
+        done({ code: child.exitCode, stdout: out, stderr: err }),
+      );
+    });
+  expect((await start('calm')).code).toBe(0);
+  const asked = await start('plain');
+  expect(asked.code).toBe(1);
+  expect(JSON.parse(asked.stdout)).toMatchObject({
+    error: {
+      code: 'no_model',
+      message: expect.stringContaining('npm install ai@6 @ai-sdk/openai-compatible@2') as string,
+    },
+  });
 });
 
 test('validate warns of a model that the file does not have, with a hint, and of an entry that is wrong', async () => {

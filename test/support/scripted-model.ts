@@ -82,7 +82,7 @@ export async function startScriptedModel(): Promise<ScriptedModel> {
       queue.length = 0;
     },
     release: (text) => {
-      for (const response of [...held]) {
+      for (const response of held) {
         held.delete(response);
         open.delete(response);
         answer(response, { text });

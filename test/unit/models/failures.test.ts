@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { StepFailure, stepFailure } from '../../../src/core/failure.ts';
+import { type StepFailure, stepFailure } from '../../../src/core/failure.ts';
 import { createRedactor } from '../../../src/downstream/redaction.ts';
 import { toStepFailure } from '../../../src/models/failures.ts';
 import { ManualClock } from '../../support/manual-clock.ts';

@@ -13,7 +13,10 @@ interface World {
   readonly pool: ModelPool;
   readonly clock: ManualClock;
   readonly opened: ProviderOptions[];
-  ask(more?: { readonly onTurn?: () => Promise<void>; readonly signal?: AbortSignal }): ReturnType<ModelPool['ask']>;
+  readonly ask: (more?: {
+    readonly onTurn?: () => Promise<void>;
+    readonly signal?: AbortSignal;
+  }) => ReturnType<ModelPool['ask']>;
 }
 
 function worldOf(

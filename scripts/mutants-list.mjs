@@ -1,6 +1,7 @@
 // Planted bugs: each a small patch of the source, and the test that has to catch it. `from` must stand in the file exactly once.
 // `built`: the test drives the built command, so the patched source is built first. `slow`: left out by `--fast`, as in CI.
 import { CASE_MUTANTS } from './mutants-cases.mjs';
+import { MODEL_MUTANTS } from './mutants-models.mjs';
 
 const tasks = 'src/tasks';
 
@@ -468,4 +469,5 @@ export const MUTANTS = [
     name: 'have plans and numbers of their own, and one text for what is not theirs',
   },
   ...CASE_MUTANTS,
+  ...MODEL_MUTANTS,
 ];

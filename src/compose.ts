@@ -3,35 +3,25 @@
  * `Engine`. Order matters at the start: store, definitions, task manager (which orders the recovery), and only then a transport.
  */
 import { randomUUID } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Config } from './config.ts';
-import { ConfigError } from './config.ts';
 import { systemClock } from './core/clock.ts';
-import { messageOf } from './core/failure.ts';
-import { PRODUCT } from './core/product.ts';
-import { isJsonObject } from './core/json.ts';
 import { silentLogger } from './core/logger.ts';
 import type { Logger } from './core/logger.ts';
-import { DefinitionsFolderError } from './definition/definition-files.ts';
 import { definitionJsonSchema } from './definition/json-schema.ts';
 import type { JsonSchema } from './definition/model.ts';
-import { DefinitionRegistry, issueText } from './definition/registry.ts';
+import type { DefinitionRegistry } from './definition/registry.ts';
 import { parseSnapshot } from './definition/snapshot.ts';
-import { parseServersFile } from './downstream/catalog.ts';
 import { DownstreamPool } from './downstream/pool.ts';
 import type { ServerCatalog } from './downstream/server-config.ts';
 import type { ToolFacts as DownstreamTool } from './downstream/tool-table.ts';
-import { readServersFile } from './downstream/servers-file.ts';
 import { createWorkflowRunner } from './engine/runner.ts';
-import { DEFAULT_PROTOCOL_SETTINGS } from './protocol/deps.ts';
-import type { Health, ProtocolDeps, ToolFacts } from './protocol/deps.ts';
-import { unmatchedExposure } from './protocol/tools.ts';
+import { ModelPool } from './models/model-pool.ts';
+import type { ProtocolDeps } from './protocol/deps.ts';
 import { ScheduleMetrics } from './schedule/metrics.ts';
 import { Scheduler } from './schedule/scheduler.ts';
-import { scheduleObject, Schedules } from './schedule/schedules.ts';
+import { Schedules } from './schedule/schedules.ts';
 import { stepKinds, stepSyntaxes } from './steps/index.ts';
-import { metricText } from './core/metrics-text.ts';
 import { MeasuredStore } from './store/measured-store.ts';
 import { KeyvTaskStore } from './store/keyv-task-store.ts';
 import { writableByOthers } from './store/writable-by-others.ts';
@@ -46,6 +36,10 @@ import { TaskMetrics } from './tasks/metrics.ts';
 import { TaskManager } from './tasks/task-manager.ts';
 import type { Greeted } from './transports/greeter.ts';
 import type { TaskStore } from './tasks/task-store.ts';
+import { loadCatalog, loadDefinitions, loadModels } from './compose/load-files.ts';
+import { processText } from './compose/process-metrics.ts';
+import { protocolDeps } from './compose/protocol-deps.ts';
+import { serverInfo } from './compose/server-info.ts';
 import { Planner } from './planner/planner.ts';
 import { plannerRoutes } from './planner/routes.ts';
 
@@ -93,13 +87,18 @@ export async function openEngine(config: Config, options: EngineOptions): Promis
   // Who only looks at tasks did not ask about definitions; `validate` and `serve` tell.
   const advice = options.claims === 'none' ? silentLogger : logger;
   const catalog = await loadCatalog(config, advice, options.claims === 'none' ? 'pass over' : 'refuse');
-  const definitions = await loadDefinitions(config, catalog, advice, options.aboutTasks === true);
+  const modelCatalog = await loadModels(config, advice, options.claims === 'none' ? 'pass over' : 'refuse');
+  const definitions = await loadDefinitions(config, catalog, modelCatalog, advice, options.aboutTasks === true);
   await warnOfWriters(config, definitions, advice);
   await options.prepare?.(definitions);
   const expressions = new JsonataPool(config.expressions);
   useExpressionPool(expressions);
   const store = new MeasuredStore(await openFilledStore(config, options), systemClock);
   const downstream = openPool(config, catalog, logger);
+  const models =
+    modelCatalog === undefined
+      ? undefined
+      : new ModelPool({ catalog: modelCatalog, environment: config.environment, clock: systemClock });
   const tasks = new TaskManager({
     store,
     clock: systemClock,
@@ -111,6 +110,7 @@ export async function openEngine(config: Config, options: EngineOptions): Promis
     runner: createWorkflowRunner(stepKinds, config.engineLimits),
     kinds: stepKinds,
     downstream,
+    ...(models === undefined ? {} : { models }),
     claims: options.claims,
     limits: config.limits,
   });
@@ -129,7 +129,7 @@ export async function openEngine(config: Config, options: EngineOptions): Promis
   if (options.claims === 'all' && config.schedules) scheduler.start();
   const planner = config.planner ? openPlanner(store, definitions, logger) : undefined;
   const metricsText = (): string =>
-    `${metrics.text()}${scheduleMetrics.text(scheduler.planned)}${store.text()}${planner?.metrics() ?? ''}${processText()}`;
+    `${metrics.text()}${scheduleMetrics.text(scheduler.planned)}${models?.metrics.text() ?? ''}${store.text()}${planner?.metrics() ?? ''}${processText()}`;
   const deps = async (): Promise<ProtocolDeps> =>
     protocolDeps(
       config,
@@ -156,6 +156,7 @@ export async function openEngine(config: Config, options: EngineOptions): Promis
       definitions.close();
       await tasks.close();
       await downstream.close();
+      await models?.close();
       await store.close();
       useExpressionPool(undefined);
       await expressions.close();
@@ -210,7 +211,7 @@ export async function openServers(
 /** What decides what is run, and what was run, should be changed by its owner only. */
 async function warnOfWriters(config: Config, definitions: DefinitionRegistry, logger: Logger): Promise<void> {
   const files = definitions.list().map(({ file }) => file);
-  const paths = [config.definitions, config.servers, config.data, config.settingsFile, ...files];
+  const paths = [config.definitions, config.servers, config.models, config.data, config.settingsFile, ...files];
   for (const path of await writableByOthers(paths)) {
     logger.warn({ path }, 'writable by every user of this machine: take the right away (chmod o-w)');
   }
@@ -258,48 +259,6 @@ function openPool(config: Config, catalog: ServerCatalog, logger: Logger): Downs
   });
 }
 
-interface Parts {
-  readonly definitions: DefinitionRegistry;
-  readonly tasks: TaskManager;
-  readonly downstream: DownstreamPool;
-  readonly store: TaskStore;
-  readonly schedules: Schedules;
-  readonly metricsText: () => string;
-  readonly logger: Logger;
-  readonly planner: Planner | undefined;
-}
-
-function protocolDeps(config: Config, parts: Parts, requestStateKey: Uint8Array): ProtocolDeps {
-  const { definitions, tasks, downstream, store, schedules, metricsText, logger, planner } = parts;
-  const settings = {
-    ...DEFAULT_PROTOCOL_SETTINGS,
-    inlineWaitMs: config.inlineWaitMs,
-    resultLimitBytes: config.resultLimitBytes,
-    compact: config.compact,
-    messageBounds: { ...DEFAULT_PROTOCOL_SETTINGS.messageBounds, values: config.maxJsonValues },
-    ...(config.expose === undefined ? {} : { expose: config.expose }),
-  };
-  const unmatched = unmatchedExposure({ definitions, settings });
-  if (unmatched.length > 0) logger.warn({ expose: unmatched }, 'expose names what no workflow has, as name or as tag');
-  return {
-    tasks,
-    definitions,
-    facts: (server, tool) => trustedFacts(downstream, server, tool),
-    syntaxes: stepSyntaxes,
-    schema: () => definitionJsonSchema(stepSyntaxes),
-    schedules: async () => (await schedules.list()).map(scheduleObject),
-    ...(planner === undefined ? {} : { toolRooms: [planner] }),
-    logger,
-    clock: systemClock,
-    ids: randomUUID,
-    settings,
-    health: () => readiness(tasks, store),
-    metrics: metricsText,
-    requestStateKey,
-    serverInfo: serverInfo(),
-  };
-}
-
 function openPlanner(store: TaskStore, definitions: DefinitionRegistry, logger: Logger): Planner {
   const reported = new Set<string>();
   const reportDamage = (key: string, damage: string): void => {
@@ -312,97 +271,4 @@ function openPlanner(store: TaskStore, definitions: DefinitionRegistry, logger: 
   if (hidden.length > 0)
     logger.warn({ workflows: hidden }, 'tools of the planner have these names: rename the workflows');
   return planner;
-}
-
-/** The memory of this process, by the names that dashboards know. */
-function processText(): string {
-  const { rss, heapUsed } = process.memoryUsage();
-  return (
-    metricText('process_resident_memory_bytes', 'gauge', 'Resident memory of this process.', [['', rss]]) +
-    metricText('nodejs_heap_size_used_bytes', 'gauge', 'Used heap of this process.', [['', heapUsed]])
-  );
-}
-
-/** Ready = recovery has been ordered, no write fails and a small one can be made durable now. */
-async function readiness(tasks: TaskManager, store: TaskStore): Promise<Health> {
-  const { recovered, writable, reason } = tasks.health();
-  const problems = recovered ? [] : ['recovery has not finished'];
-  if (!writable) problems.push(`the store cannot be written: ${reason ?? 'a write has failed'}`);
-  else
-    try {
-      await store.probe();
-    } catch (error) {
-      problems.push(`the store cannot be written: ${messageOf(error)}`);
-    }
-  return { ready: problems.length === 0, problems };
-}
-
-/** What a trusted server says of its tool; annotations of any other server are not believed. */
-function trustedFacts(downstream: DownstreamPool, server: string, tool: string): ToolFacts | undefined {
-  const annotations = downstream.trusts(server) ? downstream.toolFacts(server, tool)?.annotations : undefined;
-  if (annotations === undefined) return undefined;
-  const hint = (name: string): boolean | undefined => {
-    const value = annotations[name];
-    return typeof value === 'boolean' ? value : undefined;
-  };
-  const [readOnly, destructive, idempotent, openWorld] = [
-    hint('readOnlyHint'),
-    hint('destructiveHint'),
-    hint('idempotentHint'),
-    hint('openWorldHint'),
-  ];
-  return {
-    ...(readOnly === undefined ? {} : { readOnly }),
-    ...(destructive === undefined ? {} : { destructive }),
-    ...(idempotent === undefined ? {} : { idempotent }),
-    ...(openWorld === undefined ? {} : { openWorld }),
-  };
-}
-
-/** `errors`: who only looks at tasks can do so with a servers file that is wrong. */
-async function loadCatalog(config: Config, logger: Logger, errors: 'refuse' | 'pass over'): Promise<ServerCatalog> {
-  const unreadable = (why: string): ConfigError =>
-    new ConfigError([`${config.servers}: the servers file cannot be read (${why}): name another with --servers`]);
-  const text = await readServersFile(config.servers).catch((error: unknown) => {
-    throw unreadable(messageOf(error));
-  });
-  if (text === undefined) {
-    if (config.serversGiven) throw unreadable('it does not exist');
-    logger.warn({ file: config.servers }, 'no servers file: workflows that call servers will fail');
-    return { file: config.servers, servers: new Map() };
-  }
-  const { catalog, issues } = parseServersFile(text, config.servers);
-  const wrong = issues.filter((issue) => issue.severity === 'error');
-  if (wrong.length > 0 && errors === 'refuse') throw new ConfigError(wrong.map(issueText));
-  for (const issue of issues) logger.warn({ code: issue.code }, issueText(issue));
-  return catalog;
-}
-
-async function loadDefinitions(
-  config: Config,
-  catalog: ServerCatalog,
-  logger: Logger,
-  optional: boolean,
-): Promise<DefinitionRegistry> {
-  const options = {
-    dir: config.definitions,
-    syntaxes: stepSyntaxes,
-    servers: new Set(catalog.servers.keys()),
-    logger,
-    clock: systemClock,
-  };
-  try {
-    return await DefinitionRegistry.load(options);
-  } catch (error) {
-    if (error instanceof DefinitionsFolderError && optional) return DefinitionRegistry.empty(options);
-    if (error instanceof DefinitionsFolderError) throw new ConfigError([error.message]);
-    throw error;
-  }
-}
-
-/** Name and version as package.json has them. */
-export function serverInfo(): { readonly name: string; readonly version: string } {
-  const manifest: unknown = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
-  const version = isJsonObject(manifest) ? manifest['version'] : undefined;
-  return { name: PRODUCT, version: typeof version === 'string' ? version : '0.0.0' };
 }

@@ -20,6 +20,9 @@ export interface Config {
   readonly servers: string;
   /** False: nobody named a servers file, so it is fine when the default one does not exist. */
   readonly serversGiven: boolean;
+  readonly models: string;
+  /** False: nobody named a models file, so it is fine when the default one does not exist. */
+  readonly modelsGiven: boolean;
   readonly data: string;
   /** Address of the PostgreSQL database with the tasks, perhaps with a password. Absent = SQLite in `data`. */
   readonly postgres?: string;
@@ -113,6 +116,7 @@ export function loadConfig(
     ...toConfig(values),
     transports,
     serversGiven: raw.servers !== undefined,
+    modelsGiven: raw.models !== undefined,
     environment: { ...environment },
     settingsFile: resolve(cwd, settingsNamed(flags, environment) ?? DEFAULT_FILE),
     warnings,
@@ -121,10 +125,11 @@ export function loadConfig(
 
 function toConfig(
   values: SettingValues,
-): Omit<Config, 'transports' | 'serversGiven' | 'environment' | 'settingsFile' | 'warnings'> {
+): Omit<Config, 'transports' | 'serversGiven' | 'modelsGiven' | 'environment' | 'settingsFile' | 'warnings'> {
   return {
     definitions: values.definitions,
     servers: values.servers,
+    models: values.models,
     data: values.data,
     ...(values.store.toLowerCase() === 'sqlite:' ? {} : { postgres: values.store }),
     logLevel: values.log_level,

@@ -132,6 +132,13 @@ export const SETTINGS = {
     takes: 'FILE',
     help: 'the mcpServers file: the servers that workflows may use',
   }),
+  models: setting({
+    schema: path,
+    fallback: './models.json',
+    isPath: true,
+    takes: 'FILE',
+    help: 'the models file: the models that workflows may ask',
+  }),
   data: setting({
     schema: path.refine((text) => !/^[a-z][a-z0-9+.-]*:\/\//iu.test(text), NO_ADDRESS),
     fallback: './data',

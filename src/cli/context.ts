@@ -27,7 +27,7 @@ export interface CliContext {
 }
 
 /** Settings that every command taking an engine has as flags. */
-export const COMMON_SETTINGS = ['definitions', 'servers', 'data', 'store', 'log_level'] as const;
+export const COMMON_SETTINGS = ['definitions', 'servers', 'models', 'data', 'store', 'log_level'] as const;
 
 /** How a command opens the engine that looks and makes nothing. */
 export const LOOKING = { claims: 'none', quiet: true, onlyLooks: true } as const;

@@ -47,6 +47,7 @@ const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
   'schedule resume': ['mcp-workflow schedule resume morning_report'],
   'schedule run-now': ['mcp-workflow schedule run-now morning_report'],
   schema: ['mcp-workflow schema > workflow.schema.json'],
+  'store migrate': ['mcp-workflow store migrate --from sqlite:./data --to postgres://db.example/workflows'],
 };
 
 const COLOURS = '\nNO_COLOR=1 turns colours off; without a terminal there are none.\n';

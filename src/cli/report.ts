@@ -4,7 +4,7 @@ import type { Failure } from '../core/failure.ts';
 import type { JsonObject, JsonValue } from '../core/json.ts';
 import type { Outcome, TaskStatus } from '../core/outcome.ts';
 import { lastSegment, stepIdIn } from '../engine/paths.ts';
-import type { CleanUpState, StepRow, TaskInside, TaskView } from '../tasks/task.ts';
+import type { CleanUpState, ModelUse, StepRow, TaskInside, TaskView } from '../tasks/task.ts';
 import { EXIT } from './exit.ts';
 import type { ExitCode } from './exit.ts';
 
@@ -28,6 +28,8 @@ export interface ReportStep {
   /** What its call was made with and what came out, where that is shown. */
   readonly input?: JsonValue;
   readonly output?: JsonValue;
+  /** What its attempts used of models, where that is shown. */
+  readonly usage?: ModelUse;
 }
 
 /** What `run --json` prints. A contract: members are added, never changed. */

@@ -111,7 +111,12 @@ async function rehearseRun(command: Command, context: CliContext, name: string, 
 
 async function create(engine: EngineDoor, name: string, input: JsonObject): Promise<TaskView> {
   try {
-    return await engine.tasks.create({ workflow: name, arguments: input, principal: LOCAL_PRINCIPAL });
+    return await engine.tasks.create({
+      workflow: name,
+      arguments: input,
+      principal: LOCAL_PRINCIPAL,
+      samples: false,
+    });
   } catch (error) {
     if (error instanceof TaskError && error.code === 'invalid_arguments') throw wrongArguments(name, error.message);
     throw error;

@@ -83,12 +83,14 @@ function rowOf(steps: readonly StepRow[], path: string): StepRow {
   throw usageError(`--step ${path}: no such step has run; ${hint}`);
 }
 
-function stepText({ path, status, attempts, startedAt, endedAt, error, input, output }: ReportStep): string {
+function stepText(step: ReportStep): string {
+  const { path, status, attempts, startedAt, endedAt, error, input, output, usage } = step;
   const times = [startedAt, endedAt].map((time) => (time === null ? '' : localTime(Date.parse(time))));
   const rows = [
     ['step', path],
     ['state', `${status}${attempts > 1 ? `, attempt ${attempts}` : ''}`],
     ['time', times.filter((time) => time !== '').join(' to ')],
+    ...(usage === undefined ? [] : [['used', modelUse(usage.tokens, usage.usd).join(', ')]]),
     ...(error === undefined ? [] : [['error', `${error.code}: ${error.message}`]]),
   ];
   const part = (name: string, value: JsonValue | undefined): string =>
@@ -145,13 +147,19 @@ function resumeLine({ taskId }: TaskView, steps: readonly StepRow[]): string {
 /** With what it was called, in a line, and what it has used. */
 function insideRows(inside: TaskInside | undefined): readonly (readonly string[])[] {
   if (inside === undefined) return [];
-  const { tool_calls: calls, tokens } = inside.usage;
+  const { tool_calls: calls, tokens, usd } = inside.usage;
   const input = JSON.stringify(inside.input);
-  const used = [`${calls} tool call${calls === 1 ? '' : 's'}`, ...(tokens > 0 ? [`${tokens} tokens`] : [])];
+  const used = [`${calls} tool call${calls === 1 ? '' : 's'}`, ...modelUse(tokens, usd)];
   return [
     ['input', input.length > SHOWN_INPUT ? `${input.slice(0, SHOWN_INPUT)}… (--json shows more)` : input],
     ['used', used.join(', ')],
   ];
+}
+
+/** Tokens, and what they cost where that is known. */
+function modelUse(tokens: number, usd: number | undefined): readonly string[] {
+  if (tokens === 0 && usd === undefined) return [];
+  return [`${tokens} tokens`, ...(usd === undefined ? [] : [`$${usd}`])];
 }
 
 /** A line for each time it was resumed. */

@@ -41,7 +41,7 @@ export function addTest(program: Command, context: CliContext): void {
       import('../definition/expression/jsonata.ts'),
     ]);
     const chosen = paths.length === 0 ? [shownPath(config.definitions, cwd)] : paths;
-    const { loaded, issues } = await validatePaths(chosen, { ...config, serversGiven: false }, cwd);
+    const { loaded, issues } = await validatePaths(chosen, { ...config, serversGiven: false, modelsGiven: false }, cwd);
     const errors = issues.filter((issue) => issue.severity === 'error');
     const tested: Tested[] = [];
     const schemas = new Map(loaded.map(({ definition }) => [definition.name, definition.output_schema]));

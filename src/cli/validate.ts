@@ -19,20 +19,23 @@ export function addValidate(program: Command, context: CliContext): void {
     .argument('[FILE|DIR...]', 'what to check instead of the definitions folder')
     .option('--connect', 'ask the servers that the definitions name for their tools, and check the calls')
     .option('--json', 'print one JSON document and nothing else');
-  addSettings(command, ['definitions', 'servers', 'data']);
+  addSettings(command, ['definitions', 'servers', 'models', 'data']);
   command.action(async (paths: readonly string[], flags: { readonly json?: true; readonly connect?: true }) => {
     const config = configOf(command, context);
     const cwd = context.cwd ?? process.cwd();
-    const [{ readServers, readSources, serversNamed, validateSources }, { askServers, rememberedTools }] =
-      await Promise.all([import('./validation.ts'), import('./connected-tools.ts')]);
+    const [
+      { readModelsFile, readServers, readSources, serversNamed, validateSources },
+      { askServers, rememberedTools },
+    ] = await Promise.all([import('./validation.ts'), import('./connected-tools.ts')]);
     const { issueText } = await import('../definition/registry.ts');
     const chosen = paths.length === 0 ? [shownPath(config.definitions, cwd)] : paths;
     const [servers, sources] = [await readServers(config, cwd), await readSources(chosen, config, cwd)];
+    const models = await readModelsFile(config, cwd);
     const asked =
       flags.connect === true
         ? await askServers(serversNamed(sources), servers, config, context)
         : { known: await rememberedTools(config, context), issues: [] };
-    const checked = await validateSources(sources, servers, config, cwd, asked.known);
+    const checked = await validateSources(sources, { servers, models }, config, cwd, asked.known);
     const { loaded: _loaded, ...validation } = { ...checked, issues: [...asked.issues, ...checked.issues] };
     const errors = validation.issues.filter((issue) => issue.severity === 'error').length;
     const warnings = validation.issues.length - errors;

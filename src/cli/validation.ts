@@ -19,6 +19,7 @@ import type { OtherWorkflow } from '../definition/validate.ts';
 import { parseServersFile } from '../downstream/catalog.ts';
 import type { ServerCatalog } from '../downstream/server-config.ts';
 import { readServersFile } from '../downstream/servers-file.ts';
+import { readModels, type ModelsRead } from '../models/open.ts';
 import { stepSyntaxes } from '../steps/index.ts';
 import { usageError } from './exit.ts';
 import type { CommandError } from './exit.ts';
@@ -55,8 +56,8 @@ export interface ServersRead {
  * @throws CommandError (2) when one of them, or a servers file that was named, cannot be read
  */
 export async function validatePaths(paths: readonly string[], config: Config, cwd: string): Promise<Validation> {
-  const servers = await readServers(config, cwd);
-  return await validateSources(await readSources(paths, config, cwd), servers, config, cwd, new Map());
+  const [servers, models] = [await readServers(config, cwd), await readModelsFile(config, cwd)];
+  return await validateSources(await readSources(paths, config, cwd), { servers, models }, config, cwd, new Map());
 }
 
 /** @throws CommandError (2) when something cannot be read */
@@ -86,17 +87,18 @@ export function serversNamed(sources: readonly Source[]): readonly string[] {
  */
 export async function validateSources(
   sources: readonly Source[],
-  servers: ServersRead,
+  { servers, models }: { readonly servers: ServersRead; readonly models: ModelsRead },
   config: Config,
   cwd: string,
   known: KnownServers,
 ): Promise<Validation> {
-  const found: Issue[] = [...servers.issues];
+  const found: Issue[] = [...servers.issues, ...models.issues];
   const owners = new Map<string, string>();
   const loaded: LoadedDefinition[] = [];
   let files = 0;
   const options: ParseOptions = {
     known,
+    models: new Set(models.catalog?.models.keys()),
     ...(servers.catalog === undefined
       ? {}
       : {
@@ -177,6 +179,16 @@ export async function readServers(config: Config, cwd: string): Promise<ServersR
     return { file, positions: new Map(), issues: [] };
   }
   return { file, ...parseServersFile(text, file) };
+}
+
+/** @throws CommandError (2) when the file cannot be read, or is not there although somebody named it */
+export async function readModelsFile(config: Config, cwd: string): Promise<ModelsRead> {
+  const unreadable = (why: string): CommandError => usageError(`--models: cannot read ${config.models} (${why})`);
+  const read = await readModels(config.models, shownPath(config.models, cwd)).catch((error: unknown) => {
+    throw unreadable(messageOf(error));
+  });
+  if (read.catalog === undefined && config.modelsGiven) throw unreadable('it does not exist');
+  return read;
 }
 
 async function readPath(path: string, cwd: string, definitions: string): Promise<Source> {

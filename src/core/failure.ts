@@ -18,6 +18,7 @@ export const FAILURE_CODES = [
   'budget_exceeded',
   'limit_exceeded',
   'interrupted',
+  'no_model',
   'input_declined',
   'input_cancelled',
   'input_timeout',

@@ -92,6 +92,7 @@ export interface Budget {
   readonly seconds?: number;
   readonly bytes?: number;
   readonly tokens?: number;
+  readonly usd?: number;
 }
 
 /** One argument of a prompt; its values are texts, as MCP sends them. */

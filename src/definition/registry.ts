@@ -16,6 +16,8 @@ export interface RegistryOptions {
   readonly syntaxes: StepSyntaxTable;
   /** Names of the configured downstream servers; one that is missing is a warning here, and a failed step when it is called. */
   readonly servers?: ReadonlySet<string>;
+  /** Names of the models of the models file; absent = there is none, and what steps name is not looked at. */
+  readonly models?: ReadonlySet<string>;
   readonly logger: Logger;
   readonly clock: Clock;
 }
@@ -177,8 +179,11 @@ export class DefinitionRegistry {
 
   async #parse({ file, text }: DefinitionFile): Promise<ReadFile> {
     const before = this.#files.get(file);
-    const { dir, syntaxes, servers } = this.#options;
-    const options = servers === undefined ? {} : { servers, unknownServer: 'warning' as const };
+    const { dir, syntaxes, servers, models } = this.#options;
+    const options = {
+      ...(servers === undefined ? {} : { servers, unknownServer: 'warning' as const }),
+      ...(models === undefined ? {} : { models }),
+    };
     const parsed = before?.text === text ? before.parsed : parseDefinition(text, file, syntaxes, options);
     // Without a look at the text: the files beside it may have changed.
     const result = await attachFiles(parsed, { folder: dir, file }, before?.good?.files);

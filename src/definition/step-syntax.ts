@@ -85,6 +85,8 @@ export interface StepSyntax {
   readonly expressions: (step: Step) => readonly ExpressionPosition[];
   /** Downstream servers the step names, where they stand. */
   readonly servers: (step: Step) => readonly { readonly name: string; readonly at: readonly (string | number)[] }[];
+  /** Present: the step asks a model. The models that it names, where they stand; it may name none. */
+  readonly models?: (step: Step) => readonly { readonly name: string; readonly at: readonly (string | number)[] }[];
   /** Other names that must be written out, where they stand: no template is rendered in them. */
   readonly fixed?: (step: Step) => readonly { readonly name: string; readonly at: readonly (string | number)[] }[];
   /** Steps that this kind runs by id beside the common `on_error` and `retry.on_fail` (an `elicit` step's `on_decline`, …): targets as in rule 7. */

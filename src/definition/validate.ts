@@ -5,6 +5,7 @@ import type { JsonSchema } from './model.ts';
 import type { StepSyntaxTable } from './step-syntax.ts';
 import { checkCalls } from './validate/calls.ts';
 import { namesInScope } from './validate/names-in-scope.ts';
+import { checkModels } from './validate/models.ts';
 import { outlineOf } from './validate/outline.ts';
 import { checkPublished } from './validate/published.ts';
 import { checkReachability } from './validate/reachability.ts';
@@ -30,6 +31,8 @@ export interface ValidateOptions {
   readonly workflows?: ReadonlyMap<string, OtherWorkflow>;
   /** Names of all workflows that there are, also of those with errors; without it the names of child workflows are not checked. */
   readonly names?: ReadonlySet<string>;
+  /** Names of the models of the models file; without it steps that ask a model are not checked. */
+  readonly models?: ReadonlySet<string>;
   /** Names of the configured downstream servers; without it server names are not checked. */
   readonly servers?: ReadonlySet<string>;
   /** How a server that is not configured counts. Default `error`. */
@@ -61,6 +64,7 @@ export function validateDocument(
     ...checkWorkflow(document),
     ...checkPublished(document),
     ...checkSteps(outline, options.servers, options.unknownServer ?? 'error'),
+    ...checkModels(outline, options.models),
     ...checkTargets(targets, outline),
     ...checkDependencies(outline),
     ...checkTests(document, outline),

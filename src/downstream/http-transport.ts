@@ -4,6 +4,7 @@ import {
   type TransportSendOptions,
 } from '@modelcontextprotocol/client';
 import { Agent, fetch as undiciFetch } from 'undici';
+import { readRetryAfter } from '../core/retry-after.ts';
 import type { Clock } from '../core/clock.ts';
 import { stepFailure } from '../core/failure.ts';
 import type { Logger } from '../core/logger.ts';
@@ -269,13 +270,4 @@ function sendOptions(options: TransportSendOptions | undefined) {
     ...(requestSignal === undefined ? {} : { requestSignal }),
     ...(headers === undefined ? {} : { headers }),
   };
-}
-
-/** `Retry-After` in either of its forms, as milliseconds from now; never negative. */
-export function readRetryAfter(header: string | null, clock: Pick<Clock, 'now'>): number | undefined {
-  if (header === null || header.trim() === '') return undefined;
-  const seconds = Number(header);
-  if (Number.isFinite(seconds)) return Math.max(0, Math.round(seconds * 1000));
-  const date = Date.parse(header);
-  return Number.isNaN(date) ? undefined : Math.max(0, date - clock.now());
 }

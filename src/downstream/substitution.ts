@@ -1,4 +1,4 @@
-import { stepFailure } from '../core/failure.ts';
+import { stepFailure, type FailureCode } from '../core/failure.ts';
 import type { JsonObject, JsonValue } from '../core/json.ts';
 
 /** The environment as the pool is given it; nothing here reads the process's own. */
@@ -51,9 +51,11 @@ const VARIABLE = /\$\{(?:env:)?([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}/g;
 /** Anything that looks like a variable of somebody's: what we do not read of it is an error, and never part of a value. */
 const ANY_VARIABLE = /\$\{[A-Za-z_][^}]*\}/gu;
 
+const SERVER_KEYS = ['command', 'args', 'env', 'cwd', 'envFile', 'url', 'headers'];
+
 /** The variables in the texts of an entry that we do not read: those of editors (`${input:x}`), of shells, or misspelt ones. */
-export function unknownVariables(entry: JsonObject): readonly string[] {
-  const texts = ['command', 'args', 'env', 'cwd', 'envFile', 'url', 'headers'].flatMap((key) => textsIn(entry[key]));
+export function unknownVariables(entry: JsonObject, keys: readonly string[] = SERVER_KEYS): readonly string[] {
+  const texts = keys.flatMap((key) => textsIn(entry[key]));
   return [...new Set(texts.flatMap((text) => text.replace(VARIABLE, '').match(ANY_VARIABLE) ?? []))];
 }
 
@@ -70,33 +72,42 @@ export function mayHoldSecret(text: string): boolean {
   return [...text.matchAll(VARIABLE)].some(([, name = '']) => !INHERITED.has(name.toUpperCase()) && !PLACE.test(name));
 }
 
+/** The entry of a file whose texts are filled in, in the words of a message, and the code of a failure. */
+export interface SubstitutedEntry {
+  readonly entry: string;
+  readonly file: string;
+  readonly cannot: string;
+  readonly code: FailureCode;
+}
+
 /** Puts variables in place of `${NAME}` (also `${env:NAME}` and `${NAME:-default}`) and remembers which values are secret. */
 export class Substitution {
   /** Values taken from the environment so far, the inherited variables (`HOME`, …) excepted. */
   readonly secrets = new Set<string>();
   private readonly environment: Environment;
-  private readonly server: string;
+  private readonly of: SubstitutedEntry;
 
-  constructor(environment: Environment, server: string) {
+  /** @param of the entry whose texts these are; a name alone is that of a server of the servers file */
+  constructor(environment: Environment, of: SubstitutedEntry | string) {
     this.environment = environment;
-    this.server = server;
+    this.of =
+      typeof of === 'string'
+        ? { entry: `server '${of}'`, file: 'servers file', cannot: 'be started', code: 'transport' }
+        : of;
   }
 
-  /** Fails with `transport`, naming the variable, when it is not set and has no default. Values are not expanded again. */
+  /** Fails with the entry's code, naming the variable, when it is not set and has no default. Values are not expanded again. */
   text(text: string): string {
     const unknown = text.replace(VARIABLE, '').match(ANY_VARIABLE)?.[0];
     if (unknown !== undefined) {
-      const what = `'${unknown}' in the servers file is not read here; write \${NAME} or \${NAME:-default}`;
-      throw stepFailure('transport', `server '${this.server}' cannot be started: ${what}`);
+      const what = `'${unknown}' in the ${this.of.file} is not read here; write \${NAME} or \${NAME:-default}`;
+      throw stepFailure(this.of.code, `${this.of.entry} cannot ${this.of.cannot}: ${what}`);
     }
     return text.replace(VARIABLE, (_, name: string, otherwise?: string) => {
       const value = this.environment[name];
       if (value === undefined || (value === '' && otherwise !== undefined)) {
         if (otherwise !== undefined) return otherwise;
-        throw stepFailure(
-          'transport',
-          `server '${this.server}' needs the environment variable ${name}, which is not set`,
-        );
+        throw stepFailure(this.of.code, `${this.of.entry} needs the environment variable ${name}, which is not set`);
       }
       if (!INHERITED.has(name.toUpperCase())) this.secrets.add(value);
       return value;

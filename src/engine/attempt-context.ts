@@ -5,7 +5,8 @@ import type { BoundNode, Pause, RunOptions, Sequence, SequenceEnd, StepContext }
 import { numberOf, type NumberBounds } from './numbers.ts';
 import { attemptPath, FINALLY_NOTE, iterationPath, mainPath, notePath, scopeOf } from './paths.ts';
 import type { Lists, Place } from './place.ts';
-import type { RunPorts } from './ports.ts';
+import { modelTurn } from './model-turn.ts';
+import type { ModelAnswer, ModelRequest, RunPorts } from './ports.ts';
 import type { Run, Tally } from './run.ts';
 import type { Scope } from './scope.ts';
 import { textOf } from './step-view.ts';
@@ -84,6 +85,10 @@ export class AttemptContext implements StepContext {
     return this.#run.ports.children;
   }
 
+  get models(): RunPorts['models'] {
+    return this.#run.ports.models;
+  }
+
   get limits(): Run['limits'] {
     return this.#run.limits;
   }
@@ -129,6 +134,10 @@ export class AttemptContext implements StepContext {
     const value = await compute();
     this.#run.note({ type: 'decision', path: note, value });
     return value;
+  }
+
+  turn(word: string, model: string, request: ModelRequest, signal: AbortSignal): Promise<ModelAnswer> {
+    return modelTurn(this.#run, notePath(this.attemptPath, word), model, request, signal);
   }
 
   note(entry: JournalEntry): void {

@@ -22,6 +22,8 @@ export interface Usage {
   readonly tool_calls: number;
   readonly tokens: number;
   readonly bytes: number;
+  /** US dollars for turns of models that we call and that have a price. */
+  readonly usd: number;
 }
 
 /** A request to a person or to the client's model, in MCP's own shape (`elicitation/create`, `sampling/createMessage`, `roots/list`). */
@@ -39,7 +41,7 @@ export interface InputRequest {
  * wake-up time, so that a restart waits for the rest only. `handle` is the id of a downstream task to re-attach to.
  * `given` is what the attempt called another server or workflow with, rendered, large parts cut: for people who look, nothing reads it back.
  * `used` is what this one attempt used, its bytes only where the workflow has a budget; the attempts of a step and its checkpoint together are its whole use.
- * `decision` fixes a choice that a replay could not derive (random, time, outside state).
+ * `decision` fixes a choice that a replay could not derive (random, time, outside state), or an answer of a model, which is not to be paid twice.
  */
 export type JournalEntry =
   | { readonly type: 'started'; readonly path: string; readonly step: string; readonly attempt: number }
@@ -57,7 +59,13 @@ export type JournalEntry =
     }
   | { readonly type: 'handle'; readonly path: string; readonly attempt: number; readonly handle: JsonValue }
   | { readonly type: 'timer'; readonly path: string; readonly wakeAt: number }
-  | { readonly type: 'decision'; readonly path: string; readonly value: JsonValue }
+  | {
+      readonly type: 'decision';
+      readonly path: string;
+      readonly value: JsonValue;
+      /** What it took to come by it, where that is counted with this entry and with no other: a turn of a model. */
+      readonly used?: Partial<Usage>;
+    }
   | {
       readonly type: 'input_requested';
       readonly path: string;

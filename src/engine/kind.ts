@@ -15,7 +15,7 @@ import type { JournalEntry, StepResult } from './journal.ts';
 import type { NumberBounds } from './numbers.ts';
 import type { Lanes } from './lanes.ts';
 import type { EngineLimits } from './limits.ts';
-import type { Children, Downstream, InputGate, Repeatability } from './ports.ts';
+import type { Children, Downstream, InputGate, ModelAnswer, ModelRequest, Models, Repeatability } from './ports.ts';
 import type { Scope } from './scope.ts';
 
 /** What one attempt of a step produced. With `failure` the attempt failed, and `view` says what can still be read of it. */
@@ -77,6 +77,8 @@ export interface StepContext {
   readonly downstream: Downstream;
   readonly input: InputGate;
   readonly children: Children;
+  /** The models that the operator has named; their turns are made with `turn`. Absent = there are none. */
+  readonly models: Pick<Models, 'has'> | undefined;
   readonly limits: EngineLimits;
   /** Shared by all fan-outs of the task. */
   readonly lanes: Lanes;
@@ -101,6 +103,11 @@ export interface StepContext {
    * the next entry of the task, before anything that follows from the choice.
    */
   decide<T extends JsonValue>(word: string, compute: () => Promise<T>): Promise<T>;
+  /**
+   * One turn of a model, made once: an answer is durable, and counted, before this resolves, and `word` gives the same one again after a crash.
+   * Throws `budget_exceeded` before the call where the budget does not hold the most that it can take, and what `Models.ask` throws.
+   */
+  turn(word: string, model: string, request: ModelRequest, signal: AbortSignal): Promise<ModelAnswer>;
   /** Notes an entry that becomes durable together with the next one. */
   note(entry: JournalEntry): void;
   /** Waits until a wall-clock time that is fixed the first time; a restart waits for the rest only. */
@@ -208,6 +215,7 @@ export interface KindSource<Shape extends z.ZodRawShape> {
   readonly blocks?: (spec: z.output<z.ZodObject<Shape>>) => readonly Block[];
   readonly expressions?: (spec: z.output<z.ZodObject<Shape>>) => readonly ExpressionPosition[];
   readonly servers?: (spec: z.output<z.ZodObject<Shape>>) => ReturnType<StepSyntax['servers']>;
+  readonly models?: (spec: z.output<z.ZodObject<Shape>>) => ReturnType<NonNullable<StepSyntax['models']>>;
   readonly endsTask?: boolean;
   readonly repeats?: (spec: z.output<z.ZodObject<Shape>>) => string | undefined;
   readonly fixed?: (spec: z.output<z.ZodObject<Shape>>) => ReturnType<NonNullable<StepSyntax['fixed']>>;
@@ -270,8 +278,21 @@ export function defineStepKind<Shape extends z.ZodRawShape>(source: KindSource<S
       return spec.success ? read(spec.data) : undefined;
     };
   };
-  const { blocks, expressions, servers, targets, problems, output, call, fixed, repeats, writes, bind, ...plain } =
-    source;
+  const {
+    blocks,
+    expressions,
+    servers,
+    targets,
+    problems,
+    output,
+    call,
+    fixed,
+    models,
+    repeats,
+    writes,
+    bind,
+    ...plain
+  } = source;
   return {
     ...plain,
     blocks: reading(blocks),
@@ -279,6 +300,7 @@ export function defineStepKind<Shape extends z.ZodRawShape>(source: KindSource<S
     members: [...Object.keys(source.derived ?? {}), ...(source.members ?? [])],
     servers: reading(servers),
     targets: reading(targets),
+    ...(models === undefined ? {} : { models: reading(models) }),
     problems: reading(problems),
     fixed: reading(fixed),
     writes: reading(writes),

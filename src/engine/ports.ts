@@ -59,6 +59,64 @@ export interface Downstream {
   learnRepeatability(server: string, tool: string, signal: AbortSignal): Promise<Repeatability>;
 }
 
+/** What a model is asked: one turn. */
+export interface ModelRequest {
+  /** As in MCP's sampling: `{role: user | assistant, content: block or blocks}`. */
+  readonly messages: readonly JsonObject[];
+  readonly system?: string;
+  /** The JSON Schema that the answer should fit; whether it does is for the caller to check. */
+  readonly schema?: JsonObject;
+  readonly maxTokens: number;
+  readonly temperature?: number;
+}
+
+/** What a model answered. `stop_reason` in MCP's words (`endTurn`, `maxTokens`, `stopSequence`, `toolUse`), or `refusal`. */
+export interface ModelAnswer {
+  readonly text: string;
+  /** The id of the model that answered, as the provider says it. */
+  readonly model: string;
+  readonly stop_reason: string;
+  readonly usage: ModelUsage;
+}
+
+/** Tokens of one turn or several; `usd` is absent where the model has no price. `estimated`: the provider did not say, and texts were counted. */
+export interface ModelUsage {
+  readonly input_tokens: number;
+  readonly output_tokens: number;
+  readonly total_tokens: number;
+  readonly usd?: number;
+  readonly estimated?: true;
+}
+
+/** The most that a turn can take. `usd` is absent where it cannot be known. */
+export interface ModelBound {
+  readonly tokens: number;
+  readonly usd?: number;
+}
+
+/** One call of a model. */
+export interface ModelCall {
+  /** Aborts on cancel, on the step's timeout and on shutdown; the call must then settle promptly. */
+  readonly signal: AbortSignal;
+  /** To be called when the call's turn has come, directly before it is sent: rejects when nothing may be sent (any more). */
+  readonly onTurn?: () => Promise<void>;
+  /** The workflow that it is for, for those who count. */
+  readonly workflow?: string;
+}
+
+/** The models of the models file. */
+export interface Models {
+  has(name: string): boolean;
+  /** The most that this turn can take, before it is made. */
+  most(name: string, request: ModelRequest): ModelBound;
+  /**
+   * Makes one turn, once: whoever calls decides about another try. Rejects with a `StepFailure`: `no_model` (unknown name, its package or a variable
+   * is missing), `transport` (unreachable, 429, 5xx; with `retryAfterMs` where the provider says when), `timeout`, `invalid_arguments` (any other 4xx),
+   * `limit_exceeded`; and with the signal's reason on abort.
+   */
+  ask(name: string, request: ModelRequest, call: ModelCall): Promise<ModelAnswer>;
+}
+
 /** Asks a person or the client's model. The request belongs to the task record: any connection may answer it, also after a restart. */
 export interface InputGate {
   /**
@@ -73,6 +131,8 @@ export interface InputGate {
   ): Promise<JsonValue | undefined>;
   /** Whether somebody can be expected to answer. Absent = no: a step that was interrupted then fails instead of waiting for nobody. */
   canAsk?(): boolean;
+  /** Whether the client that made the task lends its model (sampling). `undefined`, or absent = not known. */
+  samples?(): boolean | undefined;
 }
 
 /** Child workflows: tasks of their own, linked to the parent, cancelled with it. */
@@ -152,6 +212,8 @@ export interface RunPorts {
   readonly children: Children;
   readonly progress: ProgressSink;
   readonly journal: Journal;
+  /** Absent = there is no models file. */
+  readonly models?: Models;
   /** Absent = `cache_seconds` has no effect. */
   readonly cache?: ResultCache;
 }

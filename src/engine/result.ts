@@ -89,7 +89,9 @@ function metaOf(run: Run, undone: readonly JsonObject[] | undefined): JsonObject
   const meta: { [key: string]: JsonValue } = {};
   if (budget !== undefined) {
     const seconds = Math.max(0, run.ports.clock.now() - (run.task.begunAt ?? run.task.createdAt)) / 1000;
-    meta[`${META_PREFIX}usage`] = { ...run.usage, seconds };
+    const { usd, ...used } = run.usage;
+    const dollars = usd === 0 && budget.usd === undefined ? {} : { usd: Number(usd.toFixed(9)) };
+    meta[`${META_PREFIX}usage`] = { ...used, ...dollars, seconds };
   }
   if (undone !== undefined && undone.length > 0) meta[`${META_PREFIX}compensation`] = undone;
   return Object.keys(meta).length === 0 ? undefined : meta;

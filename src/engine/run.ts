@@ -12,7 +12,7 @@ import type { BoundNode } from './kind.ts';
 import { Lanes } from './lanes.ts';
 import type { EngineLimits } from './limits.ts';
 import { lastSegment, notePath, stepIdIn } from './paths.ts';
-import type { RunPorts, RunTask } from './ports.ts';
+import type { ModelBound, RunPorts, RunTask } from './ports.ts';
 import { ProgressTracker } from './progress.ts';
 import { Results, type Finished } from './results.ts';
 import { Scope } from './scope.ts';
@@ -60,7 +60,9 @@ export class Run {
   #finished = 0;
   /** By path, of attempts under way. */
   readonly #given = new Map<string, JsonValue>();
-  #usage = { tool_calls: 0, tokens: 0, bytes: 0 };
+  #usage = { tool_calls: 0, tokens: 0, bytes: 0, usd: 0 };
+  /** What calls of models that are under way can take at most. */
+  readonly #aside = { tokens: 0, usd: 0 };
   /** Calls by step path whose intent is in the journal and whose result is not, because a crash cut them off. */
   readonly #cutCalls = new Map<string, number>();
 
@@ -214,6 +216,46 @@ export class Run {
     tally[what] = (tally[what] ?? 0) + amount;
   }
 
+  /** Holds what a turn of a model can take at most, until the function that it gives is called. Throws `budget_exceeded` where that is too much. */
+  setAside({ tokens, usd }: ModelBound): () => void {
+    const budget = this.bound.definition.budget ?? {};
+    const aside = this.#aside;
+    if (budget.usd !== undefined && usd === undefined) {
+      throw stepFailure('budget_exceeded', 'the model has no price, so a budget in US dollars cannot be kept');
+    }
+    for (const [what, most] of [
+      ['tokens', tokens],
+      ['usd', usd ?? 0],
+    ] as const) {
+      const limit = budget[what];
+      const next = this.#usage[what] + aside[what] + most;
+      if (limit === undefined || next <= limit) continue;
+      const spent = `${shown(this.#usage[what] + aside[what])} are used or set aside`;
+      const text = `the turn may take ${shown(most)} ${what} and ${spent}; the budget is ${limit}`;
+      throw stepFailure('budget_exceeded', `${text} (a lower max_tokens takes less)`);
+    }
+    aside.tokens += tokens;
+    aside.usd += usd ?? 0;
+    let isHeld = true;
+    return () => {
+      if (!isHeld) return;
+      isHeld = false;
+      aside.tokens -= tokens;
+      aside.usd -= usd ?? 0;
+    };
+  }
+
+  /** Counts what was paid for, whatever the budget says, and makes it durable together with what it bought. */
+  async spend(path: string, value: JsonValue, used: Partial<Usage>): Promise<void> {
+    this.#count(used);
+    await this.append({ type: 'decision', path, value, used });
+  }
+
+  #count(used: Partial<Usage>): void {
+    // Its members are those of `Usage`.
+    for (const [what, amount] of Object.entries(used)) this.#usage[what as keyof Usage] += amount;
+  }
+
   /** Renders the templates of a value. What resolves to nothing is a warning or, in a strict definition, a failure (rule 4). */
   async render(value: JsonValue, scope: Scope, path: string): Promise<JsonValue> {
     return await renderValue(value, scope, this.#onMissing(path));
@@ -256,13 +298,11 @@ export class Run {
       this.#remember(entry.message);
     }
     this.#countCut(entry);
+    if (entry.type === 'decision' && entry.used !== undefined) this.#count(entry.used);
     if (entry.type !== 'finished' && entry.type !== 'attempt_failed') return;
     const node = this.bound.byId.get(entry.step);
     if (node === undefined) return;
-    for (const [what, amount] of Object.entries(entry.used ?? this.#guessed(entry, node))) {
-      // Its members are those of `Usage`.
-      this.#usage[what as keyof Usage] += amount;
-    }
+    this.#count(entry.used ?? this.#guessed(entry, node));
     if (entry.type !== 'finished') return;
     this.#take(entry, node);
     this.progress.replayed(node, entry.result.status, entry.at);
@@ -318,4 +358,9 @@ function writesOf(node: BoundNode, result: StepResult): readonly Write[] {
   const target = node.step.save_output_to;
   if (target !== undefined) writes.push({ target: parseTarget(target), value: result.output });
   return writes;
+}
+
+/** An amount for people: sums of dollars have digits that mean nothing. */
+function shown(amount: number): string {
+  return String(Number(amount.toFixed(6)));
 }

@@ -29,6 +29,8 @@ export interface CallRequest {
   readonly ttl?: number | null;
   /** The caller's idempotency key. */
   readonly key?: string;
+  /** Whether the client lends its model. */
+  readonly samples?: boolean;
 }
 
 /** What a waiting request can do meanwhile. */
@@ -132,6 +134,7 @@ export async function callWorkflow(
       principal: caller.principal,
       ...(request.ttl === undefined ? {} : { ttl: request.ttl }),
       ...(request.key === undefined ? {} : { idempotencyKey: request.key }),
+      ...(request.samples === undefined ? {} : { samples: request.samples }),
     });
     caller.known.add(view.taskId);
     if (request.wantsTask) {

@@ -138,6 +138,7 @@ export class ScheduleDriver {
         principal: LOCAL_PRINCIPAL,
         idempotencyKey: occurrenceKey(time),
         scheduleTime: at,
+        samples: false,
       });
       const { taskId } = view;
       logger.info({ workflow, occurrence: at, taskId }, 'occurrence begun');

@@ -94,6 +94,7 @@ export class Schedules {
       arguments: schedule.input ?? {},
       principal: LOCAL_PRINCIPAL,
       scheduleTime: isoTime(clock.now()),
+      samples: false,
     });
     if (schedule.overlap !== 'allow') {
       await this.#change(workflow, (row) => ({ ...row, active: [...row.active, view.taskId] }));

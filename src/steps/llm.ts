@@ -4,19 +4,25 @@ import { isJsonObject, type JsonObject, type JsonValue, objectOrEmpty } from '..
 import { compileSchema, SchemaError } from '../definition/schema-validator.ts';
 import type { StepProblem } from '../definition/step-syntax.ts';
 import { POSITIVE_SECONDS } from '../engine/numbers.ts';
+import { repairMessages, valueIn } from '../engine/answer-text.ts';
 import { defineStepKind, type StepContext, type StepOutput } from '../engine/kind.ts';
-import { parsedJson, textOf } from '../engine/step-view.ts';
+import { askModel, chosenModel } from '../engine/model-answer.ts';
+import type { ModelRequest } from '../engine/ports.ts';
+import { textOf } from '../engine/step-view.ts';
 import { textBlocks } from './tool.ts';
 
 const DEFAULT_MAX_TOKENS = 4096;
 
-/** One turn of the client's model (sampling). The request belongs to the task: it survives restarts and any connection can answer it. */
+/**
+ * Asks a model: the first of `model` that the models file has, else the client's (sampling), else `default` of the models file. A request to the
+ * client belongs to the task: it survives restarts and any connection can answer it. An answer of a model of ours is a checkpoint of its own.
+ */
 export const llmKind = defineStepKind({
   type: 'llm',
   effect: 'reads',
   asks: (what) => what,
   summary:
-    "Asks the client's model once. `.output` is its text, or with `schema` the object it gave, checked against it; `.usage` what the client reports, `.model` which model answered.",
+    "Asks a model: one that `model` names in the models file, else the client's own, else `default` of the models file. `.output` is its text, or with `schema` the object it gave, checked against it; `.usage` what that took, `.model` which model answered.",
   example: `id: summary
 type: llm
 prompt: "Summarise in one sentence: {{read.output}}"
@@ -38,13 +44,17 @@ max_tokens: 200
     model: z
       .union([z.string(), z.array(z.string())])
       .optional()
-      .describe('Names of models to prefer, the most wanted first.'),
+      .describe('Names of models, the most wanted first: entries of the models file, or what the client is to prefer.'),
   }),
   expressions: (spec) => [
     ...(spec.prompt === undefined ? [] : [{ at: ['prompt'], as: 'template' as const }]),
     ...(spec.messages === undefined ? [] : [{ at: ['messages'], as: 'template' as const }]),
     ...(spec.system === undefined ? [] : [{ at: ['system'], as: 'template' as const }]),
   ],
+  models: ({ model }) =>
+    typeof model === 'string'
+      ? [{ name: model, at: ['model'] }]
+      : (model ?? []).map((name, index) => ({ name, at: ['model', index] })),
   ownTimeout: true,
   repairs: true,
   problems: ({ prompt, messages, schema }): readonly StepProblem[] => [
@@ -62,37 +72,56 @@ max_tokens: 200
   ],
   // A definition is JSON all through; zod only does not say so.
   output: (spec) => (spec.schema === undefined ? undefined : { is: 'schema', schema: spec.schema as JsonObject }),
-  members: ['usage', 'model', 'stop_reason', 'tokens', 'answer'],
+  members: ['usage', 'model', 'stop_reason', 'tokens', 'answer', 'turns'],
   bind: (spec, _binder, step) => {
     // JSON documents hold nothing but JSON.
     const schema = spec.schema as JsonObject | undefined;
     return {
       about: 'a model turn',
       execute: async (context) => {
-        const hints = spec.model === undefined ? [] : [spec.model].flat().map((name) => ({ name }));
+        const names = spec.model === undefined ? [] : [spec.model].flat();
         const system = await systemPrompt(context, spec.system, schema);
-        const params: JsonObject = {
+        const question: ModelRequest = {
           messages: [...(await messagesOf(context, spec.prompt, spec.messages)), ...repairOf(context)],
-          ...(system === '' ? {} : { systemPrompt: system }),
           maxTokens: spec.max_tokens ?? DEFAULT_MAX_TOKENS,
+          ...(system === '' ? {} : { system }),
+          ...(schema === undefined ? {} : { schema }),
           ...(spec.temperature === undefined ? {} : { temperature: spec.temperature }),
-          ...(hints.length === 0 ? {} : { modelPreferences: { hints } }),
         };
-        context.status('waiting for the model');
         const timeout = step.timeout_seconds;
         const seconds =
           timeout === undefined ? undefined : await context.number(timeout, 'timeout_seconds', POSITIVE_SECONDS);
-        const answer = await context.input.ask(
-          context.attemptPath,
-          { method: 'sampling/createMessage', params },
-          { signal: context.signal, ...(seconds === undefined ? {} : { timeoutSeconds: seconds }) },
-        );
-        if (answer === undefined) throw stepFailure('timeout', 'the model did not answer in time');
-        return readAnswer(context, params, answer, schema);
+        const answering = chosenModel(context, names);
+        if (answering.by === 'model') return await askModel(context, answering.name, question, seconds);
+        return await askClient(context, question, names, seconds);
       },
     };
   },
 });
+
+/** One turn of the client's model. A person may be asked about each, so an answer that does not fit is mended by `retry` only. */
+async function askClient(
+  context: StepContext,
+  { messages, system, maxTokens, temperature, schema }: ModelRequest,
+  names: readonly string[],
+  seconds: number | undefined,
+): Promise<StepOutput> {
+  const params: JsonObject = {
+    messages,
+    ...(system === undefined ? {} : { systemPrompt: system }),
+    maxTokens,
+    ...(temperature === undefined ? {} : { temperature }),
+    ...(names.length === 0 ? {} : { modelPreferences: { hints: names.map((name) => ({ name })) } }),
+  };
+  context.status('waiting for the model');
+  const answer = await context.input.ask(
+    context.attemptPath,
+    { method: 'sampling/createMessage', params },
+    { signal: context.signal, ...(seconds === undefined ? {} : { timeoutSeconds: seconds }) },
+  );
+  if (answer === undefined) throw stepFailure('timeout', 'the model did not answer in time');
+  return readAnswer(context, params, answer, schema);
+}
 
 async function systemPrompt(
   context: StepContext,
@@ -121,15 +150,11 @@ async function messagesOf(
   });
 }
 
-/** What the model gave last and why it was no good, so that it does not answer the same again. */
+/** What the attempt before this one was given, and why that was no good. */
 function repairOf({ previous }: StepContext): readonly JsonObject[] {
   const given = previous?.view?.['answer'];
   if (previous?.failure.code !== 'invalid_output' || typeof given !== 'string') return [];
-  const why = `That answer cannot be used: ${previous.failure.message}. Answer again, with the JSON value only.`;
-  return [
-    { role: 'assistant', content: { type: 'text', text: given } },
-    { role: 'user', content: { type: 'text', text: why } },
-  ];
+  return repairMessages(given, previous.failure.message);
 }
 
 function readAnswer(
@@ -157,17 +182,9 @@ function readAnswer(
     ...(tokens === 0 ? {} : { tokens }),
   };
   if (schema === undefined) return { output: text, view };
-  const check = compileSchema(schema);
-  const candidates = jsonIn(text);
-  const fitting = candidates.find((candidate) => check(candidate).length === 0);
-  if (fitting !== undefined) return { output: fitting, view };
-  const value = candidates[0] ?? null;
-  const [violation = { path: '$', message: 'no JSON value' }] = check(value);
-  const why =
-    candidates.length === 0
-      ? 'the model was asked for JSON and its answer is none'
-      : `the model's answer does not fit the schema: ${violation.path} ${violation.message}`;
-  return { output: null, view: { ...view, answer: text }, failure: stepFailure('invalid_output', why).failure };
+  const found = valueIn(text, schema);
+  if ('value' in found) return { output: found.value, view };
+  return { output: null, view: { ...view, answer: text }, failure: stepFailure('invalid_output', found.why).failure };
 }
 
 function schemaProblem(schema: JsonObject | undefined): readonly StepProblem[] {
@@ -179,55 +196,6 @@ function schemaProblem(schema: JsonObject | undefined): readonly StepProblem[] {
     if (!(error instanceof SchemaError)) throw error;
     return [{ at: ['schema'], code: 'invalid_schema', message: error.message }];
   }
-}
-
-const MAX_CANDIDATES = 20;
-
-/** The JSON values in an answer: the whole of it, or those that stand between sentences or in a fenced block, the first ones. */
-function jsonIn(text: string): readonly JsonValue[] {
-  const trimmed = text.trim();
-  const whole = parsedJson(trimmed);
-  if (whole !== null || trimmed === 'null') return [whole];
-  const found: JsonValue[] = [];
-  let left = LOOKED_AT_IN_ALL;
-  for (let at = nextOpening(trimmed, 0); at !== -1 && left > 0 && found.length < MAX_CANDIDATES;) {
-    const last = Math.min(trimmed.length, at + LOOKED_AT, at + left);
-    const end = endOfValue(trimmed, at, last);
-    left -= (end ?? last) - at;
-    const value = end === undefined ? null : parsedJson(trimmed.slice(at, end));
-    if (value !== null) found.push(value);
-    at = nextOpening(trimmed, value === null || end === undefined ? at + 1 : end);
-  }
-  return found;
-}
-
-function nextOpening(text: string, from: number): number {
-  const opening = /[[{]/gu;
-  opening.lastIndex = from;
-  return opening.exec(text)?.index ?? -1;
-}
-
-/** Characters that one value may have between sentences, and that are looked at in all: openings inside each other make every look begin anew. */
-const LOOKED_AT = 200_000;
-const LOOKED_AT_IN_ALL = 2_000_000;
-
-/** Where the list or object that begins at `start` ends; `undefined` when it does not before `last`. */
-function endOfValue(text: string, start: number, last: number): number | undefined {
-  let depth = 0;
-  let inText = false;
-  for (let index = start; index < last; index += 1) {
-    const character = text[index];
-    if (inText) {
-      if (character === '\\') index += 1;
-      else if (character === '"') inText = false;
-    } else if (character === '"') inText = true;
-    else if (character === '{' || character === '[') depth += 1;
-    else if (character === '}' || character === ']') {
-      depth -= 1;
-      if (depth === 0) return index + 1;
-    }
-  }
-  return undefined;
 }
 
 function usageOf(message: JsonObject): JsonValue {

@@ -263,6 +263,7 @@ export class Admission {
         root: request.parent.root,
       }),
       ...(request.scheduleTime !== undefined && { scheduleTime: request.scheduleTime }),
+      ...(request.samples !== undefined && { samples: request.samples }),
       ...(made.same !== undefined && { idempotency: made.same.row }),
       ...(made.ticket !== undefined && { turn: made.ticket.number }),
       rev: 1,

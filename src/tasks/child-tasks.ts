@@ -49,9 +49,12 @@ export class ChildTasks implements Children {
    * `StepFailure`: `invalid_arguments`, `tool_not_found` (no such workflow), `limit_exceeded`.
    */
   async start(path: string, workflow: string, input: JsonObject): Promise<{ readonly taskId: string }> {
-    const { id, root = id, principal, depth, resumedAt, expiresAt } = this.#run.writer.record;
+    const { id, root = id, principal, depth, resumedAt, expiresAt, samples } = this.#run.writer.record;
     const taskId = childId(id, path);
-    const request = { workflow, arguments: input, principal, parent: { taskId: id, root, path, depth, expiresAt } };
+    // What a child asks goes to its parent's client.
+    const lends = samples === undefined ? {} : { samples };
+    const parent = { taskId: id, root, path, depth, expiresAt };
+    const request = { workflow, arguments: input, principal, parent, ...lends };
     this.#run.expectChild();
     const view = await this.#patiently(() => this.#operations.createChild(request, taskId));
     if (view.status === 'failed' && resumedAt !== undefined && (view.endedAt ?? 0) <= resumedAt) {

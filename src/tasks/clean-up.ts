@@ -5,6 +5,7 @@ import type { CleanUpReport, RunPorts } from '../engine/ports.ts';
 import type { TaskContext } from './context.ts';
 import { placeOf } from './ending.ts';
 import { fencedDownstream } from './fenced-downstream.ts';
+import { fencedModels } from './fenced-models.ts';
 import { JournalState } from './journal-state.ts';
 import { keys } from './keys.ts';
 import { asJson, loadRecord, objectOf, viewOf } from './record.ts';
@@ -203,17 +204,19 @@ export class CleanUps {
   }
 
   #ports(record: TaskRecord, state: JournalState, journal: CleanUpJournal, signal: AbortSignal): RunPorts {
-    const { clock, random, downstream, feed, limits } = this.#context;
+    const { clock, random, downstream, models, feed, limits } = this.#context;
     const refuse = (code: string, message: string): Promise<never> =>
       signal.aborted ? Promise.reject(signal.reason) : Promise.reject(new StepFailure({ code, message }));
     return {
       clock,
       random,
       downstream: fencedDownstream(downstream, () => journal.stillOurs()),
+      ...(models === undefined ? {} : { models: fencedModels(models, () => journal.stillOurs()) }),
       journal: new RunJournal(state, (entries) => journal.append(entries), limits),
       input: {
         ask: () => refuse('input_cancelled', 'nobody is asked while a task is cleaned up'),
         canAsk: () => false,
+        samples: () => false,
       },
       children: {
         start: () => refuse('child_failed', 'no workflow is started while a task is cleaned up'),

@@ -3,7 +3,7 @@ import type { JsonValue } from '../core/json.ts';
 import type { Logger } from '../core/logger.ts';
 import type { Definition, LoadedDefinition } from '../definition/model.ts';
 import type { StepKindTable } from '../engine/kind.ts';
-import type { Downstream, Random, WorkflowRunner } from '../engine/ports.ts';
+import type { Downstream, Models, Random, WorkflowRunner } from '../engine/ports.ts';
 import type { ChangeFeed } from './change-feed.ts';
 import type { TaskLimits } from './limits.ts';
 import type { ProcessProbe } from './process-probe.ts';
@@ -37,6 +37,8 @@ export interface TaskManagerDeps {
   /** How the steps of a definition are read: what a resume runs again depends on it. */
   readonly kinds: StepKindTable;
   readonly downstream: Downstream;
+  /** Absent = there is no models file. */
+  readonly models?: Models;
   readonly claims: Claims;
   readonly limits?: Partial<TaskLimits>;
   /** Who this process is and whether others live; the machine's own unless a test says otherwise. */
@@ -55,6 +57,7 @@ export interface TaskContext {
   readonly runner: WorkflowRunner;
   readonly kinds: StepKindTable;
   readonly downstream: Downstream;
+  readonly models?: Models;
   readonly claims: Claims;
   readonly limits: TaskLimits;
   /** When a ttl is over. */

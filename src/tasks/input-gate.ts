@@ -36,6 +36,10 @@ export class TaskInputs implements InputGate {
     return true;
   }
 
+  samples(): boolean | undefined {
+    return this.#deps.writer.record.samples;
+  }
+
   async ask(
     path: string,
     request: InputRequest,

@@ -7,6 +7,7 @@ import type { Children, RunEnd, RunPorts, RunTask } from '../engine/ports.ts';
 import type { Given } from './admission.ts';
 import type { TaskContext } from './context.ts';
 import { fencedDownstream } from './fenced-downstream.ts';
+import { fencedModels } from './fenced-models.ts';
 import { failedOutcome, settle } from './ending.ts';
 import { TaskInputs } from './input-gate.ts';
 import { JournalState } from './journal-state.ts';
@@ -267,11 +268,12 @@ export class OpenRun {
   }
 
   #ports(children: Children): RunPorts {
-    const { clock, random, downstream } = this.#context;
+    const { clock, random, downstream, models } = this.#context;
     return {
       clock,
       random,
       downstream: fencedDownstream(downstream, () => this.#stillOurs()),
+      ...(models === undefined ? {} : { models: fencedModels(models, () => this.#stillOurs()) }),
       input: this.#inputs,
       children,
       progress: this.#progress,

@@ -50,6 +50,8 @@ export interface TaskRecord {
   /** The task at the top, whose descendant this one is. */
   readonly root?: string;
   readonly scheduleTime?: string;
+  /** Whether the client that made it lends its model; absent = not known. */
+  readonly samples?: boolean;
   /** The key of its idempotency row. */
   readonly idempotency?: string;
   /** Grows by one with every transition. */
@@ -102,8 +104,14 @@ export function changed(record: TaskRecord, changes: Partial<TaskRecord>): TaskR
     ...(record.root !== undefined && { root: record.root }),
     ...(record.scheduleTime !== undefined && { scheduleTime: record.scheduleTime }),
     ...(record.idempotency !== undefined && { idempotency: record.idempotency }),
+    ...lent(record.samples),
     ...timesOf(changes.resumedAt ?? record.resumedAt, changes.turn ?? record.turn, changes.begunAt ?? record.begunAt),
   };
+}
+
+/** Whether the client lends its model, where that is known. */
+function lent(samples: boolean | undefined): Pick<TaskRecord, 'samples'> | undefined {
+  return samples === undefined ? undefined : { samples };
 }
 
 /** Most tasks have none of these. */

@@ -4,6 +4,7 @@ import type { JsonObject, JsonValue } from '../core/json.ts';
 import type { StoredEntry } from '../engine/journal.ts';
 import { JournalState } from './journal-state.ts';
 import type { StepInside, TaskInside } from './task.ts';
+import { usageIn } from './usage.ts';
 
 /** Characters of all that is shown of a task, of its input, and of what went into one step or came out. */
 const SHOWN = { total: 100_000, input: 20_000, part: 4_000, onlyStep: 50_000 };
@@ -25,17 +26,19 @@ export function taskInside(
   const part = (value: JsonValue): JsonValue => excerpt.of(hide(value), most);
   const shownInput = excerpt.of(hide(input), SHOWN.input);
   const steps = new Map<string, StepInside>();
-  const usage = { tool_calls: 0, tokens: 0 };
-  for (const entry of new JournalState(journal).entries()) {
+  const counted = [...new JournalState(journal).entries()];
+  for (const entry of counted) {
     if (entry.type !== 'finished' && entry.type !== 'attempt_failed') continue;
-    usage.tool_calls += entry.used?.tool_calls ?? 0;
-    usage.tokens += entry.used?.tokens ?? 0;
     if (path !== undefined && entry.path !== path) continue;
     const output = entry.type === 'finished' ? entry.result.output : null;
     steps.set(entry.path, {
       ...(entry.given === undefined ? {} : { input: part(entry.given) }),
       ...(output === null ? {} : { output: part(output) }),
     });
+  }
+  const { usage, ofStep } = usageIn(counted);
+  for (const [at, used] of ofStep) {
+    if (path === undefined || at === path) steps.set(at, { ...steps.get(at), usage: used });
   }
   return { input: isJsonObject(shownInput) ? shownInput : {}, usage, steps, hide };
 }

@@ -63,12 +63,17 @@ export interface StepInside {
   /** What its call was made with, rendered. */
   readonly input?: JsonValue;
   readonly output?: JsonValue;
+  /** What its attempts used of models. */
+  readonly usage?: ModelUse;
 }
+
+/** Tokens of models, and US dollars where they have a price. */
+export type ModelUse = { readonly tokens: number; readonly usd?: number };
 
 /** What went into a task and what came out of its steps, for people: large values are cut, secret inputs are hidden. */
 export interface TaskInside {
   readonly input: JsonObject;
-  readonly usage: { readonly tool_calls: number; readonly tokens: number };
+  readonly usage: { readonly tool_calls: number } & ModelUse;
   /** By step path; steps that have neither input nor output may be missing. */
   readonly steps: ReadonlyMap<string, StepInside>;
   /** The same value without the values of secret inputs. */
@@ -92,6 +97,8 @@ export interface CreateTask {
   /** Client's idempotency key: same principal + workflow + key → the same task. */
   readonly idempotencyKey?: string;
   readonly scheduleTime?: string;
+  /** Whether the client lends its model (sampling); absent = not known, and it is asked where there is no other. */
+  readonly samples?: boolean;
   /** `root`: the task at the top of the tree, the parent itself when that has none above it; `expiresAt`: the parent's. */
   readonly parent?: {
     readonly taskId: string;

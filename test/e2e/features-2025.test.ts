@@ -221,7 +221,7 @@ describe('log messages of a workflow', () => {
 describe('questions to a person and to a model', () => {
   test('are answered after a restart, by another connection, under the same key', async () => {
     const { server, restart } = await served();
-    const first = await rawHttp(server);
+    const first = await rawHttp(server, { elicitation: {}, sampling: {} });
     const tasks = [await start(first, 'asks'), await start(first, 'thinks')];
     for (const taskId of tasks) {
       await waitUntil('it asks', async () => {

@@ -9,6 +9,7 @@ import type {
   CallContext,
   CleanUpReport,
   Downstream,
+  Models,
   Repeatability,
   RunEnd,
   RunPorts,
@@ -141,6 +142,10 @@ export class EngineWorld {
   /** Outcomes of child workflows by name. */
   readonly childOutcomes: { [workflow: string]: Outcome | 'never' } = {};
   canAsk = false;
+  /** The models of the models file; without them there is none. */
+  models: Models | undefined;
+  /** Whether the client lends its model; `undefined` = not known. */
+  samples: boolean | undefined;
   /** Answers questions by itself; `undefined` = nobody answered in time. */
   autoAnswer: ((request: InputRequest) => JsonValue | undefined) | undefined;
   entries: readonly StoredEntry[] = [];
@@ -239,6 +244,7 @@ export class EngineWorld {
       input: {
         ask: (path, request, options) => this.#ask(path, request, options?.timeoutSeconds),
         canAsk: () => this.canAsk,
+        samples: () => this.samples,
       },
       children: {
         start: (path, workflow, input) => {
@@ -264,6 +270,7 @@ export class EngineWorld {
         },
       },
       journal: this.journal,
+      ...(this.models === undefined ? {} : { models: this.models }),
     };
   }
 

@@ -119,6 +119,8 @@ const tests = z
   .describe('Tests of this definition, run by `mcp-workflow test`.');
 
 const TOKENS = 'Tokens of models: what the client reports, else one for four characters of question and answer.';
+const DOLLARS =
+  'US dollars for the models of the models file: a turn that may take more than what is left is not made. What the model of the client costs is not known here.';
 
 const inputSchema = values.describe(
   'JSON Schema of the arguments; the `default` of a property holds where none is given. Default: inferred from `variables.input`.',
@@ -177,6 +179,7 @@ export function workflowFields(step: z.ZodType<Step>): z.ZodRawShape {
         seconds: positiveSeconds.optional().describe('Seconds of running time.'),
         bytes: z.int().min(1).optional().describe('Bytes of results.'),
         tokens: z.int().min(1).optional().describe(TOKENS),
+        usd: z.number().positive().optional().describe(DOLLARS),
       })
       .optional()
       .describe('What one run may use up.'),

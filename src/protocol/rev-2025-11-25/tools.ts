@@ -35,7 +35,8 @@ function wireTool(tool: ToolDescriptor): JsonObject {
 }
 
 async function call(params: JsonObject, extra: Extra, session: Session): Promise<JsonObject> {
-  const request = parseCall(params);
+  const samples = session.server.getClientCapabilities()?.sampling !== undefined;
+  const request = { ...parseCall(params), samples };
   const target = resolveCall(request, session.deps);
   if (target.kind === 'wrong') {
     if (request.wantsTask) throw invalidParams(target.message);

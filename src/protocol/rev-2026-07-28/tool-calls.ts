@@ -115,6 +115,7 @@ async function firstRound(
       arguments: args,
       principal: caller.principal,
       ...(call.key !== undefined && { idempotencyKey: call.key }),
+      ...samplesOf(call, definition),
     });
     caller.known.add(view.taskId);
     const prepared = new Map(Object.entries(call.answers));
@@ -126,6 +127,15 @@ async function firstRound(
     }
     throw error;
   }
+}
+
+/**
+ * Whether the client lends its model. One that says no and takes no task is told what it lacks when the question comes (an error of the
+ * protocol), unless another model can answer.
+ */
+function samplesOf({ capabilities }: ToolCall, { task }: Definition): { readonly samples?: boolean } {
+  if (abilitiesOf(capabilities).sampling) return { samples: true };
+  return declaresTasks(capabilities) && task !== 'forbidden' ? { samples: false } : {};
 }
 
 async function nextRound(

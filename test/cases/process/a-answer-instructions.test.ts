@@ -3,7 +3,7 @@ import { isJsonObject, type JsonObject, type JsonValue } from '../../../src/core
 import { createWorkspace, startBuiltServer, type BuiltServer, type Workspace } from '../../support/built-server.ts';
 import { newCaseFolder } from '../../support/case-folder.ts';
 import { rawHttp } from '../../support/wire-clients.ts';
-import type { WireClient } from '../../support/wire-client.ts';
+import { RpcError, type WireClient } from '../../support/wire-client.ts';
 
 const llm = { id: 'turn', type: 'llm', prompt: 'Say hi.' };
 const form = {
@@ -46,8 +46,11 @@ beforeAll(async () => {
   workspace = await createWorkspace(`${folder.path}/definitions`);
   await folder.remove();
   server = await startBuiltServer(workspace);
-  // A client that can ask nobody: no forms, no model, no roots.
-  client = await rawHttp(server);
+  // A client that can ask nobody: no forms, no roots, and a model that it declares and does not lend. Without that word nobody is asked (no_model).
+  client = await rawHttp(server, { sampling: {} });
+  client.answer('sampling/createMessage', () => {
+    throw new RpcError(-32601, 'Method not found');
+  });
 });
 afterAll(async () => {
   await client.close();

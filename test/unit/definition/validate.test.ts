@@ -494,3 +494,33 @@ describe('step kinds', () => {
     },
   );
 });
+
+describe('steps that ask a model', () => {
+  const step = (more: string): string => `steps:\n  - {id: a, type: llm, prompt: x${more}}\n`;
+  const models = new Set(['default', 'small']);
+
+  it.each([
+    ['', new Set(['default'])],
+    [', model: small', new Set(['small'])],
+    [', model: [claude, small]', models],
+    [', model: ["{{input.m}}"]', new Set<string>()],
+  ])('are fine where one can answer: %s', (more, known) => {
+    expect(issues(step(more), { models: known }).filter((text) => text.includes('model'))).toEqual([]);
+  });
+
+  it('name a model that is there, or that was probably meant', () => {
+    expect(issues(step(', model: smal'), { models })).toEqual([
+      "warning unknown_model /steps/0/model model 'smal' is not in the models file (did you mean 'small'?)",
+    ]);
+  });
+
+  it('may find no model at all', () => {
+    expect(issues(step(''), { models: new Set(['small']) })).toEqual([
+      "warning no_model /steps/0 no model answers step 'a' where the client lends none (sampling) (add 'default' to models.json, or name a model that is there)",
+    ]);
+  });
+
+  it('are not looked at where nothing is known of models', () => {
+    expect(issues(step(', model: smal'))).toEqual([]);
+  });
+});

@@ -31,6 +31,8 @@ describe('occurrences become tasks', () => {
       principal: 'local',
       idempotencyKey: 'schedule:2026-01-01T01:00:00.000Z',
       scheduleTime: '2026-01-01T01:00:00.000Z',
+      // Nobody is there who could lend a model.
+      samples: false,
     });
     expect(world.tasks.begun.map((task) => task.at)).toEqual([
       Date.parse('2026-01-01T01:00Z'),

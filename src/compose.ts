@@ -27,6 +27,7 @@ import { createWorkflowRunner } from './engine/runner.ts';
 import { DEFAULT_PROTOCOL_SETTINGS } from './protocol/deps.ts';
 import type { Health, ProtocolDeps, ToolFacts } from './protocol/deps.ts';
 import { unmatchedExposure } from './protocol/tools.ts';
+import { BASE as API_BASE } from './rest/problem.ts';
 import { ScheduleMetrics } from './schedule/metrics.ts';
 import { Scheduler } from './schedule/scheduler.ts';
 import { scheduleObject, Schedules } from './schedule/schedules.ts';
@@ -139,7 +140,8 @@ export async function openEngine(config: Config, options: EngineOptions): Promis
     store,
     schedules,
     schema: () => definitionJsonSchema(stepSyntaxes),
-    serveHttp: async (host, port) => await serveHttp(config, await deps(), store, host, port),
+    serveHttp: async (host, port) =>
+      await serveHttp(config, { ...(await deps()), schedules, definitions, downstream }, store, host, port),
     serveStdio: async (greeted) => {
       const { serveOnStdio } = await import('./transports/stdio.ts');
       return await serveOnStdio(await deps(), undefined, greeted);
@@ -159,15 +161,22 @@ export async function openEngine(config: Config, options: EngineOptions): Promis
 
 async function serveHttp(
   { tokens, allowInsecure, allowedHosts, allowedOrigins }: Config,
-  deps: ProtocolDeps,
+  parts: Omit<ProtocolDeps, 'schedules'> & Pick<Parts, 'schedules' | 'definitions' | 'downstream'>,
   store: TaskStore,
   host: string,
   port: number,
 ): ReturnType<Engine['serveHttp']> {
   // The transports bring both SDKs; a command that serves nothing starts without them.
   const { createHttpFront } = await import('./transports/http.ts');
+  const { createRestApi } = await import('./rest/app.ts');
+  const { schedules, definitions, downstream } = parts;
+  const rest = createRestApi({
+    ...parts,
+    servers: () => downstream.status().map(({ pid: _ours, ...shown }) => shown),
+    issues: () => definitions.issues(),
+  });
   return await createHttpFront({
-    deps,
+    deps: { ...parts, schedules: async () => (await schedules.list()).map(scheduleObject) },
     store,
     host,
     port,
@@ -175,6 +184,7 @@ async function serveHttp(
     allowInsecure,
     allowedHosts,
     allowedOrigins,
+    mounts: new Map([[API_BASE, rest]]),
   });
 }
 

@@ -136,7 +136,10 @@ export async function readJson(
   request: IncomingMessage,
   limit: number,
   bounds: JsonBounds,
-): Promise<{ readonly ok: true; readonly body: unknown } | { readonly ok: false; readonly refusal: Refusal }> {
+): Promise<
+  | { readonly ok: true; readonly body: unknown; readonly bytes: Uint8Array }
+  | { readonly ok: false; readonly refusal: Refusal }
+> {
   const tooLarge = {
     ok: false,
     refusal: refusal(413, `The body is larger than ${limit} bytes`, { connection: 'close' }),
@@ -165,7 +168,7 @@ export async function readJson(
   if (beyond !== undefined) return { ok: false, refusal: refusal(400, `The body ${beyond}`) };
   try {
     const body: unknown = JSON.parse(bytes.toString('utf8').replace(/^\uFEFF/u, ''));
-    return { ok: true, body };
+    return { ok: true, body, bytes };
   } catch {
     return { ok: false, refusal: { status: 400, code: RPC.parseError, message: 'Parse error: the body is not JSON' } };
   }

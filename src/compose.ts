@@ -160,7 +160,7 @@ export async function openEngine(config: Config, options: EngineOptions): Promis
 }
 
 async function serveHttp(
-  { tokens, allowInsecure, allowedHosts, allowedOrigins }: Config,
+  { tokens, allowInsecure, allowedHosts, allowedOrigins, ui }: Config,
   parts: Omit<ProtocolDeps, 'schedules'> & Pick<Parts, 'schedules' | 'definitions' | 'downstream'>,
   store: TaskStore,
   host: string,
@@ -169,6 +169,7 @@ async function serveHttp(
   // The transports bring both SDKs; a command that serves nothing starts without them.
   const { createHttpFront } = await import('./transports/http.ts');
   const { createRestApi } = await import('./rest/app.ts');
+  const { createUiPages } = await import('./ui/pages.ts');
   const { schedules, definitions, downstream } = parts;
   const rest = createRestApi({
     ...parts,
@@ -185,6 +186,7 @@ async function serveHttp(
     allowedHosts,
     allowedOrigins,
     mounts: new Map([[API_BASE, rest]]),
+    ...(ui && { pages: createUiPages(new URL('./ui/page/', import.meta.url)) }),
   });
 }
 

@@ -30,6 +30,8 @@ export interface Config {
   readonly compact: boolean;
   /** Whether `serve` runs the schedules of workflows. */
   readonly schedules: boolean;
+  /** Whether HTTP serves the web pages. */
+  readonly ui: boolean;
   readonly resultLimitBytes: number;
   readonly limits: TaskLimits;
   readonly engineLimits: EngineLimits;
@@ -127,6 +129,7 @@ function toConfig(
     ...(values.expose.length === 0 ? {} : { expose: exposed(values.expose) }),
     compact: values.compact,
     schedules: values.schedules,
+    ui: values.ui,
     resultLimitBytes: values.result_limit_bytes,
     limits: {
       ...DEFAULT_LIMITS,

@@ -11,6 +11,16 @@ export interface HttpMount {
   refused?(status: number, message: string): { readonly type: string; readonly body: JsonObject };
 }
 
+/** Code and style of web pages, the same for everybody: served behind the host's guard, before anybody is asked who they are. */
+export interface PublicPages {
+  fetch(request: Request): Promise<Response>;
+}
+
+/** Where public pages are: the root, and all below `/ui`. */
+export function isPage(path: string): boolean {
+  return path === '/' || isBelow(path, '/ui');
+}
+
 /** Whether a path is the prefix or below it. */
 export function isBelow(path: string, prefix: string): boolean {
   return path === prefix || path.startsWith(`${prefix}/`);
@@ -27,12 +37,11 @@ export function mayHaveBody({ method, headers }: IncomingMessage): boolean {
  * is waited for. `bytes`: the body, read and bounded by the front.
  */
 export async function answerMounted(
-  mount: HttpMount,
+  answer: (request: Request) => Promise<Response>,
   request: IncomingMessage,
   response: ServerResponse,
-  caller: Caller,
   hurry: AbortSignal,
-  bytes: Uint8Array | undefined,
+  bytes?: Uint8Array,
 ): Promise<void> {
   const gone = new AbortController();
   response.once('close', () => gone.abort(new Error('the client has gone')));
@@ -41,7 +50,7 @@ export async function answerMounted(
     async ({ url, method, headers }) => {
       const body = bytes === undefined ? {} : { body: Buffer.from(bytes) };
       const signal = AbortSignal.any([gone.signal, hurry]);
-      return await mount.fetch(new Request(url, { method, headers, signal, ...body }), caller);
+      return await answer(new Request(url, { method, headers, signal, ...body }));
     },
     { overrideGlobalObjects: false },
   );

@@ -24,7 +24,7 @@ import {
   type HostRules,
   type Refusal,
 } from './http-guards.ts';
-import { answerMounted, isBelow, mayHaveBody, type HttpMount } from './http-mount.ts';
+import { answerMounted, isBelow, isPage, mayHaveBody, type HttpMount, type PublicPages } from './http-mount.ts';
 import { HttpSessions } from './http-sessions.ts';
 import { SavedEvents } from './saved-events.ts';
 import { SavedSessions } from './saved-sessions.ts';
@@ -52,6 +52,7 @@ export interface HttpFrontOptions {
   readonly routes?: ReadonlyMap<string, JsonRoute>;
   /** Applications behind the same guards, by the path that they and all below it have. */
   readonly mounts?: ReadonlyMap<string, HttpMount>;
+  readonly pages?: PublicPages;
   /** 4 MiB. */
   readonly maxBodyBytes?: number;
   /** 1 000. */
@@ -232,6 +233,11 @@ class Front {
     if (letPageRead(request, response)) return undefined;
     const path = pathOf(request);
     if (path === '/healthz' || path === '/readyz') return this.#probe(path, request, response);
+    const { pages } = this.#options;
+    if (pages !== undefined && isPage(path)) {
+      await answerMounted((asked) => pages.fetch(asked), request, response, this.#hurry.signal);
+      return undefined;
+    }
     const who = this.#tokens.authenticate(request);
     if ('refusal' in who) {
       // Who tries keys shows here; what was tried does not.
@@ -296,7 +302,8 @@ class Front {
   ): Promise<Refusal | undefined> {
     const read = mayHaveBody(request) ? await this.#body(request, response) : undefined;
     if (read?.ok === false) return read.refusal;
-    await answerMounted(mount, request, response, this.#caller(principal), this.#hurry.signal, read?.bytes);
+    const caller = this.#caller(principal);
+    await answerMounted((asked) => mount.fetch(asked, caller), request, response, this.#hurry.signal, read?.bytes);
     return undefined;
   }
 

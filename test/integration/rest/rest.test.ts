@@ -67,7 +67,7 @@ async function start(options: Parameters<typeof startBuiltServer>[1] = {}): Prom
 
 async function ask(
   path: string,
-  init: RequestInit & { readonly headers?: Readonly<Record<string, string>> } = {},
+  init: Omit<RequestInit, 'headers'> & { readonly headers?: Readonly<Record<string, string>> } = {},
 ): Promise<{ readonly status: number; readonly body: JsonObject }> {
   const response = await fetch(`${api}${path}`, { ...init, headers: { ...server?.headers, ...init.headers } });
   const body = (await response.json()) as JsonValue;

@@ -360,7 +360,7 @@ export const MUTANTS = [
     guarantee: 'REST',
     file: 'src/rest/events/list-events.ts',
     from: 'yield* page.tasks.filter(({ lastUpdatedAt }) => lastUpdatedAt >= since);',
-    to: 'yield* page.tasks.filter(({ createdAt }) => createdAt >= told.clock.now());',
+    to: 'yield* page.tasks.filter(({ lastUpdatedAt, scheduleTime }) => lastUpdatedAt >= since && scheduleTime !== undefined);',
     test: 'test/unit/rest/events.test.ts',
     name: 'tell a client that comes back to another process every task that has changed meanwhile, old ones too',
   },

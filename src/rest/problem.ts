@@ -75,7 +75,7 @@ export const PROBLEMS: { readonly [code in ProblemCode]: ProblemKind } = {
     title: 'The idempotency key was used with other input',
     advice: 'Use a fresh key for another request.',
   },
-  not_drawable: { status: 422, title: 'The workflow is too large to draw', advice: 'Look at its definition.' },
+  not_drawable: { status: 422, title: 'The picture cannot be drawn', advice: 'Look at the definition.' },
   limit_exceeded: { status: 429, title: 'A limit is reached', advice: 'Wait until tasks have ended.', retryAfter: 5 },
   internal_error: { status: 500, title: 'Internal error', advice: 'Look for `correlationId` in the log.' },
   stopping: { status: 503, title: 'The server is stopping', advice: 'Try again in a moment.', retryAfter: 5 },

@@ -51,7 +51,7 @@ export function hostRules(
 
 /**
  * Refuses what a browser was tricked into sending (DNS rebinding, other sites): the Host has to be one of ours, and an Origin, if
- * there is one, has to be of this machine or allowed. `undefined` = go on.
+ * there is one, has to be of this machine, the address that was asked, or allowed. `undefined` = go on.
  */
 export function checkHost(request: IncomingMessage, rules: HostRules): Refusal | undefined {
   // Which of two would a proxy have meant?
@@ -60,8 +60,15 @@ export function checkHost(request: IncomingMessage, rules: HostRules): Refusal |
   const host = hostName(request.headers.host);
   if (host === undefined || !rules.hosts.has(host)) return refusal(403, 'This Host is not served here');
   const { origin } = request.headers;
-  if (origin !== undefined && !originAllowed(origin, rules)) return refusal(403, 'This Origin is not allowed');
+  if (origin !== undefined && !originAllowed(origin, rules) && !isOwn(origin, request.headers.host)) {
+    return refusal(403, 'This Origin is not allowed');
+  }
   return undefined;
+}
+
+/** A page of this very server: its Host has been found to be one of ours. Which scheme it has, a proxy in front decides. */
+function isOwn(origin: string, host: string | undefined): boolean {
+  return origin.toLowerCase().replace(/^https?:\/\//u, '') === host?.toLowerCase();
 }
 
 function hostName(header: string | undefined): string | undefined {

@@ -66,6 +66,7 @@ ul.plainlist { padding: 0; margin: 8px 0; list-style: none; }
 .facts dt { color: var(--soft); } .facts dd { margin: 0; overflow-wrap: anywhere; }
 .card { border: 1px solid var(--line); border-radius: 6px; padding: 12px; margin: 8px 0; }
 .graph { max-width: 100%; background: #ffffff; border-radius: 4px; }
+summary { padding: 6px 0; min-height: 32px; cursor: pointer; }
 .hidden { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
 @media (max-width: 800px) {
   .split { grid-template-columns: minmax(0, 1fr); }

@@ -1,14 +1,18 @@
 import { z } from 'zod';
 import { isJsonObject, type JsonObject } from '../../core/json.ts';
 import { nearest } from '../../core/suggest.ts';
-import { DrawingError } from '../../definition/graph/svg.ts';
-import type { LoadedDefinition } from '../../definition/model.ts';
+import { DrawingError, svgOf } from '../../definition/graph/svg.ts';
+import type { Definition, LoadedDefinition } from '../../definition/model.ts';
 import { describeWorkflow, exposed, findWorkflow } from '../../protocol/tools.ts';
+import { marksOf } from '../../tasks/step-marks.ts';
 import type { RestPorts } from '../ports.ts';
 import { BASE, ProblemError } from '../problem.ts';
 import { route } from '../route.ts';
 import { CreateBody, Task, WorkflowDetail, WorkflowPage } from '../schemas.ts';
 import { taskBody } from '../views.ts';
+import { taskOf, taskParams } from './tasks.ts';
+
+const SVG = 'image/svg+xml';
 
 const params = z.object({ name: z.string().describe('The name of the workflow.') });
 
@@ -84,19 +88,45 @@ const drawWorkflow = route({
   operationId: 'drawWorkflow',
   summary: 'The workflow drawn',
   params,
-  answers: { 200: { about: 'The picture.', type: 'image/svg+xml' } },
+  answers: { 200: { about: 'The picture.', type: SVG } },
   problems: ['unknown_workflow', 'not_drawable'],
   handle: async ({ params: { name } }, ports) => {
     const { definition } = workflowOf(name, ports);
-    const { svgOf } = await import('../../definition/graph/svg.ts');
-    try {
-      return { status: 200, text: await svgOf(definition, ports.syntaxes), type: 'image/svg+xml' };
-    } catch (error) {
-      if (error instanceof DrawingError) throw new ProblemError('not_drawable', error.message);
-      throw error;
-    }
+    return { status: 200, text: await drawn(definition, ports), type: SVG };
   },
 });
+
+const drawTask = route({
+  method: 'get',
+  path: '/tasks/{id}/graph',
+  operationId: 'drawTask',
+  summary: 'The workflow of a task drawn, each step in the colour of its state',
+  params: taskParams,
+  answers: { 200: { about: 'The picture.', type: SVG } },
+  problems: ['not_found', 'not_drawable'],
+  handle: async ({ params: { id }, caller }, ports) => {
+    const view = await taskOf(ports.tasks, id, caller);
+    const loaded = ports.definitions.get(view.workflow);
+    if (loaded?.digest !== view.digest) {
+      throw new ProblemError('not_drawable', 'the definition has changed since this task began');
+    }
+    const marks = marksOf(await ports.tasks.steps(id, caller.principal));
+    return { status: 200, text: await drawn(loaded.definition, ports, marks), type: SVG };
+  },
+});
+
+async function drawn(
+  definition: Definition,
+  { syntaxes }: RestPorts,
+  marks?: ReturnType<typeof marksOf>,
+): Promise<string> {
+  try {
+    return await svgOf(definition, syntaxes, marks);
+  } catch (error) {
+    if (error instanceof DrawingError) throw new ProblemError('not_drawable', error.message);
+    throw error;
+  }
+}
 
 const createTask = route({
   method: 'post',
@@ -142,4 +172,4 @@ function keyOf(inHeader: string | undefined, inBody: string | undefined): string
   return key;
 }
 
-export const workflowRoutes = [listWorkflows, getWorkflow, drawWorkflow, createTask];
+export const workflowRoutes = [listWorkflows, getWorkflow, drawWorkflow, drawTask, createTask];

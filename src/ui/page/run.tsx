@@ -3,6 +3,7 @@ import { follow, get, post, type Json, type JsonObject, type Task } from './api.
 import { Link, Notice, size, Status, took, Value, when, wordsOf } from './parts.tsx';
 import { QuestionCard } from './questions.tsx';
 import { Rows } from './rows.tsx';
+import { RunGraph } from './run-graph.tsx';
 import { StepPane } from './step-pane.tsx';
 import { StepTable } from './step-table.tsx';
 
@@ -133,6 +134,7 @@ export class Run extends Component<Props, State> {
           </div>
         </div>
         {this.#values()}
+        <RunGraph taskId={task.taskId} rev={task.rev} name={task.workflow} />
         {this.#journal()}
       </Fragment>
     );

@@ -9,6 +9,8 @@ interface State {
   readonly workflow: string;
   readonly workflows: readonly string[];
   readonly said: string;
+  /** What was pressed once: it is done when it is pressed again. */
+  readonly sure?: 'cancel' | 'resume' | undefined;
 }
 
 const STATUSES = ['working', 'input_required', 'completed', 'failed', 'cancelled'];
@@ -64,11 +66,11 @@ export class Runs extends Component<{ readonly connected: (is: boolean) => void 
     if (this.#shown().length < PAGE && this.#cursor !== undefined && era === this.#era) void this.#more();
   }
 
-  #filter(change: Partial<State>): void {
+  #filter(change: Pick<State, 'status'> | Pick<State, 'workflow'>): void {
     this.#era += 1;
     this.#loading = false;
     this.#cursor = '';
-    this.setState({ ...change, tasks: [] }, () => void this.#more());
+    this.setState({ ...change, sure: undefined, tasks: [] }, () => void this.#more());
   }
 
   #shown(): readonly Task[] {
@@ -79,6 +81,11 @@ export class Runs extends Component<{ readonly connected: (is: boolean) => void 
   }
 
   async #all(what: 'cancel' | 'resume', tasks: readonly Task[]): Promise<void> {
+    if (this.state.sure !== what) {
+      this.setState({ sure: what });
+      return;
+    }
+    this.setState({ sure: undefined });
     let done = 0;
     for (const { taskId } of tasks) {
       await post(`/tasks/${taskId}/${what}`).then(
@@ -90,7 +97,7 @@ export class Runs extends Component<{ readonly connected: (is: boolean) => void 
   }
 
   override render(): VNode {
-    const { status, workflow, workflows, said } = this.state;
+    const { status, workflow, workflows, said, sure } = this.state;
     const shown = this.#shown();
     const open = shown.filter(({ endedAt }) => endedAt === undefined);
     const failed = shown.filter((task) => task.status === 'failed');
@@ -121,10 +128,10 @@ export class Runs extends Component<{ readonly connected: (is: boolean) => void 
             </select>
           </label>
           <button type="button" disabled={open.length === 0} onClick={() => void this.#all('cancel', open)}>
-            Cancel {open.length} open
+            {sure === 'cancel' ? 'Really cancel' : 'Cancel'} {open.length} open
           </button>
           <button type="button" disabled={failed.length === 0} onClick={() => void this.#all('resume', failed)}>
-            Resume {failed.length} failed
+            {sure === 'resume' ? 'Really resume' : 'Resume'} {failed.length} failed
           </button>
         </div>
         <Notice text={said === '' ? `${shown.length}${this.#cursor === undefined ? '' : '+'} runs` : said} />

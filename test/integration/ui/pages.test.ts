@@ -1,4 +1,5 @@
 import { mkdir, writeFile } from 'node:fs/promises';
+import { request } from 'node:http';
 import { join } from 'node:path';
 import type { Browser } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -178,6 +179,24 @@ describe('every page', () => {
     }
   });
 
+  it('may be called by the name that it is served by, and by no page of another host', async () => {
+    await start({ flags: ['--allowed-hosts', 'flows.example'] });
+    const status = (from: string): Promise<number> =>
+      new Promise((resolve, reject) => {
+        const headers = { host: 'flows.example', origin: from };
+        const sent = request(`${origin}/api/v1/workflows/waits/tasks`, { method: 'POST', headers }, (answer) => {
+          answer.resume();
+          resolve(answer.statusCode ?? 0);
+        });
+        sent.on('error', reject);
+        sent.end();
+      });
+    expect(await status('https://flows.example')).toBe(201);
+    for (const from of ['https://other.example', 'https://flows.example.evil.example', 'null']) {
+      expect(await status(from)).toBe(403);
+    }
+  });
+
   it('is not there with --no-ui', async () => {
     await start({ flags: ['--no-ui'] });
     expect((await fetch(`${origin}/ui/`)).status).toBe(404);
@@ -206,12 +225,13 @@ describe('the list of runs', () => {
     expect(errors).toEqual([]);
   });
 
-  it('cancels all open runs that show', async () => {
+  it('cancels all open runs that show, once it was asked twice', async () => {
     await start();
     const ids = [await begin('waits'), await begin('waits')];
     const { page } = await newPerson(browser);
     await page.goto(`${origin}/ui/`);
     await page.getByRole('button', { name: 'Cancel 2 open' }).click();
+    await page.getByRole('button', { name: 'Really cancel 2 open' }).click();
     for (const id of ids) await ended(id, 'cancelled');
     await page.waitForSelector('.runs .status.cancelled');
   });
@@ -292,6 +312,22 @@ describe('a run', () => {
     await page.locator('summary', { hasText: 'Journal' }).click();
     const seqs = await page.locator('.journal .rows .row > :first-child').allTextContents();
     expect(seqs).toEqual(Array.from({ length: count }, (_none, index) => String(index + 1)));
+    expect(errors).toEqual([]);
+  });
+
+  it('is drawn with its steps in colour, and drawn anew as it goes on', async () => {
+    await start();
+    const id = await begin('asks');
+    const { page, errors } = await newPerson(browser);
+    await page.goto(`${origin}/ui/tasks/${id}`);
+    await page.locator('summary', { hasText: 'Graph' }).click();
+    const first = await page.locator('img.graph').getAttribute('src');
+    await page.getByLabel('name (required)').fill('Ann');
+    await page.getByRole('button', { name: 'Answer' }).click();
+    await waitUntil('another picture', async () => (await page.locator('img.graph').getAttribute('src')) !== first);
+    await page.locator('summary', { hasText: 'Journal' }).click();
+    await page.locator('.journal .rows .row').first().waitFor();
+    expect(await accessibilityProblems(page)).toEqual([]);
     expect(errors).toEqual([]);
   });
 

@@ -119,6 +119,7 @@ describe('tasks over REST', () => {
       ['/steps'],
       ['/steps/ask'],
       ['/journal'],
+      ['/graph'],
       ['/events'],
       ['/cancel', {}],
       ['/resume', {}],
@@ -248,6 +249,11 @@ describe('workflows, schedules and servers over REST', () => {
     expect(picture.headers.get('content-type')).toBe('image/svg+xml');
     expect(picture.text).toContain('<svg');
     expect((await world.ask('/workflows/none')).status).toBe(404);
+    const id = await world.run('quick');
+    const coloured = await world.ask(`/tasks/${id}/graph`);
+    expect(coloured.text).not.toBe(picture.text);
+    world.define(WORKFLOWS[0]?.replace('Answers at once', 'Answers') ?? '');
+    expect((await world.ask(`/tasks/${id}/graph`)).object['code']).toBe('not_drawable');
   });
 
   it('pauses, resumes and runs a schedule, and names its tasks to their owner alone', async () => {

@@ -363,6 +363,7 @@ export const MUTANTS = [
     to: 'yield* page.tasks.filter(({ lastUpdatedAt, scheduleTime }) => lastUpdatedAt >= since && scheduleTime !== undefined);',
     test: 'test/unit/rest/events.test.ts',
     name: 'tell a client that comes back to another process every task that has changed meanwhile, old ones too',
+    slow: true,
   },
   {
     id: 'foreign-events',

@@ -31,7 +31,6 @@ import { openIfThere } from './store/open-if-there.ts';
 import { openPostgres, openPostgresIfThere } from './store/open-postgres.ts';
 import { MemoryTaskStore } from './store/memory-task-store.ts';
 import { refuseUnfinished } from './store/migrate/unfinished.ts';
-import { sharedSecret } from './store/shared-secret.ts';
 import { TaskMetrics } from './tasks/metrics.ts';
 import { TaskManager } from './tasks/task-manager.ts';
 import type { Greeted } from './transports/greeter.ts';
@@ -39,9 +38,9 @@ import type { TaskStore } from './tasks/task-store.ts';
 import { loadCatalog, loadDefinitions, loadModels } from './compose/load-files.ts';
 import { processText } from './compose/process-metrics.ts';
 import { protocolDeps } from './compose/protocol-deps.ts';
+import { serveHttp } from './compose/serve-http.ts';
 import { serverInfo } from './compose/server-info.ts';
 import { Planner } from './planner/planner.ts';
-import { plannerRoutes } from './planner/routes.ts';
 
 /** The database file in the data folder. */
 export const DATABASE = 'tasks.sqlite';
@@ -130,14 +129,8 @@ export async function openEngine(config: Config, options: EngineOptions): Promis
   const planner = config.planner ? openPlanner(store, definitions, logger) : undefined;
   const metricsText = (): string =>
     `${metrics.text()}${scheduleMetrics.text(scheduler.planned)}${models?.metrics.text() ?? ''}${store.text()}${planner?.metrics() ?? ''}${processText()}`;
-  const deps = async (): Promise<ProtocolDeps> =>
-    protocolDeps(
-      config,
-      { definitions, tasks, downstream, store, schedules, metricsText, logger, planner },
-      await sharedSecret(store, 'request-state', (key, damage) => {
-        logger.error({ key, damage }, 'a stored value is damaged; it is made anew');
-      }),
-    );
+  const deps = (): Promise<ProtocolDeps> =>
+    protocolDeps(config, { definitions, tasks, downstream, store, schedules, metricsText, logger, planner });
   return {
     definitions,
     tasks,
@@ -145,7 +138,8 @@ export async function openEngine(config: Config, options: EngineOptions): Promis
     store,
     schedules,
     schema: () => definitionJsonSchema(stepSyntaxes),
-    serveHttp: async (host, port) => await serveHttp(config, await deps(), store, { host, port, planner }),
+    serveHttp: async (host, port) =>
+      await serveHttp(config, { deps: await deps(), store, schedules, definitions, downstream, planner }, host, port),
     serveStdio: async (greeted) => {
       const { serveOnStdio } = await import('./transports/stdio.ts');
       return await serveOnStdio(await deps(), undefined, greeted);
@@ -162,27 +156,6 @@ export async function openEngine(config: Config, options: EngineOptions): Promis
       await expressions.close();
     },
   };
-}
-
-async function serveHttp(
-  { tokens, allowInsecure, allowedHosts, allowedOrigins }: Config,
-  deps: ProtocolDeps,
-  store: TaskStore,
-  { host, port, planner }: { readonly host: string; readonly port: number; readonly planner: Planner | undefined },
-): ReturnType<Engine['serveHttp']> {
-  // The transports bring both SDKs; a command that serves nothing starts without them.
-  const { createHttpFront } = await import('./transports/http.ts');
-  return await createHttpFront({
-    deps,
-    store,
-    host,
-    port,
-    tokens: new Map(tokens.map(({ name, token }) => [name, token])),
-    allowInsecure,
-    allowedHosts,
-    allowedOrigins,
-    ...(planner === undefined ? {} : { routes: plannerRoutes(planner) }),
-  });
 }
 
 /**

@@ -37,6 +37,8 @@ export interface Config {
   readonly planner: boolean;
   /** Whether `serve` runs the schedules of workflows. */
   readonly schedules: boolean;
+  /** Whether HTTP serves the web pages. */
+  readonly ui: boolean;
   readonly resultLimitBytes: number;
   readonly limits: TaskLimits;
   readonly engineLimits: EngineLimits;
@@ -138,6 +140,7 @@ function toConfig(
     compact: values.compact,
     planner: values.planner,
     schedules: values.schedules,
+    ui: values.ui,
     resultLimitBytes: values.result_limit_bytes,
     limits: {
       ...DEFAULT_LIMITS,

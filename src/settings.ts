@@ -192,6 +192,11 @@ export const SETTINGS = {
     fallback: true,
     help: 'begin no scheduled runs; they stand still as in a downtime',
   }),
+  ui: setting({
+    schema: toggle,
+    fallback: true,
+    help: 'serve no web pages over HTTP',
+  }),
   result_limit_bytes: setting({
     schema: whole('bytes', 1024),
     fallback: 100_000,

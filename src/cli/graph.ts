@@ -1,13 +1,12 @@
 import type { Command } from 'commander';
-import type { NodeMark, NodeState } from '../definition/graph/drawing.ts';
+import type { NodeMark } from '../definition/graph/drawing.ts';
 import type { Definition } from '../definition/model.ts';
 import { stepSyntaxes } from '../steps/index.ts';
+import { marksOf } from '../tasks/step-marks.ts';
 import { LOCAL_PRINCIPAL } from '../tasks/task.ts';
-import type { StepRow } from '../tasks/task.ts';
 import { addSettings, COMMON_SETTINGS, LOOKING, withEngine } from './context.ts';
 import type { CliContext } from './context.ts';
 import { CommandError, EXIT, usageError } from './exit.ts';
-import { stepId } from './report.ts';
 import { findWorkflow } from './run.ts';
 
 interface GraphFlags {
@@ -67,18 +66,4 @@ async function drawn(
     if (!(error instanceof DrawingError)) throw error;
     throw new CommandError(EXIT.failed, `${definition.name}: ${error.message}; --format mermaid draws it elsewhere`);
   }
-}
-
-/** What matters most about a step that ran several times. */
-const WEIGHT: readonly NodeState[] = ['skipped', 'completed', 'failed', 'waiting', 'working'];
-
-function marksOf(rows: readonly StepRow[]): ReadonlyMap<string, NodeMark> {
-  const marks = new Map<string, NodeMark>();
-  for (const { path, status } of rows) {
-    const id = stepId(path);
-    const known = marks.get(id);
-    const state = known === undefined || WEIGHT.indexOf(status) > WEIGHT.indexOf(known.state) ? status : known.state;
-    marks.set(id, { state, runs: (known?.runs ?? 0) + 1 });
-  }
-  return marks;
 }

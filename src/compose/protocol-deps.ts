@@ -13,6 +13,7 @@ import { unmatchedExposure } from '../protocol/tools.ts';
 import { scheduleObject } from '../schedule/schedules.ts';
 import type { Schedules } from '../schedule/schedules.ts';
 import { stepSyntaxes } from '../steps/index.ts';
+import { sharedSecret } from '../store/shared-secret.ts';
 import type { TaskManager } from '../tasks/task-manager.ts';
 import type { TaskStore } from '../tasks/task-store.ts';
 import { serverInfo } from './server-info.ts';
@@ -30,7 +31,7 @@ export interface Parts {
 }
 
 /** What both generations of the protocol need. */
-export function protocolDeps(config: Config, parts: Parts, requestStateKey: Uint8Array): ProtocolDeps {
+export async function protocolDeps(config: Config, parts: Parts): Promise<ProtocolDeps> {
   const { definitions, tasks, downstream, store, schedules, metricsText, logger, planner } = parts;
   const settings = {
     ...DEFAULT_PROTOCOL_SETTINGS,
@@ -56,7 +57,9 @@ export function protocolDeps(config: Config, parts: Parts, requestStateKey: Uint
     settings,
     health: () => readiness(tasks, store),
     metrics: metricsText,
-    requestStateKey,
+    requestStateKey: await sharedSecret(store, 'request-state', (key, damage) => {
+      logger.error({ key, damage }, 'a stored value is damaged; it is made anew');
+    }),
     serverInfo: serverInfo(),
   };
 }

@@ -52,7 +52,7 @@ export function hostRules(
 
 /**
  * Refuses what a browser was tricked into sending (DNS rebinding, other sites): the Host has to be one of ours, and an Origin, if
- * there is one, has to be of this machine or allowed. `undefined` = go on.
+ * there is one, has to be of this machine, the address that was asked, or allowed. `undefined` = go on.
  */
 export function checkHost(request: IncomingMessage, rules: HostRules): Refusal | undefined {
   // Which of two would a proxy have meant?
@@ -61,8 +61,15 @@ export function checkHost(request: IncomingMessage, rules: HostRules): Refusal |
   const host = hostName(request.headers.host);
   if (host === undefined || !rules.hosts.has(host)) return refusal(403, 'This Host is not served here');
   const { origin } = request.headers;
-  if (origin !== undefined && !originAllowed(origin, rules)) return refusal(403, 'This Origin is not allowed');
+  if (origin !== undefined && !originAllowed(origin, rules) && !isOwn(origin, request.headers.host)) {
+    return refusal(403, 'This Origin is not allowed');
+  }
   return undefined;
+}
+
+/** A page of this very server: its Host has been found to be one of ours. Which scheme it has, a proxy in front decides. */
+function isOwn(origin: string, host: string | undefined): boolean {
+  return origin.toLowerCase().replace(/^https?:\/\//u, '') === host?.toLowerCase();
 }
 
 function hostName(header: string | undefined): string | undefined {
@@ -137,7 +144,10 @@ export async function readJson(
   request: IncomingMessage,
   limit: number,
   bounds: JsonBounds,
-): Promise<{ readonly ok: true; readonly body: unknown } | { readonly ok: false; readonly refusal: Refusal }> {
+): Promise<
+  | { readonly ok: true; readonly body: unknown; readonly bytes: Uint8Array }
+  | { readonly ok: false; readonly refusal: Refusal }
+> {
   const tooLarge = {
     ok: false,
     refusal: refusal(413, `The body is larger than ${limit} bytes`, { connection: 'close' }),
@@ -165,11 +175,11 @@ export async function readJson(
   const beyond = beyondBounds(bytes, bounds);
   if (beyond !== undefined) {
     const body = unreadAnswer(bytes, beyond);
-    return body === undefined ? { ok: false, refusal: refusal(400, `The body ${beyond}`) } : { ok: true, body };
+    return body === undefined ? { ok: false, refusal: refusal(400, `The body ${beyond}`) } : { ok: true, body, bytes };
   }
   try {
     const body: unknown = JSON.parse(bytes.toString('utf8').replace(/^\uFEFF/u, ''));
-    return { ok: true, body };
+    return { ok: true, body, bytes };
   } catch {
     return { ok: false, refusal: { status: 400, code: RPC.parseError, message: 'Parse error: the body is not JSON' } };
   }

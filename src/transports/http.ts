@@ -24,6 +24,7 @@ import {
   type HostRules,
   type Refusal,
 } from './http-guards.ts';
+import { answerMounted, isBelow, isPage, mayHaveBody, type HttpMount, type PublicPages } from './http-mount.ts';
 import { HttpSessions } from './http-sessions.ts';
 import { SavedEvents } from './saved-events.ts';
 import { SavedSessions } from './saved-sessions.ts';
@@ -49,6 +50,9 @@ export interface HttpFrontOptions {
   /** Origins of web pages that may call, beside those of the machine itself. */
   readonly allowedOrigins?: readonly string[];
   readonly routes?: ReadonlyMap<string, JsonRoute>;
+  /** Applications behind the same guards, by the path that they and all below it have. */
+  readonly mounts?: ReadonlyMap<string, HttpMount>;
+  readonly pages?: PublicPages;
   /** 4 MiB. */
   readonly maxBodyBytes?: number;
   /** 1 000. */
@@ -210,13 +214,16 @@ class Front {
     });
     try {
       const refused = await this.#route(request, response);
-      if (refused !== undefined) refuse(response, refused);
+      if (refused !== undefined) refuse(response, refused, this.#mountOf(request));
     } catch (error) {
       if (request.destroyed && !request.complete) return;
       const correlationId = this.#deps.ids();
       this.#deps.logger.error({ err: error, correlationId }, 'an HTTP request failed unexpectedly');
       if (response.headersSent) response.destroy();
-      else refuse(response, { status: 500, code: RPC.internalError, message: `Internal error (${correlationId})` });
+      else {
+        const refused = { status: 500, code: RPC.internalError, message: `Internal error (${correlationId})` };
+        refuse(response, refused, this.#mountOf(request));
+      }
     }
   }
 
@@ -226,6 +233,11 @@ class Front {
     if (letPageRead(request, response)) return undefined;
     const path = pathOf(request);
     if (path === '/healthz' || path === '/readyz') return this.#probe(path, request, response);
+    const { pages } = this.#options;
+    if (pages !== undefined && isPage(path)) {
+      await answerMounted((asked) => pages.fetch(asked), request, response, this.#hurry.signal);
+      return undefined;
+    }
     const who = this.#tokens.authenticate(request);
     if ('refusal' in who) {
       // Who tries keys shows here; what was tried does not.
@@ -243,6 +255,8 @@ class Front {
       spellOutAccept(request);
       return this.#mcp(request, response, who.principal);
     }
+    const mount = this.#mountOf(request);
+    if (mount !== undefined) return this.#mounted(mount, request, response, who.principal);
     const route = this.#options.routes?.get(path);
     return route === undefined ? refusal(404, 'Not found') : this.#json(route, request, response, who.principal);
   }
@@ -273,6 +287,24 @@ class Front {
     }
     const refused = await this.#sessions.handle(request, response, read.body, principal);
     return refused === undefined ? undefined : { ...refused, ...answeredId(read.body) };
+  }
+
+  #mountOf(request: IncomingMessage): HttpMount | undefined {
+    const path = pathOf(request);
+    return [...(this.#options.mounts ?? [])].find(([prefix]) => isBelow(path, prefix))?.[1];
+  }
+
+  async #mounted(
+    mount: HttpMount,
+    request: IncomingMessage,
+    response: ServerResponse,
+    principal: Principal,
+  ): Promise<Refusal | undefined> {
+    const read = mayHaveBody(request) ? await this.#body(request, response) : undefined;
+    if (read?.ok === false) return read.refusal;
+    const caller = this.#caller(principal);
+    await answerMounted((asked) => mount.fetch(asked, caller), request, response, this.#hurry.signal, read?.bytes);
+    return undefined;
   }
 
   async #json(
@@ -341,8 +373,13 @@ function isRead(request: IncomingMessage): boolean {
   return request.method === 'GET' || request.method === 'HEAD';
 }
 
-function refuse(response: ServerResponse, refused: Refusal): void {
+function refuse(response: ServerResponse, refused: Refusal, mount?: HttpMount): void {
   const { id, code, message } = refused;
+  const own = mount?.refused?.(refused.status, message);
+  if (own !== undefined) {
+    respond(response, refused.status, own.type, JSON.stringify(own.body), refused.headers);
+    return;
+  }
   const body = JSON.stringify({ jsonrpc: '2.0', ...(id === undefined ? {} : { id }), error: { code, message } });
   respond(response, refused.status, 'application/json', body, refused.headers);
 }

@@ -95,6 +95,25 @@ describe('arrows between rooms', () => {
   });
 });
 
+describe('the modules of the web pages', () => {
+  const PAGE = resolve(SRC, 'ui/page');
+  const modules = readdirSync(PAGE).filter((file) => file !== 'tsconfig.json');
+
+  test('import one another and nothing else, since a browser has no way to a package', () => {
+    expect(modules.length).toBeGreaterThan(5);
+    const imports = modules.flatMap((file) => importsOf(file, readFileSync(join(PAGE, file), 'utf8')));
+    const far = imports.filter(({ target }) => !/^\.\/[a-z-]+\.tsx$/.test(target));
+    expect(far.map(({ file, target }) => `${file} ${target}`)).toEqual(['preact.tsx preact', 'preact.tsx preact']);
+  });
+
+  test('make no markup of texts', () => {
+    const made = modules.filter((file) =>
+      /innerHTML|outerHTML|insertAdjacent|document\.write|srcdoc/i.test(readFileSync(join(PAGE, file), 'utf8')),
+    );
+    expect(made).toEqual([]);
+  });
+});
+
 describe('what has one place', () => {
   function containing(pattern: RegExp): readonly string[] {
     return files.filter((file) => pattern.test(withoutComments(sources.get(file) ?? '')));

@@ -1,6 +1,8 @@
 /**
- * The one place that constructs and wires. Everything below gets what it needs as arguments; everything above (`cli`) gets an
- * `Engine`. Order matters at the start: store, definitions, task manager (which orders the recovery), and only then a transport.
+ * The one place that constructs and wires. Everything below gets what it needs as arguments; everything above (`cli`)
+ * gets an
+ * `Engine`. Order matters at the start: store, definitions, task manager (which orders the recovery), and only then a
+ * transport.
  */
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
@@ -78,7 +80,8 @@ export interface Engine {
 
 /**
  * Opens everything a command needs.
- * @throws ConfigError when the definitions folder or a servers file that was named cannot be read, or the servers file has an error
+ * @throws ConfigError when the definitions folder or a servers file that was named cannot be read, or the servers file
+ *   has an error
  * @throws StoreError when the data folder cannot be used
  */
 export async function openEngine(config: Config, options: EngineOptions): Promise<Engine> {

@@ -11,10 +11,15 @@ import type { EngineLimits } from './engine/limits.ts';
 import { DEFAULT_LIMITS } from './tasks/limits.ts';
 import type { TaskLimits } from './tasks/limits.ts';
 
-/** Variables of the process, as a plain value. Secrets of the servers file (`${NAME}`) are taken from it at connect time. */
+/**
+ * Variables of the process, as a plain value. Secrets of the servers file (`${NAME}`) are taken from it at connect
+ * time.
+ */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Everything that can be set, resolved and checked. Frozen. Paths are absolute, sizes in bytes, times in milliseconds. */
+/**
+ * Everything that can be set, resolved and checked. Frozen. Paths are absolute, sizes in bytes, times in milliseconds.
+ */
 export interface Config {
   readonly definitions: string;
   readonly servers: string;
@@ -61,7 +66,9 @@ export type Flags = { readonly [K in SettingName]?: string | boolean | undefined
   readonly config?: string | undefined;
 };
 
-/** The configuration is wrong. `problems` says for each what, where and what to do; the process ends with exit code 2. */
+/**
+ * The configuration is wrong. `problems` says for each what, where and what to do; the process ends with exit code 2.
+ */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';
   readonly problems: readonly string[];
@@ -84,8 +91,8 @@ const FILE_LIMIT_BYTES = 1_048_576;
 const KEYS = Object.keys(SETTINGS).filter(isSettingName);
 
 /**
- * Flag beats environment beats file beats default, setting by setting; which transports are served is decided by the first of
- * these sources that names one. Reads the file, the environment and nothing else.
+ * Flag beats environment beats file beats default, setting by setting; which transports are served is decided by the
+ * first of these sources that names one. Reads the file, the environment and nothing else.
  * @throws ConfigError naming every problem at once
  */
 export function loadConfig(
@@ -280,7 +287,10 @@ function readConfigFile(file: string, required: boolean, problems: string[]): st
   return undefined;
 }
 
-/** The text of a file, or of a pipe (`--config <(…)`); `undefined` when there is more. Never reads more than one byte too many. */
+/**
+ * The text of a file, or of a pipe (`--config <(…)`); `undefined` when there is more. Never reads more than one byte
+ * too many.
+ */
 function readAtMost(file: string, bytes: number): string | undefined {
   const content = Buffer.allocUnsafe(bytes + 1);
   const descriptor = openSync(file, 'r');
@@ -304,7 +314,10 @@ function isSettingName(key: string): key is SettingName {
   return Object.hasOwn(SETTINGS, key);
 }
 
-/** What a terminal may be sent: colours unless `NO_COLOR` is set (no-color.org), and neither colours nor moves of the cursor where it can only print. */
+/**
+ * What a terminal may be sent: colours unless `NO_COLOR` is set (no-color.org), and neither colours nor moves of the
+ * cursor where it can only print.
+ */
 export function wantedOnTerminal(environment: Environment = process.env): {
   readonly colour: boolean;
   readonly redraw: boolean;

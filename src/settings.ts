@@ -3,8 +3,9 @@ import { DEFAULT_ENGINE_LIMITS } from './engine/limits.ts';
 import { DEFAULT_LIMITS } from './tasks/limits.ts';
 
 /**
- * Every setting there is, in one table: its key in `mcp-workflow.json`, from which the flag (`log_level` → `--log-level`) and
- * the environment variable (`MCP_WORKFLOW_LOG_LEVEL`) follow. docs/configuration.md lists them and a test compares the two.
+ * Every setting there is, in one table: its key in `mcp-workflow.json`, from which the flag (`log_level` →
+ * `--log-level`) and the environment variable (`MCP_WORKFLOW_LOG_LEVEL`) follow. docs/configuration.md lists them and a
+ * test compares the two.
  */
 export const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];

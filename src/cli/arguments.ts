@@ -17,7 +17,8 @@ export interface ArgumentFlags {
 }
 
 /**
- * The arguments object by `--input` and `--set`. Whether it fits the schema as a whole is for the one who takes it to say.
+ * The arguments object by `--input` and `--set`. Whether it fits the schema as a whole is for the one who takes it to
+ * say.
  * @throws CommandError (2) naming the flag and what was expected
  */
 export async function readArguments(
@@ -60,9 +61,10 @@ export async function readJsonFlag(
 }
 
 /**
- * `key=value` pairs as an object. The schema's type of the property decides how the text is read: `--set count=3` is a number
- * where a number is expected and a text where a text is. Without a type, JSON is JSON and anything else is text.
- * @throws CommandError (2) on a pair without `=`, an unknown key of a closed schema, or a text that cannot be of the type
+ * `key=value` pairs as an object. The schema's type of the property decides how the text is read: `--set count=3` is a
+ * number where a number is expected and a text where a text is. Without a type, JSON is JSON and anything else is text.
+ * @throws CommandError (2) on a pair without `=`, an unknown key of a closed schema, or a text that cannot be of the
+ *   type
  */
 export function parseAssignments(pairs: readonly string[], schema: JsonSchema): JsonObject {
   const properties = propertiesOf(schema);

@@ -18,7 +18,9 @@ export interface Option {
   readonly about: string;
 }
 
-/** Nobody is there to be asked: what a flag does not say is as it would be after pressing Enter, and nothing is started. */
+/**
+ * Nobody is there to be asked: what a flag does not say is as it would be after pressing Enter, and nothing is started.
+ */
 export class Given implements Chooser {
   text(question: string, otherwise: string | undefined): Promise<string> {
     if (otherwise === undefined) throw usageError(`NAME is missing (${question}): mcp-workflow new NAME`);

@@ -19,7 +19,10 @@ import type { ServersRead } from './validation.ts';
 /** How many servers are started at once. */
 const AT_ONCE = 4;
 
-/** What servers said of their tools the last time that `validate --connect` asked them; nothing, with a word on standard error, when that cannot be read. */
+/**
+ * What servers said of their tools the last time that `validate --connect` asked them; nothing, with a word on standard
+ * error, when that cannot be read.
+ */
 export async function rememberedTools(config: Config, context: CliContext): Promise<RememberedServers> {
   const file = join(config.data, TOOL_MEMORY_FILE);
   try {
@@ -39,8 +42,9 @@ export interface Asked {
 }
 
 /**
- * Asks the named servers for their tools, compares with what is remembered, and remembers the new. A server that cannot be reached is an error of its own, and
- * what is remembered of it stays. Servers that the file does not list are passed over: the definitions that name them are wrong.
+ * Asks the named servers for their tools, compares with what is remembered, and remembers the new. A server that cannot
+ * be reached is an error of its own, and what is remembered of it stays. Servers that the file does not list are passed
+ * over: the definitions that name them are wrong.
  * @throws CommandError (2) without a servers file, (130) on Ctrl-C
  */
 export async function askServers(

@@ -5,9 +5,9 @@ import { CommandError, EXIT } from './exit.ts';
 import type { StartMessage } from './start-message.ts';
 
 /**
- * Starts this program again in the background to run one task, and resolves with the id of the task once it is durable. The
- * child leads a session of its own, has no streams and lives until the task has ended; a task whose process dies is taken up
- * by the next `serve` on the same data folder.
+ * Starts this program again in the background to run one task, and resolves with the id of the task once it is durable.
+ * The child leads a session of its own, has no streams and lives until the task has ended; a task whose process dies is
+ * taken up by the next `serve` on the same data folder.
  * @throws CommandError with the child's own problem and exit code
  */
 export function startDetached(

@@ -24,7 +24,8 @@ export interface EngineDoor {
 }
 
 /**
- * `claims`: which tasks this process runs. `all`: its own and those that nobody runs (`serve`). `own`: those it creates (`run`).
+ * `claims`: which tasks this process runs. `all`: its own and those that nobody runs (`serve`). `own`: those it creates
+ * (`run`).
  * `none`: it looks and answers only (`tasks …`).
  */
 export interface OpenOptions {
@@ -33,7 +34,10 @@ export interface OpenOptions {
   readonly watch?: boolean;
   /** Nothing is to be kept that is not there yet: a data folder that does not exist is not made, and looks empty. */
   readonly onlyLooks?: boolean;
-  /** The command is about tasks alone: it goes on without a folder of definitions, and says where there are no tasks at all. */
+  /**
+   * The command is about tasks alone: it goes on without a folder of definitions, and says where there are no tasks at
+   * all.
+   */
   readonly aboutTasks?: boolean;
   /** Called when the definitions are known and nothing has been made yet; what it throws ends the opening. */
   readonly prepare?: (definitions: EngineDoor['definitions']) => Promise<void>;
@@ -41,11 +45,17 @@ export interface OpenOptions {
 
 export type OpenEngine = (config: Config, options: OpenOptions) => Promise<EngineDoor>;
 
-/** The servers of the servers file without the rest of the engine: no definitions, no store. Nothing starts before it is asked for. */
+/**
+ * The servers of the servers file without the rest of the engine: no definitions, no store. Nothing starts before it is
+ * asked for.
+ */
 export interface ServersDoor {
   /** Names in the order of the file, without those that are disabled. */
   readonly names: readonly string[];
-  /** Starts or reaches a server and gives its tools. Rejects with a `StepFailure` that says why it cannot be reached, and with the signal's reason. */
+  /**
+   * Starts or reaches a server and gives its tools. Rejects with a `StepFailure` that says why it cannot be reached,
+   * and with the signal's reason.
+   */
   tools(server: string, signal: AbortSignal): Promise<readonly ToolFacts[]>;
   /** Stops every server that was started. */
   close(): Promise<void>;

@@ -20,7 +20,10 @@ export interface FollowOptions {
   readonly stopOnInput: boolean;
 }
 
-/** `ended`: the task is terminal. `waiting`: it needs an answer. `interrupted`: Ctrl-C or a signal, whatever it did to the task. */
+/**
+ * `ended`: the task is terminal. `waiting`: it needs an answer. `interrupted`: Ctrl-C or a signal, whatever it did to
+ * the task.
+ */
 export interface Followed {
   readonly end: 'ended' | 'waiting' | 'interrupted';
   readonly view: TaskView;
@@ -33,8 +36,9 @@ const CLEAN_UP_MS = 30_000;
 class Left extends Error {}
 
 /**
- * Watches a task until it ends, needs an answer, or the person has had enough. The first SIGINT does what `onInterrupt` says,
- * and a cancelled task is cleaned up before this resolves, within half a minute; the second ends the process; SIGTERM always leaves the task as it is, for the next start to go on with.
+ * Watches a task until it ends, needs an answer, or the person has had enough. The first SIGINT does what `onInterrupt`
+ * says, and a cancelled task is cleaned up before this resolves, within half a minute; the second ends the process;
+ * SIGTERM always leaves the task as it is, for the next start to go on with.
  * @throws CommandError (2) when there is no such task
  */
 export async function follow(tasks: TaskService, taskId: string, options: FollowOptions): Promise<Followed> {

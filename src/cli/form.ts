@@ -32,7 +32,8 @@ export function canAnswer(request: InputRequest): boolean {
 }
 
 /**
- * Asks an elicitation field by field and resolves with its result in MCP's shape: `accept` with the content, `decline`, or
+ * Asks an elicitation field by field and resolves with its result in MCP's shape: `accept` with the content, `decline`,
+ * or
  * `cancel` when the input ended (Ctrl-D). A line that does not fit is asked again.
  */
 export async function askForm(request: InputRequest, ask: AskLine, say: (text: string) => void): Promise<JsonObject> {
@@ -123,7 +124,10 @@ function readAnswer(field: Field, text: string): Answer {
   }
 }
 
-/** What the whole form would be refused for is said at once. A schema that cannot be read is for the task service to tell. */
+/**
+ * What the whole form would be refused for is said at once. A schema that cannot be read is for the task service to
+ * tell.
+ */
 function fitting(field: Field, answer: Answer): Answer {
   if ('problem' in answer) return answer;
   try {
@@ -152,7 +156,9 @@ export function fieldsOf(schema: JsonValue | undefined): readonly Field[] {
   );
 }
 
-/** MCP has five spellings of a choice: `enum`, `enum` with `enumNames`, `oneOf` of constants, and both inside `items`. */
+/**
+ * MCP has five spellings of a choice: `enum`, `enum` with `enumNames`, `oneOf` of constants, and both inside `items`.
+ */
 function choicesOf(schema: JsonObject): readonly Choice[] {
   if (isJsonObject(schema['items'])) return choicesOf(schema['items']);
   const titled = schema['oneOf'] ?? schema['anyOf'];

@@ -17,7 +17,10 @@ interface GraphFlags {
 
 const FORMATS = ['mermaid', 'svg'];
 
-/** `mcp-workflow graph NAME`: the workflow as a Mermaid flowchart or as SVG on standard output, with `--task` coloured by the state of a task. */
+/**
+ * `mcp-workflow graph NAME`: the workflow as a Mermaid flowchart or as SVG on standard output, with `--task` coloured
+ * by the state of a task.
+ */
 export function addGraph(program: Command, context: CliContext): void {
   const command = program
     .command('graph')

@@ -6,7 +6,10 @@ import type { Terminal } from './terminal.ts';
 
 const FRAME_MS = 100;
 
-/** Shows a running task on the terminal, ten pictures a second, until it is stopped; where nothing can be redrawn, only the last one. */
+/**
+ * Shows a running task on the terminal, ten pictures a second, until it is stopped; where nothing can be redrawn, only
+ * the last one.
+ */
 export class LiveView {
   readonly #terminal: Terminal;
   readonly #clock: Clock;

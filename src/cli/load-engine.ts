@@ -4,8 +4,9 @@ import { messageOf } from '../core/failure.ts';
 import { CommandError, EXIT } from './exit.ts';
 
 /**
- * The composition, loaded when a command first needs it. Rejects with `CommandError` (exit code 2) that says what to do when the
- * program of the database driver is not there, as after an installation that ran no install scripts, or was made for another machine.
+ * The composition, loaded when a command first needs it. Rejects with `CommandError` (exit code 2) that says what to do
+ * when the program of the database driver is not there, as after an installation that ran no install scripts, or was
+ * made for another machine.
  */
 export async function loadEngine(): Promise<typeof Compose> {
   requireDriver();
@@ -13,8 +14,8 @@ export async function loadEngine(): Promise<typeof Compose> {
 }
 
 /**
- * Before anything imports the driver, and by `require`: Node.js 20 ends the process with a stack when an imported CommonJS module throws,
- * although the import's rejection is handled.
+ * Before anything imports the driver, and by `require`: Node.js 20 ends the process with a stack when an imported
+ * CommonJS module throws, although the import's rejection is handled.
  */
 function requireDriver(): void {
   const require = createRequire(import.meta.url);

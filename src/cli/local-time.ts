@@ -1,8 +1,8 @@
 import { MAX_SECONDS } from '../core/duration.ts';
 
 /**
- * A time as the clock on the wall of `zone` shows it, `YYYY-MM-DD HH:MM:SS`; without a zone, that of this machine. Never throws: a zone that is
- * not known here is UTC.
+ * A time as the clock on the wall of `zone` shows it, `YYYY-MM-DD HH:MM:SS`; without a zone, that of this machine.
+ * Never throws: a zone that is not known here is UTC.
  */
 export function localTime(epochMs: number, zone?: string): string {
   const bounded = Number.isNaN(epochMs) ? 0 : Math.min(Math.max(epochMs, 0), MAX_SECONDS * 2000);

@@ -44,7 +44,8 @@ export const PLACEHOLDER = { server: 'my_server', tool: 'my_tool' };
 const KINDS = Object.keys(STARTER_KINDS).filter(isStarterKind);
 
 /**
- * What the starter is to be: by the flags, and on a terminal by answers. Asks a server for its tools with `--connect`, or when the person says so.
+ * What the starter is to be: by the flags, and on a terminal by answers. Asks a server for its tools with `--connect`,
+ * or when the person says so.
  * @throws CommandError (2) on flags that cannot be, (130) when the person leaves
  */
 export async function chooseStarter(
@@ -228,8 +229,8 @@ async function askInputs(facts: ToolFacts | undefined, chooser: Chooser): Promis
 }
 
 /**
- * Each argument that the tool insists on comes from the input of its name; without knowing the tool, each input is handed on. For `fan-out` the first one that
- * the tool insists on is the item.
+ * Each argument that the tool insists on comes from the input of its name; without knowing the tool, each input is
+ * handed on. For `fan-out` the first one that the tool insists on is the item.
  */
 function argumentsFor(
   kind: StarterKind,

@@ -19,8 +19,9 @@ import { shownPath } from './shown-path.ts';
 const SCHEMA_FILE = 'workflow.schema.json';
 
 /**
- * `mcp-workflow new [NAME]`: writes a definition to go on from, valid and with tests that pass, and the schema for editors beside it. Asks on a terminal for what no flag says. Calls no
- * tool; starts a server only when asked for its tools. Never overwrites without `--force`. Exit 130 when the questions were left: then nothing is written.
+ * `mcp-workflow new [NAME]`: writes a definition to go on from, valid and with tests that pass, and the schema for
+ * editors beside it. Asks on a terminal for what no flag says. Calls no tool; starts a server only when asked for its
+ * tools. Never overwrites without `--force`. Exit 130 when the questions were left: then nothing is written.
  */
 export function addNew(program: Command, context: CliContext): void {
   const kinds = Object.entries(STARTER_KINDS).map(([kind, text]) => `${kind} (${text})`);

@@ -23,8 +23,8 @@ import { addTest } from './test.ts';
 import { addValidate } from './validate.ts';
 
 /**
- * The whole command line on a context. Resolves with the exit code and never rejects: whatever is thrown becomes a text on
- * standard error and its code.
+ * The whole command line on a context. Resolves with the exit code and never rejects: whatever is thrown becomes a text
+ * on standard error and its code.
  */
 export async function runCli(args: readonly string[], version: string, context: CliContext): Promise<ExitCode> {
   const program = buildProgram(version, context);

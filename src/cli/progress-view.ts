@@ -123,7 +123,10 @@ function spinner(tick: number): string {
   return SPINNER[tick % SPINNER.length] ?? '';
 }
 
-/** Cuts to the width, puts `right` at the right edge, makes the text harmless, then colours it: escapes never count as width. */
+/**
+ * Cuts to the width, puts `right` at the right edge, makes the text harmless, then colours it: escapes never count as
+ * width.
+ */
 function fit(left: string, input: Pick<FrameInput, 'columns' | 'colour'>, right?: string, style?: Style): string {
   const columns = Math.max(2, input.columns) - 1;
   // On a narrow terminal the name says more than the time.

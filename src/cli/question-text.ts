@@ -4,7 +4,9 @@ import type { PendingInput } from '../tasks/task.ts';
 import { canAnswer, fieldsOf, type Field } from './form.ts';
 import { plainLine } from './terminal.ts';
 
-/** A question of a task in words: what is asked, its fields and choices, until when, and the command that answers it. */
+/**
+ * A question of a task in words: what is asked, its fields and choices, until when, and the command that answers it.
+ */
 export function questionLines(taskId: string, input: PendingInput, now: number): readonly string[] {
   const { key, path, request, expiresAt } = input;
   const message = request.params['message'];

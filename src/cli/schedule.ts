@@ -23,7 +23,10 @@ interface ScheduleFlags {
   readonly json?: true;
 }
 
-/** `mcp-workflow schedule …`: look at schedules and steer them. Works beside a running server, which notices within seconds. */
+/**
+ * `mcp-workflow schedule …`: look at schedules and steer them. Works beside a running server, which notices within
+ * seconds.
+ */
 export function addSchedule(program: Command, context: CliContext): void {
   const schedule = program.command('schedule').description('look at schedules, pause, resume or run them');
   addList(schedule, context);

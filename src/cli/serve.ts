@@ -86,7 +86,10 @@ async function listen(engine: EngineDoor, { host, port }: HttpAddress): ReturnTy
   }
 }
 
-/** Whoever reaches the port can start every workflow, so the rest of the network needs a token, or an operator who says so. */
+/**
+ * Whoever reaches the port can start every workflow, so the rest of the network needs a token, or an operator who says
+ * so.
+ */
 function refuseOpenDoor(config: Config): void {
   const { http } = config.transports;
   if (http === undefined || isLoopback(http.host) || config.tokens.length > 0 || config.allowInsecure) return;

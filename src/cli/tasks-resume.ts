@@ -17,7 +17,10 @@ interface ResumeFlags extends TaskFlags {
   readonly from?: string;
 }
 
-/** `mcp-workflow tasks resume ID`: takes a failed task, or an open one that nobody runs, to its end, and waits for that as `run` does. */
+/**
+ * `mcp-workflow tasks resume ID`: takes a failed task, or an open one that nobody runs, to its end, and waits for that
+ * as `run` does.
+ */
 export function addTasksResume(tasks: Command, context: CliContext): void {
   const command = tasks
     .command('resume')

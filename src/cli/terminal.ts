@@ -23,15 +23,18 @@ export interface Terminal {
   /** Lines can be written over one another; `TERM=dumb` can only go on. */
   readonly canRedraw: boolean;
   /**
-   * Asks one question and resolves with the line typed, without its end; `undefined` at the end of input (Ctrl-D). Rejects with
-   * the signal's reason on abort. Ctrl-C reaches `onInterrupt` as anywhere else.
+   * Asks one question and resolves with the line typed, without its end; `undefined` at the end of input (Ctrl-D).
+   * Rejects with the signal's reason on abort. Ctrl-C reaches `onInterrupt` as anywhere else.
    */
   ask(question: string, signal: AbortSignal): Promise<string | undefined>;
   /** All of standard input as text. */
   readInput(): Promise<string>;
   /** Ends the process at once: the second Ctrl-C. */
   abandon(): void;
-  /** Calls back on SIGINT and SIGTERM, and with SIGTERM when the terminal is closed (SIGHUP), until the returned function is called; the default action is off meanwhile. */
+  /**
+   * Calls back on SIGINT and SIGTERM, and with SIGTERM when the terminal is closed (SIGHUP), until the returned
+   * function is called; the default action is off meanwhile.
+   */
   onInterrupt(listener: (signal: 'SIGINT' | 'SIGTERM') => void): () => void;
 }
 
@@ -113,12 +116,17 @@ function askOnProcess(question: string, signal: AbortSignal): Promise<string | u
 // A server's text must not move the cursor or rewrite the screen of whoever reads it.
 const CONTROL = /\p{Cc}+/gu;
 
-/** Whole sequences (ECMA-48): what begins with CSI; texts of OSC, DCS, SOS, PM and APC with their end; any other escape. */
+/**
+ * Whole sequences (ECMA-48): what begins with CSI; texts of OSC, DCS, SOS, PM and APC with their end; any other escape.
+ */
 const SEQUENCE =
   // eslint-disable-next-line no-control-regex
   /(?:\u001B\[|\u009B)[0-?]*[ -/]*[@-~]?|(?:\u001B[PX\]^_]|[\u0090\u0098\u009D-\u009F])[^\u0007\u001B\u009C\n]*(?:\u0007|\u001B\\|\u009C)?|\u001B[ -/]*[0-~]?/gu;
 
-/** One line of harmless text out of anything: sequences for a terminal are removed, other control characters (line ends) become a space. */
+/**
+ * One line of harmless text out of anything: sequences for a terminal are removed, other control characters (line ends)
+ * become a space.
+ */
 export function plainLine(text: string): string {
   return text.replace(SEQUENCE, '').replace(CONTROL, ' ');
 }

@@ -14,7 +14,10 @@ interface Tested extends DefinitionTestReport {
   readonly file: string;
 }
 
-/** `mcp-workflow test`: the `tests` of definitions, with mocked steps. Calls no server and keeps nothing. Exit 1 on a failed test or an invalid file. */
+/**
+ * `mcp-workflow test`: the `tests` of definitions, with mocked steps. Calls no server and keeps nothing. Exit 1 on a
+ * failed test or an invalid file.
+ */
 export function addTest(program: Command, context: CliContext): void {
   const command = program
     .command('test')

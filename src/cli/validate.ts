@@ -9,8 +9,9 @@ import { plainLine } from './terminal.ts';
 import { shownPath } from './shown-path.ts';
 
 /**
- * `mcp-workflow validate`: every issue of every file in one go. Needs no store, and starts nothing but, with `--connect`, the servers that the definitions name, to ask for
- * their tools. Exit 1 on an error, an unreachable server among them.
+ * `mcp-workflow validate`: every issue of every file in one go. Needs no store, and starts nothing but, with
+ * `--connect`, the servers that the definitions name, to ask for their tools. Exit 1 on an error, an unreachable server
+ * among them.
  */
 export function addValidate(program: Command, context: CliContext): void {
   const command = program

@@ -82,8 +82,9 @@ export function serversNamed(sources: readonly Source[]): readonly string[] {
 }
 
 /**
- * Checks what was read, against each other, the servers file, and what is known of tools. A server that the file does not list is an error if somebody named the file:
- * the default one is often just not the one that these definitions are for.
+ * Checks what was read, against each other, the servers file, and what is known of tools. A server that the file does
+ * not list is an error if somebody named the file: the default one is often just not the one that these definitions are
+ * for.
  */
 export async function validateSources(
   sources: readonly Source[],

@@ -1,4 +1,7 @@
-/** The delay before an attempt. `delaySeconds` is the first; `maxDelaySeconds` caps every one; `jitter` takes 50–100 % of it. */
+/**
+ * The delay before an attempt. `delaySeconds` is the first; `maxDelaySeconds` caps every one; `jitter` takes 50–100 %
+ * of it.
+ */
 export interface Backoff {
   readonly kind: 'fixed' | 'linear' | 'exponential';
   readonly delaySeconds: number;
@@ -10,7 +13,8 @@ export interface Backoff {
 const DEFAULT_MAX_DELAY_SECONDS = 3600;
 
 /**
- * Milliseconds to wait after attempt number `failedAttempt` (1-based) has failed: fixed d,d,d · linear d,2d,3d · exponential d,2d,4d.
+ * Milliseconds to wait after attempt number `failedAttempt` (1-based) has failed: fixed d,d,d · linear d,2d,3d ·
+ * exponential d,2d,4d.
  * @param random a number in [0, 1), used only with `jitter`
  */
 export function backoffMs(backoff: Backoff, failedAttempt: number, random: number): number {

@@ -1,4 +1,7 @@
-/** The only source of time below `compose`. Tests inject a manual one; nothing in `core` … `tasks` reads the global clock. */
+/**
+ * The only source of time below `compose`. Tests inject a manual one; nothing in `core` … `tasks` reads the global
+ * clock.
+ */
 export interface Clock {
   /** Wall-clock time in milliseconds since the epoch. May jump either way. */
   now(): number;
@@ -49,8 +52,8 @@ export const systemClock: Clock = {
 const LAST_DATE_MS = 8.64e15;
 
 /**
- * ISO 8601 in UTC with milliseconds, the form of every time we show or store as text. Showing never throws: a time beyond all dates is shown
- * as the last one there is.
+ * ISO 8601 in UTC with milliseconds, the form of every time we show or store as text. Showing never throws: a time
+ * beyond all dates is shown as the last one there is.
  */
 export function isoTime(epochMs: number): string {
   const ms = Number.isNaN(epochMs) ? 0 : epochMs;

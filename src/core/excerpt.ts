@@ -3,7 +3,8 @@ import type { JsonValue } from './json.ts';
 const LONGEST_TEXT = 1000;
 
 /**
- * Parts of JSON values for people to look at: long texts and lists are cut, with words that say how much there is. All together they stay near
+ * Parts of JSON values for people to look at: long texts and lists are cut, with words that say how much there is. All
+ * together they stay near
  * `total` characters.
  */
 export class Excerpt {
@@ -13,7 +14,9 @@ export class Excerpt {
     this.#left = total;
   }
 
-  /** The value as far as there is room, at most about `most` characters of it. Its kind stays: an object is an object. */
+  /**
+   * The value as far as there is room, at most about `most` characters of it. Its kind stays: an object is an object.
+   */
   of(value: JsonValue, most: number): JsonValue {
     const room = { left: Math.min(most, this.#left) };
     const before = room.left;

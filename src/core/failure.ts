@@ -68,7 +68,10 @@ export function stepFailure(
   return new StepFailure({ code, message, ...more });
 }
 
-/** The reason of an abort. `cancel`: the task was cancelled. `shutdown`: this process stops and the task goes on later. `fenced`: another process runs the task now. */
+/**
+ * The reason of an abort. `cancel`: the task was cancelled. `shutdown`: this process stops and the task goes on later.
+ * `fenced`: another process runs the task now.
+ */
 export class Interruption extends Error {
   override readonly name = 'Interruption';
   readonly why: 'cancel' | 'shutdown' | 'fenced';

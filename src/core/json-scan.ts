@@ -15,8 +15,9 @@ const OPEN_OBJECT = 0x7b;
 const CLOSE_OBJECT = 0x7d;
 
 /**
- * Counts the values and levels of a JSON text while its bytes come in, before anything is built from them: a parsed text of ten megabytes can hold
- * millions of values, and each later walk of them stops the process. Linear, constant memory. What is no JSON is counted all the same.
+ * Counts the values and levels of a JSON text while its bytes come in, before anything is built from them: a parsed
+ * text of ten megabytes can hold millions of values, and each later walk of them stops the process. Linear, constant
+ * memory. What is no JSON is counted all the same.
  */
 export class JsonScan {
   private readonly bounds: JsonBounds;
@@ -30,7 +31,10 @@ export class JsonScan {
     this.bounds = bounds;
   }
 
-  /** Why the value is over its bounds, in words that follow "the answer" or "the message"; `undefined` while it is within them. */
+  /**
+   * Why the value is over its bounds, in words that follow "the answer" or "the message"; `undefined` while it is
+   * within them.
+   */
   add(bytes: Uint8Array): string | undefined {
     if (this.found !== undefined) return this.found;
     let { values, depth, inText, escaped } = this;

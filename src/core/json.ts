@@ -3,7 +3,9 @@ export type JsonValue = string | number | boolean | null | JsonArray | JsonObjec
 export type JsonArray = readonly JsonValue[];
 export type JsonObject = { readonly [key: string]: JsonValue };
 
-/** Names that would reach a prototype. They are refused wherever a name is written (rule 6 of the definition language). */
+/**
+ * Names that would reach a prototype. They are refused wherever a name is written (rule 6 of the definition language).
+ */
 export const FORBIDDEN_NAMES: ReadonlySet<string> = new Set(['__proto__', 'constructor', 'prototype']);
 
 /** True for a JSON object: not an array, not null, and nothing but an object. */
@@ -12,8 +14,8 @@ export function isJsonObject(value: unknown): value is JsonObject {
 }
 
 /**
- * True when a value from outside holds a number that JSON cannot write again: `JSON.parse` reads 1e309 as Infinity, and what is kept of it would
- * be null. Walks with a stack of its own.
+ * True when a value from outside holds a number that JSON cannot write again: `JSON.parse` reads 1e309 as Infinity, and
+ * what is kept of it would be null. Walks with a stack of its own.
  */
 export function hasUnwritableNumber(value: unknown): boolean {
   const stack = [value];

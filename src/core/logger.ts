@@ -1,4 +1,6 @@
-/** What the rooms log through. `logging/pino.ts` implements it on stderr; tests use `silentLogger`. Never pass a secret. */
+/**
+ * What the rooms log through. `logging/pino.ts` implements it on stderr; tests use `silentLogger`. Never pass a secret.
+ */
 export interface Logger {
   debug(fields: object, message: string): void;
   info(fields: object, message: string): void;

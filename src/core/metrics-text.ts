@@ -1,4 +1,7 @@
-/** Lines of one metric in Prometheus' text format (exposition format 0.0.4); each ends with a line end. `labels` is `{name="value",…}` or empty. */
+/**
+ * Lines of one metric in Prometheus' text format (exposition format 0.0.4); each ends with a line end. `labels` is
+ * `{name="value",…}` or empty.
+ */
 export function metricText(
   name: string,
   type: 'gauge' | 'counter' | 'summary',

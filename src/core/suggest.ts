@@ -2,8 +2,8 @@
 const MAX_LENGTH = 64;
 
 /**
- * The candidate nearest to `word` by edit distance (two letters swapped count as one slip) when it is near enough to be a typing
- * slip, for "did you mean 'x'?". Nothing for a single letter and for words over 64 characters.
+ * The candidate nearest to `word` by edit distance (two letters swapped count as one slip) when it is near enough to be
+ * a typing slip, for "did you mean 'x'?". Nothing for a single letter and for words over 64 characters.
  */
 export function nearest(word: string, candidates: Iterable<string>): string | undefined {
   if (word.length < 2 || word.length > MAX_LENGTH) return undefined;

@@ -4,7 +4,8 @@ export class NotText extends Error {
 }
 
 /**
- * The text of a file that a person wrote: UTF-8, or UTF-16 as Windows editors write it; a byte order mark is no part of it.
+ * The text of a file that a person wrote: UTF-8, or UTF-16 as Windows editors write it; a byte order mark is no part of
+ * it.
  * @throws NotText for any other encoding, with the line of the first byte that does not fit.
  */
 export function decodeText(bytes: Uint8Array): string {

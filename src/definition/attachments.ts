@@ -16,9 +16,10 @@ export interface DefinitionPlace {
 }
 
 /**
- * Reads the files that a definition names, each a regular file of at most 1 MiB inside the folder, with no name on its way that begins with a
- * dot. One that cannot be had is an error at the place that names it, and the definition has the reason in its place: a workflow runs without
- * its documents. `before` are the files as they were: one that was there keeps its content, as a definition with a broken edit does. Never rejects.
+ * Reads the files that a definition names, each a regular file of at most 1 MiB inside the folder, with no name on its
+ * way that begins with a dot. One that cannot be had is an error at the place that names it, and the definition has the
+ * reason in its place: a workflow runs without its documents. `before` are the files as they were: one that was there
+ * keeps its content, as a definition with a broken edit does. Never rejects.
  */
 export async function attachFiles(
   parsed: ParseResult,
@@ -80,8 +81,8 @@ export interface ReadDefinition {
 }
 
 /**
- * Everything that is wrong with the files of a folder. A file that another one names as its resource, and that is no definition, is data: nothing
- * is wrong with it.
+ * Everything that is wrong with the files of a folder. A file that another one names as its resource, and that is no
+ * definition, is data: nothing is wrong with it.
  */
 export function issuesOf(files: Iterable<ReadDefinition>): Issue[] {
   const all = [...files];

@@ -24,8 +24,9 @@ export class DefinitionsFolderError extends Error {
 }
 
 /**
- * Reads every `*.json`, `*.yaml` and `*.yml` of a folder and its sub-folders, by name. Only regular files; a link is followed when
- * it stays inside the folder. `*.schema.json` is no definition. What is refused or cannot be read is an issue. Names that begin with a dot are passed over.
+ * Reads every `*.json`, `*.yaml` and `*.yml` of a folder and its sub-folders, by name. Only regular files; a link is
+ * followed when it stays inside the folder. `*.schema.json` is no definition. What is refused or cannot be read is an
+ * issue. Names that begin with a dot are passed over.
  * @throws DefinitionsFolderError when there is no such folder
  */
 export async function readDefinitionFiles(
@@ -100,7 +101,10 @@ export interface FileProblem {
   readonly message: string;
 }
 
-/** The bytes of a regular file of at most 1 MiB inside a folder, whose real path `root` is; links are followed as long as they stay in it. */
+/**
+ * The bytes of a regular file of at most 1 MiB inside a folder, whose real path `root` is; links are followed as long
+ * as they stay in it.
+ */
 export async function readInside(root: string, file: string): Promise<Buffer | FileProblem> {
   try {
     const real = await realpath(file);

@@ -1,4 +1,7 @@
-/** One thing that is wrong with a definition, where it stands in the document; `parse` turns it into an `Issue` with line and column. */
+/**
+ * One thing that is wrong with a definition, where it stands in the document; `parse` turns it into an `Issue` with
+ * line and column.
+ */
 export interface Finding {
   readonly severity: 'error' | 'warning';
   /** Stable word; the list is in docs/definition-language.md. */

@@ -4,8 +4,8 @@ import path from 'node:path';
 const MAX_FOLDER_DEPTH = 16;
 
 /**
- * Notices changes in a folder and its sub-folders. One watcher for each folder, not Node's recursive one: that one follows the files
- * themselves on Linux and goes deaf for a file as soon as an editor has replaced it by renaming.
+ * Notices changes in a folder and its sub-folders. One watcher for each folder, not Node's recursive one: that one
+ * follows the files themselves on Linux and goes deaf for a file as soon as an editor has replaced it by renaming.
  */
 export class FolderWatch {
   readonly #dir: string;
@@ -26,8 +26,8 @@ export class FolderWatch {
   }
 
   /**
-   * Watches the folders that there are now. All anew: one that was removed and made again cannot be told from one that stayed, since
-   * file systems give its number to the next.
+   * Watches the folders that there are now. All anew: one that was removed and made again cannot be told from one that
+   * stayed, since file systems give its number to the next.
    */
   refresh(): void {
     const before = this.#watchers;

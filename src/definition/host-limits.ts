@@ -1,6 +1,6 @@
 /**
- * What hosts refuse, in one table with its sources. `validate` warns of it: MCP allows all of it, and no host allows all of it. Each row is read
- * against the schema of a tool's arguments as it is published.
+ * What hosts refuse, in one table with its sources. `validate` warns of it: MCP allows all of it, and no host allows
+ * all of it. Each row is read against the schema of a tool's arguments as it is published.
  */
 import { isJsonObject, type JsonObject, type JsonValue } from '../core/json.ts';
 

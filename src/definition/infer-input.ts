@@ -2,8 +2,9 @@ import { isJsonObject, type JsonObject, type JsonValue } from '../core/json.ts';
 import type { JsonSchema } from './model.ts';
 
 /**
- * The `input_schema` of a definition that has none: one optional property for each member of `variables.input`, with the type of
- * its default (of a list, also the type that all its items have) and the default itself; `null` means any type and no default. Unknown arguments are refused.
+ * The `input_schema` of a definition that has none: one optional property for each member of `variables.input`, with
+ * the type of its default (of a list, also the type that all its items have) and the default itself; `null` means any
+ * type and no default. Unknown arguments are refused.
  */
 export function inferInputSchema(input: JsonObject): JsonSchema {
   const properties: [string, JsonObject][] = Object.entries(input).map(([name, value]) => [name, propertyOf(value)]);

@@ -10,8 +10,9 @@ const KEYWORDS = ['if', 'then'] as const;
 const made = new WeakMap<StepSyntaxTable, JsonSchema>();
 
 /**
- * The JSON Schema (2020-12) of a definition, made of the same zod schemas that parsing uses: it accepts exactly the documents whose
- * shape `parseDefinition` accepts. Steps are `$defs/step`, which chooses the kind by `type`; each kind is `$defs/step_<type>`.
+ * The JSON Schema (2020-12) of a definition, made of the same zod schemas that parsing uses: it accepts exactly the
+ * documents whose shape `parseDefinition` accepts. Steps are `$defs/step`, which chooses the kind by `type`; each kind
+ * is `$defs/step_<type>`.
  */
 export function definitionJsonSchema(syntaxes: StepSyntaxTable): JsonSchema {
   const known = made.get(syntaxes) ?? make(schemasFor(syntaxes));
@@ -72,14 +73,20 @@ function convert(schema: z.ZodType, schemas: DefinitionSchemas): JsonObject {
   return plain;
 }
 
-/** A bound that only says "a safe integer" and that no document can break: the lowest one, as every integer of ours is positive. */
+/**
+ * A bound that only says "a safe integer" and that no document can break: the lowest one, as every integer of ours is
+ * positive.
+ */
 function removeNoise(jsonSchema: { [key: string]: unknown }): void {
   if (jsonSchema['minimum'] === Number.MIN_SAFE_INTEGER) delete jsonSchema['minimum'];
 }
 
 const DEFAULT = /\bDefault:? `?(?<value>[\w.-]*\w)`?(?:\.|,|$)|`(?<choice>\w+)` \(default\)/u;
 
-/** The default that the description names, as the keyword that editors complete from, where it is a value and not a sentence. */
+/**
+ * The default that the description names, as the keyword that editors complete from, where it is a value and not a
+ * sentence.
+ */
 function addDefault(jsonSchema: { [key: string]: unknown }): void {
   const { description, type, enum: choices } = jsonSchema;
   const groups = typeof description === 'string' ? DEFAULT.exec(description)?.groups : undefined;

@@ -22,8 +22,8 @@ export type KnownServers = ReadonlyMap<string, KnownServer>;
 const MAX_DIFFERENCES = 6;
 
 /**
- * What is different between two forms of a tool, in words for a person; nothing when they are equal. A change that has no words (a new pattern) is named
- * by its property.
+ * What is different between two forms of a tool, in words for a person; nothing when they are equal. A change that has
+ * no words (a new pattern) is named by its property.
  */
 export function toolDifferences(before: ToolShape, after: ToolShape): readonly string[] {
   const found = [

@@ -46,8 +46,8 @@ export interface StepCommon {
 }
 
 /**
- * A step as written, with defaults filled in (`type: tool` where `server` and `action` are given) and checked against the
- * schema of its kind. Keys of the kind itself are read by the kind, which parses the step once when it is bound.
+ * A step as written, with defaults filled in (`type: tool` where `server` and `action` are given) and checked against
+ * the schema of its kind. Keys of the kind itself are read by the kind, which parses the step once when it is bound.
  */
 export type Step = StepCommon & { readonly [key: string]: unknown };
 
@@ -112,7 +112,8 @@ export interface PromptMessage {
 }
 
 /**
- * A prompt in the words of the author. Templates read `input` (the arguments), `answer` (what a person entered in the form of `ask`) and
+ * A prompt in the words of the author. Templates read `input` (the arguments), `answer` (what a person entered in the
+ * form of `ask`) and
  * `workflow.name`. Without a `name` it takes the place of the prompt that every workflow has.
  */
 export interface WorkflowPrompt {
@@ -121,14 +122,18 @@ export interface WorkflowPrompt {
   readonly description?: string;
   /** Absent = the arguments of the workflow. */
   readonly arguments?: readonly PromptArgument[];
-  /** A form for the person, before the messages are made. `schema` is a flat JSON Schema object, as MCP elicitation allows. */
+  /**
+   * A form for the person, before the messages are made. `schema` is a flat JSON Schema object, as MCP elicitation
+   * allows.
+   */
   readonly ask?: { readonly message: string; readonly schema: JsonSchema };
   readonly messages: readonly PromptMessage[];
 }
 
 /**
- * A resource beside a workflow. Exactly one of `uri` and `uri_template`, and exactly one of `text`, `blob` (base64) and `file` (a path
- * beside the definition's file). With `uri_template`, text is a template over `input`, the variables of the URI.
+ * A resource beside a workflow. Exactly one of `uri` and `uri_template`, and exactly one of `text`, `blob` (base64) and
+ * `file` (a path beside the definition's file). With `uri_template`, text is a template over `input`, the variables of
+ * the URI.
  */
 export interface WorkflowResource {
   readonly uri?: string;
@@ -151,8 +156,8 @@ export interface DefinitionTest {
 }
 
 /**
- * A valid definition: deeply frozen, defaults filled in, safe to run. The same value is kept as a task's snapshot, so it is
- * plain JSON all through and `parseSnapshot` gives it back after a restart.
+ * A valid definition: deeply frozen, defaults filled in, safe to run. The same value is kept as a task's snapshot, so
+ * it is plain JSON all through and `parseSnapshot` gives it back after a restart.
  */
 export interface Definition {
   readonly name: string;

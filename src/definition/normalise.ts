@@ -10,7 +10,8 @@ import type { StepSyntaxTable } from './step-syntax.ts';
 type Mutable = Record<string, JsonValue>;
 
 /**
- * Fills in what a step may leave out, in place, at every depth: `type` (rule 1), `arguments` (rule 9), conditions written as
+ * Fills in what a step may leave out, in place, at every depth: `type` (rule 1), `arguments` (rule 9), conditions
+ * written as
  * `true` / `false`. Works on a tree that belongs to the caller and may be invalid; what does not fit is left alone.
  */
 export function normaliseSteps(document: JsonObject, syntaxes: StepSyntaxTable): void {
@@ -77,7 +78,9 @@ export function toDefinition(document: JsonObject): Definition {
   return normal as unknown as Definition;
 }
 
-/** The defaults of `input_schema`, where `variables.input` has none: whoever reads the schema is told that they hold. */
+/**
+ * The defaults of `input_schema`, where `variables.input` has none: whoever reads the schema is told that they hold.
+ */
 function schemaDefaults(schema: JsonObject, declared: JsonObject): JsonObject {
   return Object.fromEntries(
     Object.entries(objectIn(schema, 'properties')).flatMap(([name, property]): [string, JsonValue][] => {

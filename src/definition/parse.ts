@@ -36,8 +36,8 @@ export interface ParseResult {
 }
 
 /**
- * Reads a definition: text in, frozen value out. Every issue is found in one pass, with line and column; `loaded` is there exactly
- * when no issue is an error. Never throws, and is bounded in time and memory (`SOURCE_LIMITS`).
+ * Reads a definition: text in, frozen value out. Every issue is found in one pass, with line and column; `loaded` is
+ * there exactly when no issue is an error. Never throws, and is bounded in time and memory (`SOURCE_LIMITS`).
  * @param file path for messages; `.json` is read as JSON, anything else as YAML 1.2
  */
 export function parseDefinition(
@@ -73,7 +73,9 @@ export function parseDefinition(
   return { loaded, ...named, issues, ...(attachments.length === 0 ? {} : { attachments }) };
 }
 
-/** The servers that the steps of a definition name, whether it is valid or not. A name that is a template is left out. */
+/**
+ * The servers that the steps of a definition name, whether it is valid or not. A name that is a template is left out.
+ */
 export function serversNamedIn(text: string, file: string, syntaxes: StepSyntaxTable): readonly string[] {
   const document = readSource(text, file).document?.value;
   if (!isJsonObject(document)) return [];

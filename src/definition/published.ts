@@ -2,8 +2,8 @@
 import type { Issue, LoadedDefinition } from './model.ts';
 
 /**
- * A warning for every prompt and resource that is not served because another definition has its name or URI. Workflows' names come first, then
- * the definitions in the order given.
+ * A warning for every prompt and resource that is not served because another definition has its name or URI. Workflows'
+ * names come first, then the definitions in the order given.
  */
 export function publishedTwice(definitions: readonly LoadedDefinition[]): Issue[] {
   const prompts = new Map(definitions.map((loaded) => [loaded.definition.name, loaded]));

@@ -75,8 +75,8 @@ export interface ReferenceExample {
 }
 
 /**
- * The reference as Markdown: every key of a definition, of any step, and of each kind of the table, each with how it is written in one of the examples (its kind's own
- * first).
+ * The reference as Markdown: every key of a definition, of any step, and of each kind of the table, each with how it is
+ * written in one of the examples (its kind's own first).
  */
 export function definitionReference(syntaxes: StepSyntaxTable, examples: readonly ReferenceExample[]): string {
   const schema = definitionJsonSchema(syntaxes);

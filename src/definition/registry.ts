@@ -14,7 +14,10 @@ import type { StepSyntaxTable } from './step-syntax.ts';
 export interface RegistryOptions {
   readonly dir: string;
   readonly syntaxes: StepSyntaxTable;
-  /** Names of the configured downstream servers; one that is missing is a warning here, and a failed step when it is called. */
+  /**
+   * Names of the configured downstream servers; one that is missing is a warning here, and a failed step when it is
+   * called.
+   */
   readonly servers?: ReadonlySet<string>;
   /** Names of the models of the models file; absent = there is none, and what steps name is not looked at. */
   readonly models?: ReadonlySet<string>;
@@ -39,8 +42,9 @@ interface ReadFile extends ReadDefinition {
 const SETTLE_MS = 150;
 
 /**
- * Holds the good definitions of a folder by name. A file that has errors is reported and left out, except that the version it had
- * before stays until the file is right again or gone (hot reload). Of two files with one name the first by path is served.
+ * Holds the good definitions of a folder by name. A file that has errors is reported and left out, except that the
+ * version it had before stays until the file is right again or gone (hot reload). Of two files with one name the first
+ * by path is served.
  */
 export class DefinitionRegistry {
   readonly #options: RegistryOptions;
@@ -114,7 +118,10 @@ export class DefinitionRegistry {
     }
   }
 
-  /** Reads the folder again. Never rejects: a folder that cannot be read is an issue, and the definitions stay as they are. */
+  /**
+   * Reads the folder again. Never rejects: a folder that cannot be read is an issue, and the definitions stay as they
+   * are.
+   */
   reload(): Promise<void> {
     this.#reloading = this.#reloading.then(() => (this.#closed ? undefined : this.#reload()));
     return this.#reloading;

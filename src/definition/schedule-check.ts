@@ -11,7 +11,10 @@ const CODES: ReadonlyMap<string, string> = new Map([
   ['at', 'invalid_time'],
 ]);
 
-/** What is wrong with a schedule beside its schema: expressions, times and zones that cannot be read, or that never come. Pure. */
+/**
+ * What is wrong with a schedule beside its schema: expressions, times and zones that cannot be read, or that never
+ * come. Pure.
+ */
 export function checkSchedule(schedule: Schedule, path: readonly (string | number)[]): Finding[] {
   const findings: Finding[] = [];
   const zone = schedule.timezone ?? DEFAULT_TIME_ZONE;

@@ -24,12 +24,12 @@ export function requireTimeZone(zone: string): void {
 }
 
 /**
- * A cron expression in a zone, by the Open Cron Pattern Specification: five fields, or six with seconds in front, or seven with a
- * year at the end; names, `L`, `#`, `W`, `@daily` and its like. It only computes; it holds no timer.
+ * A cron expression in a zone, by the Open Cron Pattern Specification: five fields, or six with seconds in front, or
+ * seven with a year at the end; names, `L`, `#`, `W`, `@daily` and its like. It only computes; it holds no timer.
  *
- * Daylight saving: a time of day that is skipped runs at the first moment after the gap; one that comes twice runs at the first. An
- * expression with `*` or a step in seconds, minutes or hours follows the elapsed time instead: nothing in the gap, both passes of
- * the hour that comes twice. Throws `ScheduleTextError`.
+ * Daylight saving: a time of day that is skipped runs at the first moment after the gap; one that comes twice runs at
+ * the first. An expression with `*` or a step in seconds, minutes or hours follows the elapsed time instead: nothing in
+ * the gap, both passes of the hour that comes twice. Throws `ScheduleTextError`.
  */
 export function parseCron(expression: string, zone: string): Cron {
   requireTimeZone(zone);
@@ -48,8 +48,9 @@ const DATE_TIME =
   /^(?<year>\d{4})-(?<month>\d{2})-(?<day>\d{2})[Tt ](?<hour>[01]\d|2[0-3]):(?<minute>[0-5]\d)(?::(?<second>[0-5]\d)(?:\.\d{1,9})?)?(?<offset>[Zz]|[+-](?:[01]\d|2[0-3]):?[0-5]\d)?$/;
 
 /**
- * A point in time from ISO 8601 text, in epoch milliseconds. Without an offset it is local time in `zone`: one that daylight saving skips
- * is read with the offset before the gap, one that comes twice is the first. Throws `ScheduleTextError`.
+ * A point in time from ISO 8601 text, in epoch milliseconds. Without an offset it is local time in `zone`: one that
+ * daylight saving skips is read with the offset before the gap, one that comes twice is the first. Throws
+ * `ScheduleTextError`.
  */
 export function parseInstant(text: string, zone: string): number {
   requireTimeZone(zone);

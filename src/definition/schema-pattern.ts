@@ -1,10 +1,13 @@
 /**
- * Regular expressions of other people's schemas (`pattern`, `patternProperties`), bounded: a pattern that backtracks for ever
- * must not stop the process.
+ * Regular expressions of other people's schemas (`pattern`, `patternProperties`), bounded: a pattern that backtracks
+ * for ever must not stop the process.
  */
 import { createContext, Script, type Context } from 'node:vm';
 
-/** Milliseconds of processor time all watched tests of one validation may take together, and how long patterns and texts may be. */
+/**
+ * Milliseconds of processor time all watched tests of one validation may take together, and how long patterns and texts
+ * may be.
+ */
 export const PATTERN_LIMITS = { timeoutMs: 40, patternLength: 1_000, textLength: 100_000 } as const;
 
 /** Patterns took too long, or a text is too long for one: the validation stops with this as the reason. */
@@ -70,8 +73,8 @@ function testWatched(expression: RegExp, text: string): boolean {
 }
 
 /**
- * Runs synchronous work that other people's schemas can make long, and stops it after `limitMs` of processor time. `undefined` = it was stopped.
- * What the work throws it throws.
+ * Runs synchronous work that other people's schemas can make long, and stops it after `limitMs` of processor time.
+ * `undefined` = it was stopped. What the work throws it throws.
  */
 export function watched<T>(work: () => T, limitMs: number): T | undefined {
   if (watching) return work();
@@ -90,7 +93,8 @@ export function watched<T>(work: () => T, limitMs: number): T | undefined {
   watching = true;
   let left = limitMs;
   try {
-    // What counts is processor time, not the clock: on a busy machine the watchdog may fire although the work hardly ran.
+    // What counts is processor time, not the clock: on a busy machine the watchdog may fire although the work hardly
+    // ran.
     for (let tries = 0; tries < MAX_TRIES && left >= 1; tries += 1) {
       left -= runOnce(watch.context, left);
       if (end !== undefined) break;

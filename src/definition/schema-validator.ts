@@ -11,7 +11,10 @@ import { describeViolations, type SchemaViolation } from './schema-violation.ts'
 
 export type { SchemaViolation } from './schema-violation.ts';
 
-/** Bounds of a schema: characters of its JSON, depth of nesting, objects in it, members of all `anyOf` / `oneOf` / `allOf` together. */
+/**
+ * Bounds of a schema: characters of its JSON, depth of nesting, objects in it, members of all `anyOf` / `oneOf` /
+ * `allOf` together.
+ */
 export const SCHEMA_LIMITS = { length: 262_144, depth: 64, parts: 2_000, branches: 500 } as const;
 
 /** A schema that cannot be used: it is not a valid schema, refers to something outside itself, or passes a limit. */
@@ -41,8 +44,8 @@ const byIdentity = new WeakMap<JsonSchema, Validator>();
 const byText = new Map<string, Validator>();
 
 /**
- * The validator of a schema, remembered by identity and by content. A schema whose `$schema` names draft-06/07 or 2019-09 is read
- * as such, any other as 2020-12. An external `$ref` is never fetched.
+ * The validator of a schema, remembered by identity and by content. A schema whose `$schema` names draft-06/07 or
+ * 2019-09 is read as such, any other as 2020-12. An external `$ref` is never fetched.
  * @throws SchemaError
  */
 export function compileSchema(schema: JsonSchema): Validator {
@@ -60,7 +63,10 @@ export function compileSchema(schema: JsonSchema): Validator {
   return validator;
 }
 
-/** A copy of `value` in which members that are missing have the `default` their schema gives, at any depth of `properties` and `items`. */
+/**
+ * A copy of `value` in which members that are missing have the `default` their schema gives, at any depth of
+ * `properties` and `items`.
+ */
 export function applyDefaults(schema: JsonSchema, value: JsonValue): JsonValue {
   const { properties, items } = schema as { readonly properties?: JsonValue; readonly items?: JsonValue };
   if (Array.isArray(value)) {
@@ -82,7 +88,8 @@ function compile(schema: JsonSchema): Validator {
   let validate: ValidateFunction;
   try {
     void checker(draftOf(schema)).validateSchema(own, true);
-    // An instance keeps every schema for ever, and the names inside one schema are known to the next: each gets its own.
+    // An instance keeps every schema for ever, and the names inside one schema are known to the next: each gets its
+    // own.
     validate = newAjv(draftOf(schema), { validateSchema: false }).compile(own);
   } catch (error) {
     throw new SchemaError(compileProblem(messageOf(error)), { cause: error });
@@ -118,9 +125,13 @@ function compile(schema: JsonSchema): Validator {
 
 /** Milliseconds of processor time that checking one value may take: every keyword, format and pattern together. */
 const VALIDATION_MS = 120;
-/** Of a large value only the first thing that is wrong is looked for: a list of all of them could be larger than itself. */
+/**
+ * Of a large value only the first thing that is wrong is looked for: a list of all of them could be larger than itself.
+ */
 const FIRST_ONLY: Options = { validateSchema: false, allErrors: false };
-/** Values, characters of a text, and members that may be missing in all, with which no keyword and no format takes long. */
+/**
+ * Values, characters of a text, and members that may be missing in all, with which no keyword and no format takes long.
+ */
 const SMALL = { values: 500, text: 1_000, missing: 20_000 } as const;
 
 /** A value is small where a check that grows with its square is short all the same. Looks at no more than it needs. */
@@ -207,7 +218,10 @@ const UNIQUE_ITEMS: FuncKeywordDefinition = {
   },
 };
 
-/** Ajv resolves it to other places than the standard does: a schema that is refused is better than one that says yes and no at random. */
+/**
+ * Ajv resolves it to other places than the standard does: a schema that is refused is better than one that says yes and
+ * no at random.
+ */
 const NO_DYNAMIC_REF = '$dynamicRef is not supported; write $ref';
 
 function checkBounds(schema: JsonSchema): void {

@@ -2,16 +2,23 @@ import type { z } from 'zod';
 import type { JsonValue } from '../core/json.ts';
 import type { Step } from './model.ts';
 
-/** A list of child steps inside a step, with the name it has in step paths (`null`: children follow the step's own id directly). */
+/**
+ * A list of child steps inside a step, with the name it has in step paths (`null`: children follow the step's own id
+ * directly).
+ */
 export interface Block {
   /** Where it stands in the step, as document path segments, e.g. `['cases', 0, 'steps']`. */
   readonly at: readonly (string | number)[];
   readonly steps: readonly Step[];
-  /** `iteration`: the block runs many times, each in a scope of its own. `once`: at most once, in the enclosing scope. */
+  /**
+   * `iteration`: the block runs many times, each in a scope of its own. `once`: at most once, in the enclosing scope.
+   */
   readonly runs: 'once' | 'iteration';
   /** Names in scope inside this block only, e.g. `item`. */
   readonly binds?: readonly string[];
-  /** `graph`: its steps may say `depends_on`. `any`: each of them is a branch of its own. Absent: one after the other. */
+  /**
+   * `graph`: its steps may say `depends_on`. `any`: each of them is a branch of its own. Absent: one after the other.
+   */
   readonly order?: 'graph' | 'any';
   /** Blocks of one step with a lower number come before those with a higher one. */
   readonly part?: number;
@@ -56,15 +63,16 @@ export interface StepProblem {
 }
 
 /**
- * The syntax of one step kind, as `definition` sees it. `steps/` provides the table; `definition` receives it as an argument,
- * so that it knows how to read a kind and never what the kind does. `blocks`, `expressions`, `servers` and `targets` are also
- * called on steps that do not fit `fields` (so that every issue is found in one pass) and then return what can be read.
+ * The syntax of one step kind, as `definition` sees it. `steps/` provides the table; `definition` receives it as an
+ * argument, so that it knows how to read a kind and never what the kind does. `blocks`, `expressions`, `servers` and
+ * `targets` are also called on steps that do not fit `fields` (so that every issue is found in one pass) and then
+ * return what can be read.
  */
 export interface StepSyntax {
   readonly type: string;
   /**
-   * What it does outside by itself, the steps inside it aside. `none`: it computes, waits, speaks, or asks a person. `reads`: it asks and changes
-   * nothing. `acts`: what its `call` does; a call that is not known may do anything.
+   * What it does outside by itself, the steps inside it aside. `none`: it computes, waits, speaks, or asks a person.
+   * `reads`: it asks and changes nothing. `acts`: what its `call` does; a call that is not known may do anything.
    */
   readonly effect: 'none' | 'reads' | 'acts';
   /** A step without `type` is of this kind. */
@@ -77,7 +85,10 @@ export interface StepSyntax {
   readonly formKey?: string;
   /** It may end with none of its blocks chosen. */
   readonly mayChooseNone?: (step: Step) => boolean;
-  /** The keys of this kind beside the common ones, each with `.describe(…)` (they become the reference and the editor's help). */
+  /**
+   * The keys of this kind beside the common ones, each with `.describe(…)` (they become the reference and the editor's
+   * help).
+   */
   readonly fields: (step: z.ZodType<Step>) => z.ZodRawShape;
   /** Child blocks in document order; empty for a leaf. */
   readonly blocks: (step: Step) => readonly Block[];
@@ -89,7 +100,10 @@ export interface StepSyntax {
   readonly models?: (step: Step) => readonly { readonly name: string; readonly at: readonly (string | number)[] }[];
   /** Other names that must be written out, where they stand: no template is rendered in them. */
   readonly fixed?: (step: Step) => readonly { readonly name: string; readonly at: readonly (string | number)[] }[];
-  /** Steps that this kind runs by id beside the common `on_error` and `retry.on_fail` (an `elicit` step's `on_decline`, …): targets as in rule 7. */
+  /**
+   * Steps that this kind runs by id beside the common `on_error` and `retry.on_fail` (an `elicit` step's `on_decline`,
+   * …): targets as in rule 7.
+   */
   readonly targets?: (step: Step) => readonly { readonly id: string; readonly at: readonly (string | number)[] }[];
   /** Variables that the kind writes beside the common `save_output_to`, where they stand. */
   readonly writes?: (step: Step) => readonly { readonly target: string; readonly at: readonly (string | number)[] }[];

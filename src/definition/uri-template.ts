@@ -27,8 +27,9 @@ export function parseUriTemplate(text: string): UriTemplate | string {
 }
 
 /**
- * The variables of a URI that fits the template, decoded; `undefined` when it does not fit. A variable is at least one character long, ends where what
- * follows it in the template begins for the first time, and holds no `/`, `?` or `#`. Linear in the length of the URI.
+ * The variables of a URI that fits the template, decoded; `undefined` when it does not fit. A variable is at least one
+ * character long, ends where what follows it in the template begins for the first time, and holds no `/`, `?` or `#`.
+ * Linear in the length of the URI.
  */
 export function matchUri(template: UriTemplate, uri: string): { readonly [variable: string]: string } | undefined {
   const { literals, variables } = template;

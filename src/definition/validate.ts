@@ -29,7 +29,10 @@ export interface ValidateOptions {
   readonly known?: KnownServers;
   /** Workflows beside this one. */
   readonly workflows?: ReadonlyMap<string, OtherWorkflow>;
-  /** Names of all workflows that there are, also of those with errors; without it the names of child workflows are not checked. */
+  /**
+   * Names of all workflows that there are, also of those with errors; without it the names of child workflows are not
+   * checked.
+   */
   readonly names?: ReadonlySet<string>;
   /** Names of the models of the models file; without it steps that ask a model are not checked. */
   readonly models?: ReadonlySet<string>;
@@ -40,8 +43,9 @@ export interface ValidateOptions {
 }
 
 /**
- * Cross-checks of a document whose steps are normalised, beside what the schemas say (`known`): what it names exists, can run, and
- * has run by then. With `known` errors the document may lack steps it should have, so checks of the whole order are left out.
+ * Cross-checks of a document whose steps are normalised, beside what the schemas say (`known`): what it names exists,
+ * can run, and has run by then. With `known` errors the document may lack steps it should have, so checks of the whole
+ * order are left out.
  */
 export function validateDocument(
   document: JsonObject,

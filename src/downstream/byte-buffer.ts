@@ -1,8 +1,8 @@
 const FIRST_BYTES = 1024;
 
 /**
- * Bytes that arrive in parts of any size, kept in one piece of memory that grows by doubling: many small parts cost no more than their
- * bytes. `take` gives what was collected and begins anew.
+ * Bytes that arrive in parts of any size, kept in one piece of memory that grows by doubling: many small parts cost no
+ * more than their bytes. `take` gives what was collected and begins anew.
  */
 export class ByteBuffer {
   private memory = Buffer.alloc(0);

@@ -58,9 +58,9 @@ const httpEntry = z.object({
 const KNOWN_KEYS = new Set([...Object.keys(stdioEntry.shape), ...Object.keys(httpEntry.shape)]);
 
 /**
- * Reads the text of a servers file (the `mcpServers` object of MCP hosts; `servers` is accepted too).
- * Never throws: an entry with an error is reported and left out, the others are kept. Nothing is substituted and nothing is
- * started; relative `cwd` and `command` paths are resolved against the folder of `file`.
+ * Reads the text of a servers file (the `mcpServers` object of MCP hosts; `servers` is accepted too). Never throws: an
+ * entry with an error is reported and left out, the others are kept. Nothing is substituted and nothing is started;
+ * relative `cwd` and `command` paths are resolved against the folder of `file`.
  */
 export function parseServersFile(
   source: string,
@@ -171,7 +171,10 @@ class Reader {
     return hasCommand ? this.stdio(name, entry, at) : this.http(name, entry, at);
   }
 
-  /** The arguments of a program can be read by every user of the machine; its environment cannot. What says where things are is no secret. */
+  /**
+   * The arguments of a program can be read by every user of the machine; its environment cannot. What says where things
+   * are is no secret.
+   */
   private warnOfSecretsInArguments(name: string, entry: JsonObject, at: readonly string[]): void {
     const { args } = entry;
     const shown = (Array.isArray(args) ? args : []).find(

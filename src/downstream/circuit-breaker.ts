@@ -10,9 +10,10 @@ export interface BreakerOptions {
 }
 
 /**
- * Stops calling a server that fails. Closed: every call goes. Open: calls fail at once and say when to come back. Half-open after
- * `resetSeconds`: one call goes as a trial, its success closes the breaker and its failure opens it again. Only trouble with the
- * server counts (`transport`, `timeout`), not what it answers.
+ * Stops calling a server that fails. Closed: every call goes. Open: calls fail at once and say when to come back.
+ * Half-open after
+ * `resetSeconds`: one call goes as a trial, its success closes the breaker and its failure opens it again. Only trouble
+ * with the server counts (`transport`, `timeout`), not what it answers.
  */
 export class CircuitBreaker {
   private failures = 0;
@@ -31,7 +32,10 @@ export class CircuitBreaker {
     return this.clock.monotonic() < this.openUntil ? 'open' : 'half_open';
   }
 
-  /** Throws a `transport` failure with `retryAfterMs` when the call must not go. Each call that may go ends in one `settled`. */
+  /**
+   * Throws a `transport` failure with `retryAfterMs` when the call must not go. Each call that may go ends in one
+   * `settled`.
+   */
   enter(): void {
     if (this.state === 'closed') return;
     if (this.state === 'half_open' && !this.trial) {

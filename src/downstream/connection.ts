@@ -25,8 +25,9 @@ export interface ConnectionStatus {
 }
 
 /**
- * One server: started when it is first needed, kept, and started again with growing delays after it has died. Sessions follow
- * each other; calls in flight on one that dies fail, the next call gets a new one. A server's trouble stays with it.
+ * One server: started when it is first needed, kept, and started again with growing delays after it has died. Sessions
+ * follow each other; calls in flight on one that dies fail, the next call gets a new one. A server's trouble stays with
+ * it.
  */
 export class Connection {
   readonly config: ServerConfig;

@@ -6,8 +6,8 @@ export class DeadlinePassed extends Error {
 }
 
 /**
- * Runs `work` with a signal that aborts when `signal` does or after `ms`. Settles as soon as that happens, whatever `work` does:
- * rejects with the reason of `signal`, or with `DeadlinePassed`. Leaves no timer and no listener behind.
+ * Runs `work` with a signal that aborts when `signal` does or after `ms`. Settles as soon as that happens, whatever
+ * `work` does: rejects with the reason of `signal`, or with `DeadlinePassed`. Leaves no timer and no listener behind.
  */
 export async function withDeadline<T>(
   clock: Clock,
@@ -35,7 +35,9 @@ export async function withDeadline<T>(
   }
 }
 
-/** Settles with `promise`, or rejects with the signal's reason as soon as it aborts. What `promise` stands for goes on. */
+/**
+ * Settles with `promise`, or rejects with the signal's reason as soon as it aborts. What `promise` stands for goes on.
+ */
 export async function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   signal.throwIfAborted();
   let onAbort: () => void = () => undefined;

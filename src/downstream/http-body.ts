@@ -48,8 +48,9 @@ export function limitedJson(body: ReadableStream<Uint8Array>, limits: BodyLimits
 }
 
 /**
- * An event stream again, passed on in whole events, failing with `limit_exceeded` when one event is larger than `maxBytes`.
- * Whole events, because the SDK's parser joins text for every chunk: many small chunks of a long line would cost it quadratic time.
+ * An event stream again, passed on in whole events, failing with `limit_exceeded` when one event is larger than
+ * `maxBytes`. Whole events, because the SDK's parser joins text for every chunk: many small chunks of a long line would
+ * cost it quadratic time.
  * @param beforeEvent Awaited before each event that is no answer; the server is not read meanwhile.
  */
 export function limitedEvents(

@@ -31,7 +31,10 @@ export class HttpRefusal extends Error {
   override readonly name = 'HttpRefusal';
   readonly status: number;
   readonly retryAfterMs: number | undefined;
-  /** Whether the server refused the session rather than the request. `perhaps`: its status is used for both, and it does not say. */
+  /**
+   * Whether the server refused the session rather than the request. `perhaps`: its status is used for both, and it does
+   * not say.
+   */
   readonly sessionGone: boolean | 'perhaps';
   constructor(status: number, text: string, retryAfterMs: number | undefined, sessionGone: HttpRefusal['sessionGone']) {
     super(`HTTP ${status}${text === '' ? '' : `: ${text}`}`);
@@ -64,8 +67,8 @@ interface Exchange {
 }
 
 /**
- * MCP over Streamable HTTP: the SDK's transport with limits on what is read, and with the promise that a request whose answer
- * can no longer come (stream ended, empty answer, refused) fails at once instead of at its deadline.
+ * MCP over Streamable HTTP: the SDK's transport with limits on what is read, and with the promise that a request whose
+ * answer can no longer come (stream ended, empty answer, refused) fails at once instead of at its deadline.
  */
 export class HttpTransport implements ServerTransport {
   heard = 0;
@@ -233,7 +236,8 @@ export class HttpTransport implements ServerTransport {
     const inSession = headers.has('mcp-session-id') && (GONE.has(status) || PERHAPS_GONE.has(status));
     if (status !== 429 && status !== 503 && !inSession) return limited;
     const text = await limited.text().catch(() => '');
-    // The specification says 404; servers that never had a session, or were restarted, answer otherwise and say so in words.
+    // The specification says 404; servers that never had a session, or were restarted, answer otherwise and say so in
+    // words.
     const said = GONE.has(status) || /session|initiali[sz]e/i.test(text);
     const sessionGone = inSession && (said || 'perhaps');
     const refusal = new HttpRefusal(

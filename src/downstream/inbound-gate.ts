@@ -13,9 +13,9 @@ interface Pending {
 export type HowSettled = 'answered' | 'cancelled';
 
 /**
- * Stands between the wire and the SDK. Knows which requests wait for an answer, so that an answer nobody waits for, a second
- * answer goes no further, and one that cannot be used fails just its own call.
- * Memory: one entry per request in flight.
+ * Stands between the wire and the SDK. Knows which requests wait for an answer, so that an answer nobody waits for, a
+ * second answer goes no further, and one that cannot be used fails just its own call. Memory: one entry per request in
+ * flight.
  */
 export class InboundGate {
   private readonly pending = new Map<RequestId, Pending>();
@@ -30,8 +30,8 @@ export class InboundGate {
   }
 
   /**
-   * Notes a message that is about to be sent. For a request the promise resolves when its answer has passed and rejects with
-   * what `fail` says; for anything else it resolves at once.
+   * Notes a message that is about to be sent. For a request the promise resolves when its answer has passed and rejects
+   * with what `fail` says; for anything else it resolves at once.
    */
   sent(message: JSONRPCMessage): Promise<HowSettled> {
     if (!('method' in message)) return Promise.resolve('answered');
@@ -43,7 +43,9 @@ export class InboundGate {
     return new Promise((settle, reject) => this.pending.set(id, { settle, reject }));
   }
 
-  /** The message that may go on to the SDK, if any: an answer whose id is the right number as text has the number again. */
+  /**
+   * The message that may go on to the SDK, if any: an answer whose id is the right number as text has the number again.
+   */
   admit(message: JSONRPCMessage): JSONRPCMessage | undefined {
     if ('method' in message) return message;
     const id = this.ownId(message.id);
@@ -66,7 +68,10 @@ export class InboundGate {
     return meant;
   }
 
-  /** A line that was too long or holds too much: fails the request it answers when that can be told. Returns false when it cannot. */
+  /**
+   * A line that was too long or holds too much: fails the request it answers when that can be told. Returns false when
+   * it cannot.
+   */
   failDropped(line: DroppedLine, why: string): boolean {
     this.throwAway('message too large');
     if (isUnasked(line)) return false;

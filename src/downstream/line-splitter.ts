@@ -23,8 +23,8 @@ const NEWLINE = 0x0a;
 const RETURN = 0x0d;
 
 /**
- * Splits a byte stream into lines in linear time, whatever the size of its chunks, and never holds more than `maxBytes` of
- * one line: the rest of a longer line is counted and thrown away.
+ * Splits a byte stream into lines in linear time, whatever the size of its chunks, and never holds more than `maxBytes`
+ * of one line: the rest of a longer line is counted and thrown away.
  */
 export class LineSplitter {
   private readonly held = new ByteBuffer();

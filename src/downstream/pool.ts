@@ -33,8 +33,8 @@ export interface ServerStatus extends ConnectionStatus {
 }
 
 /**
- * All downstream servers of the servers file. Nothing starts before it is needed, and nothing but what the file lists ever starts.
- * After `close()` no process of any server is left and every call fails with `transport`.
+ * All downstream servers of the servers file. Nothing starts before it is needed, and nothing but what the file lists
+ * ever starts. After `close()` no process of any server is left and every call fails with `transport`.
  */
 export class DownstreamPool implements Downstream {
   private readonly calls = new Map<string, ServerCalls>();
@@ -106,7 +106,10 @@ export class DownstreamPool implements Downstream {
     return known === undefined ? undefined : [...known.values()];
   }
 
-  /** Connects to a server now, so that its tools are known. Rejects with a `StepFailure` that says why it cannot be reached. */
+  /**
+   * Connects to a server now, so that its tools are known. Rejects with a `StepFailure` that says why it cannot be
+   * reached.
+   */
   async connect(server: string, signal: AbortSignal = new AbortController().signal): Promise<void> {
     await this.server(server).connection.ready(signal);
   }

@@ -1,11 +1,11 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 
 /**
- * The guard: reads `+PID` and `-PID` lines and, when its input ends, stops the process groups that are still listed. Its input
- * ends when we do, however we ended. It runs from text so that it needs no file beside the compiled program.
+ * The guard: reads `+PID` and `-PID` lines and, when its input ends, stops the process groups that are still listed.
+ * Its input ends when we do, however we ended. It runs from text so that it needs no file beside the compiled program.
  *
- * A group is stopped only if its leader is the process that was registered (same start time where /proc tells) or is gone
- * while members are left, in which case the system cannot have given the number to a stranger.
+ * A group is stopped only if its leader is the process that was registered (same start time where /proc tells) or is
+ * gone while members are left, in which case the system cannot have given the number to a stranger.
  */
 const GUARD_PROGRAM = `
 const fs = require('node:fs');
@@ -38,8 +38,8 @@ for (const name of ['SIGTERM', 'SIGINT', 'SIGHUP']) process.on(name, () => undef
 
 /**
  * Sees to it that no server outlives us: also when we are killed with SIGKILL, each registered process group is stopped
- * within four seconds (closed input, then SIGTERM, then SIGKILL). One small process for all servers of a pool, started with
- * the first one. Without it (it could not be started, or it was killed) servers still stop by their closed input.
+ * within four seconds (closed input, then SIGTERM, then SIGKILL). One small process for all servers of a pool, started
+ * with the first one. Without it (it could not be started, or it was killed) servers still stop by their closed input.
  */
 export class ProcessGuard {
   private child: ChildProcess | undefined;

@@ -28,8 +28,8 @@ const RUNNING = new Set<ProcessTree>();
 process.once('exit', () => ProcessTree.killAll());
 
 /**
- * A child process in a process group of its own, so that all it starts can be stopped with it. When the child ends by itself,
- * what is left of its group is stopped too. Nothing of it remains after `stop()`.
+ * A child process in a process group of its own, so that all it starts can be stopped with it. When the child ends by
+ * itself, what is left of its group is stopped too. Nothing of it remains after `stop()`.
  */
 export class ProcessTree {
   readonly stdin: Writable;
@@ -75,7 +75,9 @@ export class ProcessTree {
     for (const tree of RUNNING) tree.kill('SIGKILL');
   }
 
-  /** Rejects with a `StepFailure` that says why the command could not be started (`ENOENT`, `EACCES`, a missing folder). */
+  /**
+   * Rejects with a `StepFailure` that says why the command could not be started (`ENOENT`, `EACCES`, a missing folder).
+   */
   static start(options: ProcessOptions, clock: Clock, guard: ProcessGuard): Promise<ProcessTree> {
     return new Promise((resolve, reject) => {
       const child = spawnOrSay(options);
@@ -88,8 +90,8 @@ export class ProcessTree {
   }
 
   /**
-   * Stops the whole tree and resolves when it is gone: closes the input and waits 2 s, sends SIGTERM to the group and waits 2 s,
-   * sends SIGKILL. Calling it again gives the same promise.
+   * Stops the whole tree and resolves when it is gone: closes the input and waits 2 s, sends SIGTERM to the group and
+   * waits 2 s, sends SIGKILL. Calling it again gives the same promise.
    */
   stop(): Promise<void> {
     this.stopping ??= this.stopTree();
@@ -102,7 +104,8 @@ export class ProcessTree {
       this.kill('SIGTERM');
       if (!(await this.gone(GRACE_MS, GRACE_MS))) {
         this.kill('SIGKILL');
-        // Killing takes the system a moment. Members that nobody collects stay in the group as dead entries: no use waiting long.
+        // Killing takes the system a moment. Members that nobody collects stay in the group as dead entries: no use
+        // waiting long.
         await this.gone(ORPHAN_GRACE_MS, ORPHAN_GRACE_MS);
       }
     }

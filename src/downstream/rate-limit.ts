@@ -1,8 +1,8 @@
 import type { Clock } from '../core/clock.ts';
 
 /**
- * At most `perMinute` calls in any minute, spread evenly with a small burst (a tenth of a minute's worth, at least one).
- * Calls over the rate wait in the order they came.
+ * At most `perMinute` calls in any minute, spread evenly with a small burst (a tenth of a minute's worth, at least
+ * one). Calls over the rate wait in the order they came.
  */
 export class RateLimit {
   private readonly intervalMs: number;

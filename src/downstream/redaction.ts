@@ -4,20 +4,30 @@ const MASK = '***';
 /** Encoded forms are looked for only from this length on: a short one would match by chance. */
 const ENCODED_FROM = 8;
 
-/** Shorter values (`1`, `de`) and switches are settings and no secrets: to hide them would tear holes into every result. */
+/**
+ * Shorter values (`1`, `de`) and switches are settings and no secrets: to hide them would tear holes into every result.
+ */
 const SECRET_FROM = 4;
 const SWITCH = /^(?:true|false|null)$/i;
 
-/** Takes the values of secrets out of everything that leaves the room. Values are never shown, not even their length. */
+/**
+ * Takes the values of secrets out of everything that leaves the room. Values are never shown, not even their length.
+ */
 export interface Redactor {
   /**
-   * The text with each occurrence of a secret replaced by `***`, also when it is JSON-escaped, URI-encoded, hexadecimal, or in base64 at whatever
-   * place of the encoded text.
+   * The text with each occurrence of a secret replaced by `***`, also when it is JSON-escaped, URI-encoded,
+   * hexadecimal, or in base64 at whatever place of the encoded text.
    */
   text(text: string): string;
-  /** At most so many characters from the beginning of a text, redacted; a secret that the cut would halve is left out whole. */
+  /**
+   * At most so many characters from the beginning of a text, redacted; a secret that the cut would halve is left out
+   * whole.
+   */
   head(text: string, characters: number): string;
-  /** The JSON value with each text in it, keys included, and each number that is a secret, redacted; the same object when there is nothing to hide. */
+  /**
+   * The JSON value with each text in it, keys included, and each number that is a secret, redacted; the same object
+   * when there is nothing to hide.
+   */
   json<T>(value: T): T;
 }
 

@@ -38,10 +38,11 @@ interface Following {
 }
 
 /**
- * Waits for a remote task and gives its result. A connection that breaks meanwhile costs nothing: the next look goes over a new
- * one. When the signal aborts because nobody wants the result any more, the remote task is cancelled. An interruption of the whole task leaves it:
- * after a stop it is taken up again, and after a cancel the clean-up of our task cancels it, which a crash in between only delays.
- * A task that the server does not know any more is `interrupted`: nobody can tell whether its work was done.
+ * Waits for a remote task and gives its result. A connection that breaks meanwhile costs nothing: the next look goes
+ * over a new one. When the signal aborts because nobody wants the result any more, the remote task is cancelled. An
+ * interruption of the whole task leaves it: after a stop it is taken up again, and after a cancel the clean-up of our
+ * task cancels it, which a crash in between only delays. A task that the server does not know any more is
+ * `interrupted`: nobody can tell whether its work was done.
  */
 export async function followTask(handle: RemoteTaskHandle, following: Following): Promise<ToolResult> {
   try {

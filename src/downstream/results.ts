@@ -15,7 +15,10 @@ export const promptResultSchema = z.looseObject({
   messages: z.array(z.looseObject({})),
 });
 
-/** The answer of `tools/call`. Structured content that is no object is put under `result`, as the SDK does for older peers. */
+/**
+ * The answer of `tools/call`. Structured content that is no object is put under `result`, as the SDK does for older
+ * peers.
+ */
 export function toToolResult(answer: z.infer<typeof toolResultSchema>): ToolResult {
   const structured = fromJson(answer['structuredContent']);
   const meta = fromJson(answer['_meta']);

@@ -195,7 +195,10 @@ export class ServerCalls {
     }
   }
 
-  /** Where the status alone does not tell, a ping in the same session does: one that is answered shows that the request was refused. */
+  /**
+   * Where the status alone does not tell, a ping in the same session does: one that is answered shows that the request
+   * was refused.
+   */
   private async isSessionGone(session: Session, error: unknown, signal: AbortSignal): Promise<boolean> {
     const gone = refusalIn(error)?.sessionGone ?? false;
     if (gone !== 'perhaps') return gone;
@@ -209,8 +212,9 @@ export class ServerCalls {
   }
 
   /**
-   * After a call without an answer: a child process that sends nothing at all, not even the answer to a ping, with nothing else in flight, is stopped, so
-   * that the next call gets a fresh one. What it may still be doing is for a call that has already failed.
+   * After a call without an answer: a child process that sends nothing at all, not even the answer to a ping, with
+   * nothing else in flight, is stopped, so that the next call gets a fresh one. What it may still be doing is for a
+   * call that has already failed.
    */
   private async restartIfHung(session: Session): Promise<void> {
     if (this.config.kind !== 'stdio') return;
@@ -309,7 +313,10 @@ async function sendToolCall(
   return client.request({ method: 'tools/call', params }, toolResultSchema, options);
 }
 
-/** Whether to ask a server of the 2025-11-25 generation to run the call as a task: where it insists, and where we can use the handle. */
+/**
+ * Whether to ask a server of the 2025-11-25 generation to run the call as a task: where it insists, and where we can
+ * use the handle.
+ */
 function asTask(session: Session, facts: ToolFacts | undefined, context: CallContext): boolean {
   if (session.era === 'modern' || facts === undefined || !session.runsCallsAsTasks) return false;
   return facts.taskSupport === 'required' || (facts.taskSupport === 'optional' && context.onHandle !== undefined);

@@ -13,8 +13,8 @@ const DATA = new Set([
 ]);
 
 /**
- * A message of a server as it was meant. A member that may be absent and is `null` is absent, whatever the message: languages whose absent values
- * are null write them so.
+ * A message of a server as it was meant. A member that may be absent and is `null` is absent, whatever the message:
+ * languages whose absent values are null write them so.
  */
 export function withoutNulls(message: JsonObject): JsonObject {
   // No result and no error is no answer: what asked for one says so.
@@ -37,14 +37,20 @@ export function isUnheard(value: JsonValue): boolean {
   return typeof method === 'string' && method.startsWith('notifications/') && !HEARD.has(method);
 }
 
-/** The message of a line; `undefined` for a notification that nobody listens to. @throws whatever is wrong with it: it is no JSON, or no JSON-RPC. */
+/**
+ * The message of a line; `undefined` for a notification that nobody listens to. @throws whatever is wrong with it: it
+ * is no JSON, or no JSON-RPC.
+ */
 export function readServerMessage(text: string): JSONRPCMessage | undefined {
   const value = JSON.parse(text) as JsonValue;
   if (isUnheard(value)) return undefined;
   return parseJSONRPCMessage(isJsonObject(value) && text.includes('null') ? withoutNulls(value) : value);
 }
 
-/** The text of a message without its nulls, for a reader that is not ours; the same text where nothing is to be done, or it is no JSON. */
+/**
+ * The text of a message without its nulls, for a reader that is not ours; the same text where nothing is to be done, or
+ * it is no JSON.
+ */
 export function textWithoutNulls(text: string): string {
   if (!text.includes('null')) return text;
   try {

@@ -3,7 +3,10 @@ import { wrapTaskAnswer } from './task-handle.ts';
 
 /** A transport that can say why it ended. */
 export interface ServerTransport extends Transport {
-  /** In words that follow the server's name, e.g. `exited with code 1 (last line on stderr: …)`. `undefined` while it is open, and when we closed it. */
+  /**
+   * In words that follow the server's name, e.g. `exited with code 1 (last line on stderr: …)`. `undefined` while it is
+   * open, and when we closed it.
+   */
   readonly endReason: string | undefined;
   /** Messages that the server has sent and that were good enough to be handed on. */
   heard: number;
@@ -12,8 +15,8 @@ export interface ServerTransport extends Transport {
 }
 
 /**
- * Hands an admitted message on. Progress goes past the SDK, which would deliver it after an answer that came later and so lose
- * the last one.
+ * Hands an admitted message on. Progress goes past the SDK, which would deliver it after an answer that came later and
+ * so lose the last one.
  */
 export function deliver(message: JSONRPCMessage, transport: ServerTransport): void {
   transport.heard += 1;

@@ -4,8 +4,8 @@ import { decodeText } from '../core/text-file.ts';
 const LIMIT_BYTES = 1024 * 1024;
 
 /**
- * The text of a servers file, or of a pipe (`--servers <(…)`); `undefined` when nothing has the name. Rejects when it cannot be read, is
- * larger than 1 MiB (then somebody named the wrong thing), or is no UTF-8 or UTF-16 text.
+ * The text of a servers file, or of a pipe (`--servers <(…)`); `undefined` when nothing has the name. Rejects when it
+ * cannot be read, is larger than 1 MiB (then somebody named the wrong thing), or is no UTF-8 or UTF-16 text.
  */
 export async function readServersFile(file: string): Promise<string | undefined> {
   const chunks: Buffer[] = [];

@@ -72,8 +72,8 @@ export class Session {
   }
 
   /**
-   * Starts or reaches the server, shakes hands and lists its tools. Rejects with what went wrong, secrets taken out by the
-   * caller with `redactorOf`; nothing of the server is left running then. Aborting `signal` ends the attempt.
+   * Starts or reaches the server, shakes hands and lists its tools. Rejects with what went wrong, secrets taken out by
+   * the caller with `redactorOf`; nothing of the server is left running then. Aborting `signal` ends the attempt.
    */
   static async open(config: ServerConfig, deps: SessionDeps, signal: AbortSignal): Promise<Session> {
     const choice = config.protocol ?? (config.kind === 'http' ? 'auto' : '2025-11-25');
@@ -151,7 +151,10 @@ export class Session {
     if (this.over) listener();
   }
 
-  /** Lists the tools again. Concurrent callers share one listing. A server that cannot list them leaves `tools` undefined. */
+  /**
+   * Lists the tools again. Concurrent callers share one listing. A server that cannot list them leaves `tools`
+   * undefined.
+   */
   refreshTools(signal: AbortSignal): Promise<void> {
     this.listing ??= this.listTools(signal).finally(() => {
       this.listing = undefined;
@@ -159,7 +162,10 @@ export class Session {
     return this.listing;
   }
 
-  /** Lists the tools again after a change: once for all changes that come while one listing is made, or shortly after it. */
+  /**
+   * Lists the tools again after a change: once for all changes that come while one listing is made, or shortly after
+   * it.
+   */
   private async relist(clock: Clock): Promise<void> {
     this.stale = true;
     if (this.relisting) return;
@@ -227,7 +233,10 @@ export class Session {
     }
   }
 
-  /** Resolves when the server has answered a question that costs it nothing. Rejects when it did so with an error, which is an answer too. */
+  /**
+   * Resolves when the server has answered a question that costs it nothing. Rejects when it did so with an error, which
+   * is an answer too.
+   */
   async ping(signal: AbortSignal): Promise<void> {
     const options = { signal, timeout: NO_TIMEOUT };
     await (this.era === 'modern' ? this.client.discover(options) : this.client.ping(options));
@@ -307,7 +316,10 @@ function buildTransport(
   return { transport, redactor };
 }
 
-/** `http://user:password@…` is sent as the header that it means, and taken out of the URL; the header is a secret where its password is. */
+/**
+ * `http://user:password@…` is sent as the header that it means, and taken out of the URL; the header is a secret where
+ * its password is.
+ */
 function credentialsOf(url: URL | null, secrets: Set<string>): Record<string, string> {
   if (url === null || (url.username === '' && url.password === '')) return {};
   const [user, password] = [unescaped(url.username), unescaped(url.password)];

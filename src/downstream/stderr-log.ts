@@ -17,8 +17,8 @@ const TELLS =
   /^(?:Uncaught\s+|\[)?(?:UnhandledPromiseRejection|npm (?:error|ERR!) \S+ .*\b(?:Not Found|not found|denied|refused|failed)|[\w.]*(?:Error|Exception|Panic|panicked)\b|error\b|fatal\b|panic\b|thread '.*' panicked)/iu;
 
 /**
- * Passes a server's stderr on to the log (debug, at most 50 lines in 10 s) and remembers for error messages the last line that tells an error, or else
- * the last line that says anything.
+ * Passes a server's stderr on to the log (debug, at most 50 lines in 10 s) and remembers for error messages the last
+ * line that tells an error, or else the last line that says anything.
  */
 export class StderrLog {
   private last: string | undefined;

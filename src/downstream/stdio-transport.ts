@@ -29,8 +29,8 @@ export interface StdioTransportOptions extends ProcessOptions {
 }
 
 /**
- * MCP over the pipes of a child process. Memory is bounded by `maxMessageBytes` whatever the server writes; lines that are no
- * message are counted and ignored. `close` resolves when the whole process tree is gone.
+ * MCP over the pipes of a child process. Memory is bounded by `maxMessageBytes` whatever the server writes; lines that
+ * are no message are counted and ignored. `close` resolves when the whole process tree is gone.
  */
 export class StdioTransport implements ServerTransport {
   heard = 0;

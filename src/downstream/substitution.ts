@@ -48,12 +48,17 @@ export function inheritedEnvironment(environment: Environment): Record<string, s
 
 /** What we read: `${NAME}`, `${env:NAME}`, `${NAME:-default}`. */
 const VARIABLE = /\$\{(?:env:)?([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}/g;
-/** Anything that looks like a variable of somebody's: what we do not read of it is an error, and never part of a value. */
+/**
+ * Anything that looks like a variable of somebody's: what we do not read of it is an error, and never part of a value.
+ */
 const ANY_VARIABLE = /\$\{[A-Za-z_][^}]*\}/gu;
 
 const SERVER_KEYS = ['command', 'args', 'env', 'cwd', 'envFile', 'url', 'headers'];
 
-/** The variables in the texts of an entry that we do not read: those of editors (`${input:x}`), of shells, or misspelt ones. */
+/**
+ * The variables in the texts of an entry that we do not read: those of editors (`${input:x}`), of shells, or misspelt
+ * ones.
+ */
 export function unknownVariables(entry: JsonObject, keys: readonly string[] = SERVER_KEYS): readonly string[] {
   const texts = keys.flatMap((key) => textsIn(entry[key]));
   return [...new Set(texts.flatMap((text) => text.replace(VARIABLE, '').match(ANY_VARIABLE) ?? []))];
@@ -67,7 +72,10 @@ function textsIn(value: JsonValue | undefined): readonly string[] {
 /** Variables that say where things are. */
 const PLACE = /(?:^|_)(?:PATH|DIR|FOLDER|FILE|HOME|ROOT|URL|HOST|PORT)$/iu;
 
-/** Whether a text has a variable that may be a secret: anything but the variables that every server inherits, and those that name a place. */
+/**
+ * Whether a text has a variable that may be a secret: anything but the variables that every server inherits, and those
+ * that name a place.
+ */
 export function mayHoldSecret(text: string): boolean {
   return [...text.matchAll(VARIABLE)].some(([, name = '']) => !INHERITED.has(name.toUpperCase()) && !PLACE.test(name));
 }
@@ -80,7 +88,10 @@ export interface SubstitutedEntry {
   readonly code: FailureCode;
 }
 
-/** Puts variables in place of `${NAME}` (also `${env:NAME}` and `${NAME:-default}`) and remembers which values are secret. */
+/**
+ * Puts variables in place of `${NAME}` (also `${env:NAME}` and `${NAME:-default}`) and remembers which values are
+ * secret.
+ */
 export class Substitution {
   /** Values taken from the environment so far, the inherited variables (`HOME`, …) excepted. */
   readonly secrets = new Set<string>();
@@ -96,7 +107,10 @@ export class Substitution {
         : of;
   }
 
-  /** Fails with the entry's code, naming the variable, when it is not set and has no default. Values are not expanded again. */
+  /**
+   * Fails with the entry's code, naming the variable, when it is not set and has no default. Values are not expanded
+   * again.
+   */
   text(text: string): string {
     const unknown = text.replace(VARIABLE, '').match(ANY_VARIABLE)?.[0];
     if (unknown !== undefined) {

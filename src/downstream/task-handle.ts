@@ -3,7 +3,9 @@ import { isJsonObject, type JsonObject, type JsonValue } from '../core/json.ts';
 
 export const TASKS_EXTENSION = 'io.modelcontextprotocol/tasks';
 
-/** A tool call that the server runs as a task of its own. Plain JSON: it is checkpointed and comes back after a restart. */
+/**
+ * A tool call that the server runs as a task of its own. Plain JSON: it is checkpointed and comes back after a restart.
+ */
 export type RemoteTaskHandle = {
   readonly kind: 'mcp-task';
   readonly generation: 'legacy' | 'modern';
@@ -19,8 +21,8 @@ const MIN_POLL_MS = 50;
 const MAX_POLL_MS = 30_000;
 
 /**
- * The 2026-07-28 generation answers `tools/call` with `resultType: "task"`, which the SDK's client refuses. Such an answer goes
- * through it as an empty result with the task in `_meta`; every other message goes through as it is.
+ * The 2026-07-28 generation answers `tools/call` with `resultType: "task"`, which the SDK's client refuses. Such an
+ * answer goes through it as an empty result with the task in `_meta`; every other message goes through as it is.
  */
 export function wrapTaskAnswer(message: JSONRPCMessage): JSONRPCMessage {
   if (!('result' in message) || message.result['resultType'] !== 'task') return message;

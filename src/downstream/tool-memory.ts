@@ -14,8 +14,8 @@ const LONGEST_SCHEMA = 262_144;
 export type RememberedServers = ReadonlyMap<string, KnownServer & { readonly askedAt: string }>;
 
 /**
- * Reads what is remembered; nothing where there is no file. What is in it is checked by form: it is advice for people, and nothing that runs depends on it.
- * Rejects when the file cannot be read or is not one of ours.
+ * Reads what is remembered; nothing where there is no file. What is in it is checked by form: it is advice for people,
+ * and nothing that runs depends on it. Rejects when the file cannot be read or is not one of ours.
  */
 export async function readToolMemory(file: string): Promise<RememberedServers> {
   let text: string;
@@ -44,7 +44,10 @@ function readShape(name: string, value: JsonValue): [string, ToolShape][] {
   return [[name, { inputSchema, ...(isJsonObject(outputSchema) ? { outputSchema } : {}) }]];
 }
 
-/** Replaces the file as a whole, so that who reads it meanwhile sees the old one or the new one. Makes the folder where it is missing. */
+/**
+ * Replaces the file as a whole, so that who reads it meanwhile sees the old one or the new one. Makes the folder where
+ * it is missing.
+ */
 export async function writeToolMemory(file: string, servers: KnownServers, now: string): Promise<void> {
   const entries = [...servers].map(([name, { askedAt, tools }]) => [
     name,

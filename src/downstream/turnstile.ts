@@ -12,7 +12,10 @@ export class Turnstile {
     return { inside: this.inside, waiting: this.waiting.size };
   }
 
-  /** Resolves with the way out, to be taken exactly once. Rejects with the signal's reason; the place in the queue is then free. */
+  /**
+   * Resolves with the way out, to be taken exactly once. Rejects with the signal's reason; the place in the queue is
+   * then free.
+   */
   async enter(signal: AbortSignal): Promise<() => void> {
     signal.throwIfAborted();
     if (this.inside >= this.limit) await this.turn(signal);

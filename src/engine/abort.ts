@@ -1,6 +1,6 @@
 /**
- * One tree of abort signals per task (E5): the task's own signal at the root, a child for each attempt with a timeout and each
- * group of branches. Aborting a child stops what runs under it and nothing else.
+ * One tree of abort signals per task (E5): the task's own signal at the root, a child for each attempt with a timeout
+ * and each group of branches. Aborting a child stops what runs under it and nothing else.
  */
 import { setMaxListeners } from 'node:events';
 import type { JsonValue } from '../core/json.ts';
@@ -38,7 +38,10 @@ export function linkedController(parent: AbortSignal): LinkedController {
   };
 }
 
-/** `work`, or the signal's reason as soon as it aborts. The work goes on unseen then: only for calls that were given the signal too. */
+/**
+ * `work`, or the signal's reason as soon as it aborts. The work goes on unseen then: only for calls that were given the
+ * signal too.
+ */
 export function orAbort<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
   return new Promise<T>((resolve, reject) => {
     const onAbort = (): void => {
@@ -59,7 +62,10 @@ export function orAbort<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
   });
 }
 
-/** `succeed`: the task ends here with this output. It passes every block (their `finally` runs) and is caught at the top only. */
+/**
+ * `succeed`: the task ends here with this output. It passes every block (their `finally` runs) and is caught at the top
+ * only.
+ */
 export class EndOfTask extends Error {
   override readonly name = 'EndOfTask';
   readonly output: JsonValue;

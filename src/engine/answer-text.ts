@@ -5,7 +5,9 @@ import { parsedJson } from './step-view.ts';
 /** The JSON value of a model's answer that fits, or why there is none, for the model and for people. */
 export type AnswerValue = { readonly value: JsonValue } | { readonly why: string };
 
-/** Looks for a value that fits the schema: the whole text, or one that stands between sentences or in a fenced block. */
+/**
+ * Looks for a value that fits the schema: the whole text, or one that stands between sentences or in a fenced block.
+ */
 export function valueIn(text: string, schema: JsonObject): AnswerValue {
   const check = compileSchema(schema);
   const candidates = jsonIn(text);
@@ -27,7 +29,10 @@ export function repairMessages(given: string, why: string): readonly JsonObject[
 
 const MAX_CANDIDATES = 20;
 
-/** The JSON values in an answer: the whole of it, or those that stand between sentences or in a fenced block, the first ones. */
+/**
+ * The JSON values in an answer: the whole of it, or those that stand between sentences or in a fenced block, the first
+ * ones.
+ */
 function jsonIn(text: string): readonly JsonValue[] {
   const trimmed = text.trim();
   const whole = parsedJson(trimmed);
@@ -51,7 +56,10 @@ function nextOpening(text: string, from: number): number {
   return opening.exec(text)?.index ?? -1;
 }
 
-/** Characters that one value may have between sentences, and that are looked at in all: openings inside each other make every look begin anew. */
+/**
+ * Characters that one value may have between sentences, and that are looked at in all: openings inside each other make
+ * every look begin anew.
+ */
 const LOOKED_AT = 200_000;
 const LOOKED_AT_IN_ALL = 2_000_000;
 

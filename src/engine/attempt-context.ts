@@ -28,8 +28,8 @@ interface Execution {
 }
 
 /**
- * What one attempt can use, cut to the step it belongs to. A class, because an object of closures for each attempt is what a run
- * allocates most.
+ * What one attempt can use, cut to the step it belongs to. A class, because an object of closures for each attempt is
+ * what a run allocates most.
  */
 export class AttemptContext implements StepContext {
   readonly path: string;
@@ -198,7 +198,10 @@ export class AttemptContext implements StepContext {
   }
 }
 
-/** Equal on every attempt, in every process and where clean-up makes the call again: SHA-256 of task and step path, hex (D5). */
+/**
+ * Equal on every attempt, in every process and where clean-up makes the call again: SHA-256 of task and step path, hex
+ * (D5).
+ */
 function idempotencyKey(taskId: string, path: string): string {
   return createHash('sha256').update(`${taskId}/${path}`).digest('hex');
 }

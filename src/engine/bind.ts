@@ -13,7 +13,9 @@ export interface BoundWorkflow {
   readonly finally: Sequence | undefined;
   /** Every step at any depth. */
   readonly byId: ReadonlyMap<string, BoundNode>;
-  /** The step that runs when the one of this id has failed for good; under `workflow` the definition's own `on_error`. */
+  /**
+   * The step that runs when the one of this id has failed for good; under `workflow` the definition's own `on_error`.
+   */
   readonly errorTargets: ReadonlyMap<string, BoundNode>;
   /** How many places can target a step. With more than one its path tells which. */
   readonly places: ReadonlyMap<string, ReadonlySet<string>>;
@@ -27,8 +29,8 @@ interface OpenSequence extends Sequence {
 }
 
 /**
- * Binds every step of a definition to its kind, once. Throws a plain error for a type that is not in the table: the parser lets
- * none through, so that is a bug of whoever wired the two.
+ * Binds every step of a definition to its kind, once. Throws a plain error for a type that is not in the table: the
+ * parser lets none through, so that is a bug of whoever wired the two.
  */
 export function bindDefinition(definition: Definition, kinds: StepKindTable): BoundWorkflow {
   const places = targetPlaces(definition, kinds);
@@ -56,7 +58,10 @@ export function bindDefinition(definition: Definition, kinds: StepKindTable): Bo
   };
 }
 
-/** None where something comes behind the list, where its end is open (a graph), or where an expression may take its time over the outcome. */
+/**
+ * None where something comes behind the list, where its end is open (a graph), or where an expression may take its time
+ * over the outcome.
+ */
 function lastStep(
   definition: Definition,
   main: Sequence,

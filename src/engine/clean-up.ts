@@ -27,8 +27,9 @@ export type Rest =
   | { readonly kind: 'finally'; readonly steps: Sequence; readonly prefix: string; readonly names: JsonObject };
 
 /**
- * What is left to do, the newest first (saga): finished steps that declare `compensate`, and with `interrupted` every `finally`
- * that was entered and whose `try` never ended. What ran to clean up is not undone. A function of the journal.
+ * What is left to do, the newest first (saga): finished steps that declare `compensate`, and with `interrupted` every
+ * `finally` that was entered and whose `try` never ended. What ran to clean up is not undone. A function of the
+ * journal.
  */
 export function restOf(bound: BoundWorkflow, journal: Journal, interrupted: boolean): readonly Rest[] {
   const rest: Rest[] = [];
@@ -61,9 +62,10 @@ function finallyOf(bound: BoundWorkflow, journal: Journal, entry: StoredEntry): 
 }
 
 /**
- * Does what is left, each step with checkpoint and retries of its own under `cleanup/`. What fails for good is reported and the
- * others go on. Each sees what the step that it undoes gave, the names of its iteration, and in `error` why the task failed (all null after
- * a cancel). Returns one line for each step that was to be undone: `{step, by, status, error?}`.
+ * Does what is left, each step with checkpoint and retries of its own under `cleanup/`. What fails for good is reported
+ * and the others go on. Each sees what the step that it undoes gave, the names of its iteration, and in `error` why the
+ * task failed (all null after a cancel). Returns one line for each step that was to be undone: `{step, by, status,
+ * error?}`.
  */
 export async function doRest(
   run: Run,
@@ -134,7 +136,10 @@ async function runTail(
   await interpreter.sequence(steps, place);
 }
 
-/** Runs the definition's `finally`, if it has one: as part of the run, or `late`, after a cancel. Rejects with its failure. */
+/**
+ * Runs the definition's `finally`, if it has one: as part of the run, or `late`, after a cancel. Rejects with its
+ * failure.
+ */
 export async function runFinally(
   run: Run,
   interpreter: Interpreter,

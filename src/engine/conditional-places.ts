@@ -11,9 +11,10 @@ export interface ConditionalPlace {
 }
 
 /**
- * Rule 8: a conditional comes right after the last step it reads. Reading a variable is reading the steps that write it. When it
- * reads steps of several blocks, that is after the block that holds the last of them, in the innermost list that holds all; one
- * that reads steps of one iteration is evaluated in each iteration; one that reads no step comes at the end of the main list.
+ * Rule 8: a conditional comes right after the last step it reads. Reading a variable is reading the steps that write
+ * it. When it reads steps of several blocks, that is after the block that holds the last of them, in the innermost list
+ * that holds all; one that reads steps of one iteration is evaluated in each iteration; one that reads no step comes at
+ * the end of the main list.
  */
 export function conditionalPlaces(
   definition: Definition,

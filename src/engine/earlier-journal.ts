@@ -3,8 +3,9 @@ import { mainPath } from './paths.ts';
 import type { StepFailure } from '../core/failure.ts';
 
 /**
- * The journal as clean-up reads it: what a path under `cleanup/` has no entry of is read of the path that the same step had in the run, where
- * a cancel or a crash cut it off. So what was done is not done again, and what was in flight is known to have been.
+ * The journal as clean-up reads it: what a path under `cleanup/` has no entry of is read of the path that the same step
+ * had in the run, where a cancel or a crash cut it off. So what was done is not done again, and what was in flight is
+ * known to have been.
  */
 export class EarlierJournal implements Journal {
   readonly #journal: Journal;

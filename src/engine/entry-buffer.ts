@@ -1,14 +1,16 @@
 import type { Clock } from '../core/clock.ts';
 import type { Journal, JournalEntry, StoredEntry } from './journal.ts';
 
-/** So many checkpoints of computation may wait to become durable, for so many milliseconds while the run computes on. */
+/**
+ * So many checkpoints of computation may wait to become durable, for so many milliseconds while the run computes on.
+ */
 const MOST_DEFERRED = 64;
 const LONGEST_DEFERRED_MS = 5;
 
 /**
- * What a run has for its journal and the journal does not have yet: notes, and checkpoints of computation. All become durable with
- * the next append, before it in order, or with the outcome; a crash until then takes them away. E3: `flush` comes before everything
- * that has an effect outside the run.
+ * What a run has for its journal and the journal does not have yet: notes, and checkpoints of computation. All become
+ * durable with the next append, before it in order, or with the outcome; a crash until then takes them away. E3:
+ * `flush` comes before everything that has an effect outside the run.
  */
 export class EntryBuffer {
   readonly #journal: Journal;
@@ -51,7 +53,8 @@ export class EntryBuffer {
     this.#notes = [];
     if (this.#deferred === 0) {
       this.#deferredSince = this.#clock.monotonic();
-      // A run that waits for something else has nothing to wait for with these. Why they cannot be written, whoever comes next is told too.
+      // A run that waits for something else has nothing to wait for with these. Why they cannot be written, whoever
+      // comes next is told too.
       setImmediate(() => {
         if (this.#deferred > 0) this.flush().catch(() => undefined);
       });
@@ -61,8 +64,9 @@ export class EntryBuffer {
   }
 
   /**
-   * Appends entries and everything that waited before them in one commit. Rejects as the journal does. What it refuses (too large, too many) is
-   * refused alone: what waits waits on. After any other rejection nothing can be given any more.
+   * Appends entries and everything that waited before them in one commit. Rejects as the journal does. What it refuses
+   * (too large, too many) is refused alone: what waits waits on. After any other rejection nothing can be given any
+   * more.
    */
   async append(...entries: readonly JournalEntry[]): Promise<readonly StoredEntry[]> {
     if (this.#lost !== undefined) throw this.#lost.error;

@@ -6,9 +6,10 @@ import type { Lanes } from './lanes.ts';
 const SLICE = 64;
 
 /**
- * Runs `worker(0) … worker(count - 1)`, at most `concurrency` at once and fewer while the task has no lanes left, started in order. When one throws, no further one starts,
- * the others' signal aborts, and after all have settled the failure of the lowest index is thrown (E2: independent of timing as
- * far as what is recorded is). A signal that aborts from outside is thrown as it is.
+ * Runs `worker(0) … worker(count - 1)`, at most `concurrency` at once and fewer while the task has no lanes left,
+ * started in order. When one throws, no further one starts, the others' signal aborts, and after all have settled the
+ * failure of the lowest index is thrown (E2: independent of timing as far as what is recorded is). A signal that aborts
+ * from outside is thrown as it is.
  */
 export async function fanOut(
   count: number,

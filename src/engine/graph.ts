@@ -26,9 +26,10 @@ interface State {
 }
 
 /**
- * Runs jobs in the order their dependencies allow, at most `concurrency` at once, ready ones in the order of the list. Work and
- * memory grow with jobs + edges. Ends when every job has ended or been skipped; then throws the failure of the first failed job
- * in list order, if any. What a job rejects with stops the others and is thrown after they have settled.
+ * Runs jobs in the order their dependencies allow, at most `concurrency` at once, ready ones in the order of the list.
+ * Work and memory grow with jobs + edges. Ends when every job has ended or been skipped; then throws the failure of the
+ * first failed job in list order, if any. What a job rejects with stops the others and is thrown after they have
+ * settled.
  */
 export async function runGraph(jobs: readonly Job[], concurrency: number, signal: AbortSignal): Promise<void> {
   const states = connect(jobs);

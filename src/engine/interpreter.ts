@@ -23,9 +23,9 @@ const GRAPH_CONCURRENCY = 5;
 const NO_CHAIN: ReadonlySet<string> = new Set();
 
 /**
- * Walks lists of steps. Order, targets and conditionals follow rules 7–10: a step that is a target runs only when targeted; a
- * failed step whose target completes counts as handled, and the list goes on behind it; the target's own failure takes the
- * place of the one it was to handle. Rejects with the `StepFailure` that nothing handled.
+ * Walks lists of steps. Order, targets and conditionals follow rules 7–10: a step that is a target runs only when
+ * targeted; a failed step whose target completes counts as handled, and the list goes on behind it; the target's own
+ * failure takes the place of the one it was to handle. Rejects with the `StepFailure` that nothing handled.
  */
 export class Interpreter implements Lists {
   readonly #run: Run;
@@ -59,14 +59,20 @@ export class Interpreter implements Lists {
     return end;
   }
 
-  /** Runs the target `id` on behalf of a place (`workflow`, a conditional, a step path's last segment); its failure is thrown. */
+  /**
+   * Runs the target `id` on behalf of a place (`workflow`, a conditional, a step path's last segment); its failure is
+   * thrown.
+   */
   async target(node: BoundNode, place: Place, from: string): Promise<SequenceEnd> {
     const end = await this.#routed(node, place, this.#segment(node, from), NO_CHAIN);
     if (end.failure !== undefined && node.step.can_fail_safely !== true) throw new StepFailure(end.failure);
     return end;
   }
 
-  /** A step, then what its result leads to. `chain` holds the steps whose failure led here: none of them handles another again. */
+  /**
+   * A step, then what its result leads to. `chain` holds the steps whose failure led here: none of them handles another
+   * again.
+   */
   async #routed(node: BoundNode, place: Place, segment: string, chain: ReadonlySet<string>): Promise<NodeEnd> {
     const result = await this.#steps.run(node, place, segment);
     const own: NodeEnd = { ran: result.status === 'completed', output: result.output };
@@ -85,7 +91,8 @@ export class Interpreter implements Lists {
     }
     if (result.status === 'skipped') return own;
     if (node.bound.endsTask === true) {
-      // What stops beside it (a call, a question) follows from it outside (E3); with the last of a list nothing is beside.
+      // What stops beside it (a call, a question) follows from it outside (E3); with the last of a list nothing is
+      // beside.
       if (node !== this.#run.bound.last) await this.#run.flush();
       throw new EndOfTask(result.output);
     }
@@ -95,7 +102,10 @@ export class Interpreter implements Lists {
     return led.ran || led.failure !== undefined ? led : own;
   }
 
-  /** The last part of a target's path: its id, and the place too when several can target it or the place itself is one of several. */
+  /**
+   * The last part of a target's path: its id, and the place too when several can target it or the place itself is one
+   * of several.
+   */
   #segment(target: BoundNode, from: string): string {
     const several = (this.#run.bound.places.get(target.id)?.size ?? 0) > 1;
     return several || from.includes('@') ? `${target.id}@${from}` : target.id;

@@ -10,8 +10,8 @@ export type Resolution =
   { readonly next: 'again' } | { readonly next: 'skip' } | { readonly next: 'fail'; readonly failure: Failure };
 
 /**
- * What is known about repeating a step. Only kinds that act on the outside world without a checkpoint of their own have the
- * question at all; for them the step's own word comes first, then what the kind knows.
+ * What is known about repeating a step. Only kinds that act on the outside world without a checkpoint of their own have
+ * the question at all; for them the step's own word comes first, then what the kind knows.
  */
 function repeatabilityOf(
   node: BoundNode,
@@ -24,8 +24,8 @@ function repeatabilityOf(
 }
 
 /**
- * Whether an attempt has to leave its intent before it acts: where repeating it is not known to be safe, and where the author has said that a crash
- * is to be asked about or reported, also of what is safe.
+ * Whether an attempt has to leave its intent before it acts: where repeating it is not known to be safe, and where the
+ * author has said that a crash is to be asked about or reported, also of what is safe.
  */
 export async function needsIntent(node: BoundNode, downstream: Downstream, signal: AbortSignal): Promise<boolean> {
   if (node.bound.repeatability === undefined) return false;
@@ -35,8 +35,9 @@ export async function needsIntent(node: BoundNode, downstream: Downstream, signa
 }
 
 /**
- * Decides by `on_interrupt`; without it: again where repeating is known to be safe, else ask. Where nobody can answer it fails. The question belongs to this one interruption (its path carries the journal number of the intent), so a second
- * interruption of the same step asks again, and a restart while it waits finds the question it asked.
+ * Decides by `on_interrupt`; without it: again where repeating is known to be safe, else ask. Where nobody can answer
+ * it fails. The question belongs to this one interruption (its path carries the journal number of the intent), so a
+ * second interruption of the same step asks again, and a restart while it waits finds the question it asked.
  */
 export async function resolveInterruption(
   node: BoundNode,
@@ -75,7 +76,10 @@ function mayAsk(gate: RunPorts['input'], node: BoundNode): boolean {
   return node.step.on_interrupt === 'ask' ? can !== false : can === true;
 }
 
-/** What stopped while it ran: where the task was resumed since, it had come to its end first, and no process needs to have died. */
+/**
+ * What stopped while it ran: where the task was resumed since, it had come to its end first, and no process needs to
+ * have died.
+ */
 function stopped(journal: Journal, { seq }: StoredEntry): string {
   for (const entry of journal.entries()) if (entry.type === 'resumed' && entry.seq > seq) return 'task';
   return 'process';

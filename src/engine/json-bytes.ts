@@ -1,8 +1,8 @@
 import type { JsonValue } from '../core/json.ts';
 
 /**
- * Bytes of a value as JSON text in UTF-8, without making the text; escapes count as one. Stops counting above `limit`, so that
- * measuring something huge costs no more than the limit.
+ * Bytes of a value as JSON text in UTF-8, without making the text; escapes count as one. Stops counting above `limit`,
+ * so that measuring something huge costs no more than the limit.
  */
 export function jsonBytes(value: JsonValue, limit = Number.POSITIVE_INFINITY): number {
   if (typeof value === 'string') return value.length > limit ? value.length : Buffer.byteLength(value) + 2;

@@ -18,7 +18,9 @@ import type { EngineLimits } from './limits.ts';
 import type { Children, Downstream, InputGate, ModelAnswer, ModelRequest, Models, Repeatability } from './ports.ts';
 import type { Scope } from './scope.ts';
 
-/** What one attempt of a step produced. With `failure` the attempt failed, and `view` says what can still be read of it. */
+/**
+ * What one attempt of a step produced. With `failure` the attempt failed, and `view` says what can still be read of it.
+ */
 export interface StepOutput {
   readonly output: JsonValue;
   readonly view?: JsonObject;
@@ -27,7 +29,9 @@ export interface StepOutput {
   readonly assign?: { readonly [target: string]: JsonValue };
 }
 
-/** How a list of steps came to its end. `ran`: at least one step of it completed. `output`: of the last one that did. */
+/**
+ * How a list of steps came to its end. `ran`: at least one step of it completed. `output`: of the last one that did.
+ */
 export interface SequenceEnd {
   readonly ran: boolean;
   readonly output: JsonValue;
@@ -86,7 +90,10 @@ export interface StepContext {
   readonly depth: number;
   /** The last downstream task handle that an earlier run of this attempt left, to re-attach to. */
   readonly handle: JsonValue | undefined;
-  /** How the attempt before this one failed, for a kind that goes on from there; what `view` it left is kept for kinds with `repairs` only. */
+  /**
+   * How the attempt before this one failed, for a kind that goes on from there; what `view` it left is kept for kinds
+   * with `repairs` only.
+   */
   readonly previous: { readonly failure: Failure; readonly view?: JsonObject } | undefined;
   saveHandle(handle: JsonValue): Promise<void>;
   /** Renders every template in `value`, once; rule 4 applies to paths that resolve to nothing. */
@@ -94,18 +101,25 @@ export interface StepContext {
   /** Renders to text: text stays, null is empty, anything else is JSON. */
   renderText(value: unknown): Promise<string>;
   test(condition: string, scope?: Scope): Promise<boolean>;
-  /** A number of the step that may be a template. Throws `invalid_arguments`, with the key, where the template gives none that fits. */
+  /**
+   * A number of the step that may be a template. Throws `invalid_arguments`, with the key, where the template gives
+   * none that fits.
+   */
   number(value: number | string, key: string, bounds: NumberBounds): Promise<number>;
-  /** What a variable holds now, by its target (`variables.global.x`); `undefined` = nothing yet. Throws `template_error` for what is no target. */
+  /**
+   * What a variable holds now, by its target (`variables.global.x`); `undefined` = nothing yet. Throws `template_error`
+   * for what is no target.
+   */
   variable(target: string): JsonValue | undefined;
   /**
-   * A choice that a later replay must repeat. The first time it is computed and noted; the note becomes durable together with
-   * the next entry of the task, before anything that follows from the choice.
+   * A choice that a later replay must repeat. The first time it is computed and noted; the note becomes durable
+   * together with the next entry of the task, before anything that follows from the choice.
    */
   decide<T extends JsonValue>(word: string, compute: () => Promise<T>): Promise<T>;
   /**
-   * One turn of a model, made once: an answer is durable, and counted, before this resolves, and `word` gives the same one again after a crash.
-   * Throws `budget_exceeded` before the call where the budget does not hold the most that it can take, and what `Models.ask` throws.
+   * One turn of a model, made once: an answer is durable, and counted, before this resolves, and `word` gives the same
+   * one again after a crash. Throws `budget_exceeded` before the call where the budget does not hold the most that it
+   * can take, and what `Models.ask` throws.
    */
   turn(word: string, model: string, request: ModelRequest, signal: AbortSignal): Promise<ModelAnswer>;
   /** Notes an entry that becomes durable together with the next one. */
@@ -116,7 +130,10 @@ export interface StepContext {
   run(sequence: Sequence, options?: RunOptions): Promise<SequenceEnd>;
   /** A graph or list in which the caller wants every step's output by id. */
   runAll(sequence: Sequence, concurrency: number | undefined): Promise<JsonObject>;
-  /** Says durably that this attempt has something to run in any case, so that a cancel from here on leaves it to the task's clean-up. */
+  /**
+   * Says durably that this attempt has something to run in any case, so that a cancel from here on leaves it to the
+   * task's clean-up.
+   */
   enterFinally(): Promise<void>;
   /** The scope of one iteration, with names of its own. */
   iteration(index: number, names: JsonObject): { readonly scope: Scope; readonly prefix: string };
@@ -144,15 +161,27 @@ export interface RunOptions {
 /** A step bound to its kind. `execute` runs inside the step-runner only (E1). */
 export interface BoundStep {
   execute(context: StepContext): Promise<StepOutput>;
-  /** What is known about making an attempt twice. Absent: repeating is harmless, or the kind's own checkpoints see to it. */
+  /**
+   * What is known about making an attempt twice. Absent: repeating is harmless, or the kind's own checkpoints see to
+   * it.
+   */
   repeatability?(downstream: Downstream, signal: AbortSignal): Repeatability | Promise<Repeatability>;
-  /** Gives up what a handle of an attempt stands for, when the task was ended from outside. Rejects with a `StepFailure`, or on abort. */
+  /**
+   * Gives up what a handle of an attempt stands for, when the task was ended from outside. Rejects with a
+   * `StepFailure`, or on abort.
+   */
   abandon?(handle: JsonValue, downstream: Downstream, signal: AbortSignal): Promise<void>;
   /** What the step is about, for a question to a person: `server.tool`. */
   readonly about?: string;
-  /** The step to run next because of how this one completed (an `elicit` step's `on_decline`). A function of the result alone. */
+  /**
+   * The step to run next because of how this one completed (an `elicit` step's `on_decline`). A function of the result
+   * alone.
+   */
   route?(result: StepResult): string | undefined;
-  /** What is to run in any case once `enterFinally` was called: the task's clean-up runs it when a cancel did not let the attempt do so. */
+  /**
+   * What is to run in any case once `enterFinally` was called: the task's clean-up runs it when a cancel did not let
+   * the attempt do so.
+   */
   readonly finally?: Sequence;
   /** With this output the task ends here, successfully (`succeed`). */
   readonly endsTask?: boolean;
@@ -172,7 +201,10 @@ export interface StepKind extends StepSyntax {
   readonly derived?: { readonly [member: string]: (result: StepResult) => JsonValue };
   /** It answers to its own `timeout_seconds`; the step-runner sets no timer. */
   readonly ownTimeout?: boolean;
-  /** It computes, or runs other steps, and does nothing else: what it did is lost with nothing but time, so its checkpoint may become durable late (E3). */
+  /**
+   * It computes, or runs other steps, and does nothing else: what it did is lost with nothing but time, so its
+   * checkpoint may become durable late (E3).
+   */
   readonly effectFree?: boolean;
   /** Its attempts are calls of tools, as a budget counts them. */
   readonly callsTools?: boolean;
@@ -186,7 +218,9 @@ export interface StepKind extends StepSyntax {
   readonly takesOne?: boolean;
   /** An attempt goes on from what the failed one before it left (`StepContext.previous`). */
   readonly repairs?: boolean;
-  /** It reads variables and writes them: from its first reading to its checkpoint no other such step of the task runs. */
+  /**
+   * It reads variables and writes them: from its first reading to its checkpoint no other such step of the task runs.
+   */
   readonly exclusive?: boolean;
   /** The key that `on_error: {step, arguments}` replaces; absent: `arguments` are laid over the kind's own keys. */
   readonly argumentsKey?: string;
@@ -253,8 +287,9 @@ function isReadable(found: object): boolean {
 }
 
 /**
- * Makes a kind of its source. Keys are read with the kind's own schema each time (a definition is bound once), so a kind never
- * casts. Of a step that does not fit the schema `blocks`, `expressions`, `servers` and `targets` are what can be read all the same, `output` and
+ * Makes a kind of its source. Keys are read with the kind's own schema each time (a definition is bound once), so a
+ * kind never casts. Of a step that does not fit the schema `blocks`, `expressions`, `servers` and `targets` are what
+ * can be read all the same, `output` and
  * `call` are empty.
  */
 export function defineStepKind<Shape extends z.ZodRawShape>(source: KindSource<Shape>): StepKind {

@@ -1,6 +1,6 @@
 /**
- * How much one task runs at once, all its fan-outs together (D16). A fan-out always has one lane of its own, so that nested ones cannot
- * block each other; every further lane is taken from here.
+ * How much one task runs at once, all its fan-outs together (D16). A fan-out always has one lane of its own, so that
+ * nested ones cannot block each other; every further lane is taken from here.
  */
 export class Lanes {
   #free: number;

@@ -15,8 +15,8 @@ const MAX_REPAIRS = 2;
 export type Answering = { readonly by: 'model'; readonly name: string } | { readonly by: 'client' };
 
 /**
- * The first of `names` that the models file has, else the client's model, else `default` of the models file. Where it is not known whether the client
- * lends its model, it is asked only when there is no `default`. Throws `no_model`.
+ * The first of `names` that the models file has, else the client's model, else `default` of the models file. Where it
+ * is not known whether the client lends its model, it is asked only when there is no `default`. Throws `no_model`.
  */
 export function chosenModel({ models, input }: StepContext, names: readonly string[]): Answering {
   const named = names.find((name) => models?.has(name) === true);
@@ -32,9 +32,9 @@ export function chosenModel({ models, input }: StepContext, names: readonly stri
 }
 
 /**
- * Asks a model of the models file. With `schema` an answer that does not fit is sent back with what is wrong, at most twice; each turn is a
- * checkpoint, so a crash goes on with the turns that were answered. A refusal, and an answer that was cut at `max_tokens`, are not asked for again:
- * the next one would be the same.
+ * Asks a model of the models file. With `schema` an answer that does not fit is sent back with what is wrong, at most
+ * twice; each turn is a checkpoint, so a crash goes on with the turns that were answered. A refusal, and an answer that
+ * was cut at `max_tokens`, are not asked for again: the next one would be the same.
  */
 export async function askModel(
   context: StepContext,

@@ -4,9 +4,10 @@ import type { ModelAnswer, ModelRequest } from './ports.ts';
 import type { Run } from './run.ts';
 
 /**
- * One turn of a model under a note's path. An answer that the journal has is given again, and nobody is called. Otherwise the most that the turn can
- * take is set aside while the call is under way, so that several at once keep the budget together; the answer is durable with what it used in one
- * entry before this resolves. A crash before that entry makes the turn again.
+ * One turn of a model under a note's path. An answer that the journal has is given again, and nobody is called.
+ * Otherwise the most that the turn can take is set aside while the call is under way, so that several at once keep the
+ * budget together; the answer is durable with what it used in one entry before this resolves. A crash before that entry
+ * makes the turn again.
  */
 export async function modelTurn(
   run: Run,

@@ -15,8 +15,8 @@ export const SOME_SECONDS: NumberBounds = { min: 0, max: MAX_SECONDS };
 export const COUNT: NumberBounds = { min: 1, max: Number.MAX_SAFE_INTEGER, whole: true };
 
 /**
- * A number of a definition that may be a template: a number stays what it is, since the schema has checked it. A text that reads as a number is one, as in
- * conditions. Throws `invalid_arguments`, with the key, for anything else.
+ * A number of a definition that may be a template: a number stays what it is, since the schema has checked it. A text
+ * that reads as a number is one, as in conditions. Throws `invalid_arguments`, with the key, for anything else.
  */
 export async function numberOf(
   value: number | string,

@@ -1,13 +1,16 @@
 /**
- * Step paths (E2): unique in a task and independent of timing. Ids joined by `/`; a 0-based iteration in brackets on the block
- * step (`poll[3]/check`); attempt n ≥ 2 of a block in its children's paths (`poll#2[0]/check`); a step that ran because several
- * places can target it as `id@place`; clean-up under `cleanup/`; notes of a step behind `!`.
+ * Step paths (E2): unique in a task and independent of timing. Ids joined by `/`; a 0-based iteration in brackets on
+ * the block step (`poll[3]/check`); attempt n ≥ 2 of a block in its children's paths (`poll#2[0]/check`); a step that
+ * ran because several places can target it as `id@place`; clean-up under `cleanup/`; notes of a step behind `!`.
  */
 
 /** First segment of everything that runs to compensate and to clean up. */
 export const CLEAN_UP = 'cleanup';
 
-/** Names bound at a step inside an iteration are noted with its checkpoint under this word, so that undoing it sees them. */
+/**
+ * Names bound at a step inside an iteration are noted with its checkpoint under this word, so that undoing it sees
+ * them.
+ */
 export const NAMES_NOTE = 'names';
 
 /** A `try` whose `finally` is still to run, with the names bound around it. */
@@ -18,7 +21,10 @@ export function childPath(prefix: string, name: string): string {
   return prefix === '' ? name : `${prefix}/${name}`;
 }
 
-/** What precedes the children of one attempt: the path itself for the first, `path#n` for later ones, so that no attempt meets another's checkpoints. */
+/**
+ * What precedes the children of one attempt: the path itself for the first, `path#n` for later ones, so that no attempt
+ * meets another's checkpoints.
+ */
 export function attemptPath(path: string, attempt: number): string {
   return attempt <= 1 ? path : `${path}#${attempt}`;
 }
@@ -36,7 +42,10 @@ export function notePath(path: string, word: string): string {
 /** The word under which a `wait` step notes its timer. */
 export const WAIT_NOTE = 'wait';
 
-/** The scope in which the step of this path runs: everything up to its innermost iteration, `''` at the top. Clean-up runs in the scope of what it cleans up. */
+/**
+ * The scope in which the step of this path runs: everything up to its innermost iteration, `''` at the top. Clean-up
+ * runs in the scope of what it cleans up.
+ */
 export function scopeOf(path: string): string {
   const plain = mainPath(path);
   return plain.slice(0, plain.lastIndexOf(']') + 1);

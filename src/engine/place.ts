@@ -11,7 +11,10 @@ export interface Place {
 
 /** Runs lists of steps; the interpreter as blocks use it. */
 export interface Lists {
-  /** To the end or to the first `StepFailure` that nothing in the list handled. `outputs` collects each step's output by id. */
+  /**
+   * To the end or to the first `StepFailure` that nothing in the list handled. `outputs` collects each step's output by
+   * id.
+   */
   sequence(sequence: Sequence, place: Place, options?: ListOptions): Promise<SequenceEnd>;
 }
 

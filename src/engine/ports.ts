@@ -7,13 +7,15 @@ import type { InputRequest, Journal } from './journal.ts';
 /** What every downstream call carries. */
 export interface CallContext {
   readonly server: string;
-  /** Aborts on cancel, on the step's timeout and on shutdown; the call must then settle promptly and tell the server. */
+  /**
+   * Aborts on cancel, on the step's timeout and on shutdown; the call must then settle promptly and tell the server.
+   */
   readonly signal: AbortSignal;
   /** Sent as `_meta["dev.mcp-workflow/idempotency-key"]`; equal on every attempt of a step. */
   readonly idempotencyKey: string;
   /**
-   * To be called when the call's turn has come and its server is reached, directly before it is sent: rejects when the task has ended or is
-   * another process's now, and nothing may be sent then.
+   * To be called when the call's turn has come and its server is reached, directly before it is sent: rejects when the
+   * task has ended or is another process's now, and nothing may be sent then.
    */
   readonly onTurn?: () => Promise<void>;
   /** Progress of the downstream call, if it reports any. */
@@ -32,9 +34,10 @@ export interface CallContext {
 export type Repeatability = 'read_only' | 'idempotent' | 'unknown';
 
 /**
- * Other MCP servers. Every method rejects with a `StepFailure` (`server_not_found`, `tool_not_found`, `transport`, `timeout`,
- * `invalid_arguments`, `limit_exceeded`, or a JSON-RPC number as text) and with the signal's reason on abort. One server's
- * trouble never reaches another's calls.
+ * Other MCP servers. Every method rejects with a `StepFailure` (`server_not_found`, `tool_not_found`, `transport`,
+ * `timeout`,
+ * `invalid_arguments`, `limit_exceeded`, or a JSON-RPC number as text) and with the signal's reason on abort. One
+ * server's trouble never reaches another's calls.
  */
 export interface Downstream {
   /** A result with `isError` is returned, not thrown: what it means is the caller's business. */
@@ -46,15 +49,16 @@ export interface Downstream {
     context: CallContext,
   ): Promise<{ readonly description?: string; readonly messages: readonly JsonObject[] }>;
   /**
-   * Tells a server that nobody wants the task behind a handle any more; one that is over, or that the server does not know, is as good. Rejects
-   * when the server cannot be told within half a minute.
+   * Tells a server that nobody wants the task behind a handle any more; one that is over, or that the server does not
+   * know, is as good. Rejects when the server cannot be told within half a minute.
    */
   abandon(server: string, handle: JsonValue, signal: AbortSignal): Promise<void>;
   /** From the tool's annotations when the operator trusts the server, else `unknown`. Never starts a server. */
   repeatability(server: string, tool: string): Repeatability;
   /**
-   * The same after asking a trusted server that was not connected yet: it is about to be called anyway, and after a crash its word
-   * decides whether an interrupted call may be made again. Never rejects but on abort; a server that cannot be reached is `unknown`.
+   * The same after asking a trusted server that was not connected yet: it is about to be called anyway, and after a
+   * crash its word decides whether an interrupted call may be made again. Never rejects but on abort; a server that
+   * cannot be reached is `unknown`.
    */
   learnRepeatability(server: string, tool: string, signal: AbortSignal): Promise<Repeatability>;
 }
@@ -70,7 +74,10 @@ export interface ModelRequest {
   readonly temperature?: number;
 }
 
-/** What a model answered. `stop_reason` in MCP's words (`endTurn`, `maxTokens`, `stopSequence`, `toolUse`), or `refusal`. */
+/**
+ * What a model answered. `stop_reason` in MCP's words (`endTurn`, `maxTokens`, `stopSequence`, `toolUse`), or
+ * `refusal`.
+ */
 export interface ModelAnswer {
   readonly text: string;
   /** The id of the model that answered, as the provider says it. */
@@ -79,7 +86,10 @@ export interface ModelAnswer {
   readonly usage: ModelUsage;
 }
 
-/** Tokens of one turn or several; `usd` is absent where the model has no price. `estimated`: the provider did not say, and texts were counted. */
+/**
+ * Tokens of one turn or several; `usd` is absent where the model has no price. `estimated`: the provider did not say,
+ * and texts were counted.
+ */
 export interface ModelUsage {
   readonly input_tokens: number;
   readonly output_tokens: number;
@@ -98,7 +108,10 @@ export interface ModelBound {
 export interface ModelCall {
   /** Aborts on cancel, on the step's timeout and on shutdown; the call must then settle promptly. */
   readonly signal: AbortSignal;
-  /** To be called when the call's turn has come, directly before it is sent: rejects when nothing may be sent (any more). */
+  /**
+   * To be called when the call's turn has come, directly before it is sent: rejects when nothing may be sent (any
+   * more).
+   */
   readonly onTurn?: () => Promise<void>;
   /** The workflow that it is for, for those who count. */
   readonly workflow?: string;
@@ -110,26 +123,34 @@ export interface Models {
   /** The most that this turn can take, before it is made. */
   most(name: string, request: ModelRequest): ModelBound;
   /**
-   * Makes one turn, once: whoever calls decides about another try. Rejects with a `StepFailure`: `no_model` (unknown name, its package or a variable
-   * is missing), `transport` (unreachable, 429, 5xx; with `retryAfterMs` where the provider says when), `timeout`, `invalid_arguments` (any other 4xx),
+   * Makes one turn, once: whoever calls decides about another try. Rejects with a `StepFailure`: `no_model` (unknown
+   * name, its package or a variable is missing), `transport` (unreachable, 429, 5xx; with `retryAfterMs` where the
+   * provider says when), `timeout`, `invalid_arguments` (any other 4xx),
    * `limit_exceeded`; and with the signal's reason on abort.
    */
   ask(name: string, request: ModelRequest, call: ModelCall): Promise<ModelAnswer>;
 }
 
-/** Asks a person or the client's model. The request belongs to the task record: any connection may answer it, also after a restart. */
+/**
+ * Asks a person or the client's model. The request belongs to the task record: any connection may answer it, also after
+ * a restart.
+ */
 export interface InputGate {
   /**
-   * Records the request under a new key (or finds the one this path asked before) and resolves with the first valid answer.
-   * Resolves `undefined` when `timeoutSeconds` have passed since the request was recorded. Rejects on abort. When `signal` aborts
-   * and the run goes on (a sibling failed, a deadline passed), nobody wants the answer any more: the request is to be withdrawn.
+   * Records the request under a new key (or finds the one this path asked before) and resolves with the first valid
+   * answer. Resolves `undefined` when `timeoutSeconds` have passed since the request was recorded. Rejects on abort.
+   * When `signal` aborts and the run goes on (a sibling failed, a deadline passed), nobody wants the answer any more:
+   * the request is to be withdrawn.
    */
   ask(
     path: string,
     request: InputRequest,
     options?: { readonly timeoutSeconds?: number; readonly signal?: AbortSignal },
   ): Promise<JsonValue | undefined>;
-  /** Whether somebody can be expected to answer. Absent = no: a step that was interrupted then fails instead of waiting for nobody. */
+  /**
+   * Whether somebody can be expected to answer. Absent = no: a step that was interrupted then fails instead of waiting
+   * for nobody.
+   */
   canAsk?(): boolean;
   /** Whether the client that made the task lends its model (sampling). `undefined`, or absent = not known. */
   samples?(): boolean | undefined;
@@ -140,7 +161,8 @@ export interface Children {
   /** Starts the child of this step path, or finds the one that was started before. */
   start(path: string, workflow: string, input: JsonObject): Promise<{ readonly taskId: string }>;
   /**
-   * How the child ended. Every question that it has open meanwhile goes to `ask`, once; what that resolves with is the child's answer.
+   * How the child ended. Every question that it has open meanwhile goes to `ask`, once; what that resolves with is the
+   * child's answer.
    * `withdrawn` aborts when the child wants it no more: answered elsewhere, timed out, ended.
    */
   outcome(taskId: string, signal: AbortSignal, ask?: AskForChild): Promise<Outcome>;
@@ -194,8 +216,8 @@ export interface KeptResult {
 }
 
 /**
- * Results of steps with `cache_seconds`, shared by the tasks of one workflow and principal. A convenience: neither method rejects, what cannot be
- * read is not there, and what cannot be kept is not.
+ * Results of steps with `cache_seconds`, shared by the tasks of one workflow and principal. A convenience: neither
+ * method rejects, what cannot be read is not there, and what cannot be kept is not.
  */
 export interface ResultCache {
   /** The result that was kept under this key no longer than `maxAgeMs` ago, by the wall clock. */
@@ -248,16 +270,22 @@ export interface CleanUpReport {
 }
 
 /**
- * The engine as the task manager uses it. `run` walks the definition from the top; a step path with a checkpoint returns it,
- * so the same call starts a task and resumes one after a crash. It rejects only with the signal's reason (`Interruption`), with
- * the journal's rejection, or on a bug; a failed workflow is an outcome.
+ * The engine as the task manager uses it. `run` walks the definition from the top; a step path with a checkpoint
+ * returns it, so the same call starts a task and resumes one after a crash. It rejects only with the signal's reason
+ * (`Interruption`), with the journal's rejection, or on a bug; a failed workflow is an outcome.
  */
 export interface WorkflowRunner {
   run(definition: Definition, task: RunTask, ports: RunPorts, signal: AbortSignal): Promise<RunEnd>;
   /** False only when no run of the definition can read what earlier ones have saved; `task.saved` may then be empty. */
   mayReadSaved(definition: Definition): boolean;
-  /** True when something is left to do after a cancel: a finished step with `compensate`, or a `finally`. Decided from the journal. */
+  /**
+   * True when something is left to do after a cancel: a finished step with `compensate`, or a `finally`. Decided from
+   * the journal.
+   */
   needsCleanUp(definition: Definition, journal: Journal): boolean;
-  /** Runs that rest, with checkpoints of its own under `cleanup/…` paths. Resumable like `run`; the report is then of the whole. */
+  /**
+   * Runs that rest, with checkpoints of its own under `cleanup/…` paths. Resumable like `run`; the report is then of
+   * the whole.
+   */
   cleanUp(definition: Definition, task: RunTask, ports: RunPorts, signal: AbortSignal): Promise<CleanUpReport>;
 }

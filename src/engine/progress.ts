@@ -59,8 +59,8 @@ function phasesOf(
 }
 
 /**
- * What a run shows of itself: where it stands as text, phases, percent. A pure function of what it is told; percent never goes
- * back. Phases are the `phase` words in document order, or one for each step of the top-level list.
+ * What a run shows of itself: where it stands as text, phases, percent. A pure function of what it is told; percent
+ * never goes back. Phases are the `phase` words in document order, or one for each step of the top-level list.
  */
 export class ProgressTracker {
   readonly #sink: ProgressSink;
@@ -69,7 +69,10 @@ export class ProgressTracker {
   readonly #open: (Set<string> | undefined)[] = [];
   #phases: readonly Phase[];
   #done = 0;
-  /** Of those, the ones that failed: over and not completed, so no part of the percentage until the workflow has completed all the same. */
+  /**
+   * Of those, the ones that failed: over and not completed, so no part of the percentage until the workflow has
+   * completed all the same.
+   */
   #failed = 0;
   #position = 1;
 
@@ -88,7 +91,10 @@ export class ProgressTracker {
     this.#end(node, status, at);
   }
 
-  /** A step that had begun in an earlier process is come to again: its phase is under way, also while it waits or asks what to do. Says nothing. */
+  /**
+   * A step that had begun in an earlier process is come to again: its phase is under way, also while it waits or asks
+   * what to do. Says nothing.
+   */
   goesOn(node: BoundNode, at: number): void {
     this.#begin(node, at);
   }

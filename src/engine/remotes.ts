@@ -15,7 +15,10 @@ interface Remote {
 /** What journals say of handles. */
 type Handles = Pick<Journal, 'finished' | 'lastAttempt'> & { entries(): Iterable<StoredEntry> };
 
-/** The remote tasks that a step was waiting for, in the order in which they were started; a handle that was followed by another is left out. */
+/**
+ * The remote tasks that a step was waiting for, in the order in which they were started; a handle that was followed by
+ * another is left out.
+ */
 export function openHandles(journal: Handles): readonly Extract<StoredEntry, { type: 'handle' }>[] {
   const found = new Map<string, Extract<StoredEntry, { type: 'handle' }>>();
   for (const entry of journal.entries()) {
@@ -25,8 +28,8 @@ export function openHandles(journal: Handles): readonly Extract<StoredEntry, { t
 }
 
 /**
- * The remote tasks whose steps did not come to their end before the task was ended from outside, but for those of a `finally`: clean-up goes on
- * with these. A function of the journal.
+ * The remote tasks whose steps did not come to their end before the task was ended from outside, but for those of a
+ * `finally`: clean-up goes on with these. A function of the journal.
  */
 export function remotesOf(bound: BoundWorkflow, journal: Journal): readonly Remote[] {
   return openHandles(journal).flatMap(({ path, handle }) => {
@@ -54,7 +57,10 @@ function isOver(journal: Handles, path: string, number: number): boolean {
   return false;
 }
 
-/** Cancels remote tasks, all at once. One that cannot be reached is a warning: its server has to end it by its own time to live. */
+/**
+ * Cancels remote tasks, all at once. One that cannot be reached is a warning: its server has to end it by its own time
+ * to live.
+ */
 export async function abandonRemotes(run: Run, signal: AbortSignal): Promise<void> {
   const remotes = remotesOf(run.bound, run.ports.journal);
   await Promise.all(

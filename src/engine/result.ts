@@ -14,7 +14,8 @@ const META_PREFIX = 'dev.mcp-workflow/';
 const RESULT_PATH = 'output';
 
 /**
- * The output of a workflow that came to its end: the declared `output`, else `variables.output` if declared or written, else
+ * The output of a workflow that came to its end: the declared `output`, else `variables.output` if declared or written,
+ * else
  * `{result: <output of the last step that ran>}`. Rejects with `invalid_output` when it does not fit `output_schema`.
  */
 export async function workflowOutput(run: Run, last: JsonValue, ended: boolean): Promise<JsonObject> {
@@ -44,7 +45,10 @@ function asObject(value: JsonValue): JsonObject {
   return isJsonObject(value) ? value : { result: value };
 }
 
-/** The tool result of a workflow that succeeded. `result` in the definition can give other content blocks or call it an error. */
+/**
+ * The tool result of a workflow that succeeded. `result` in the definition can give other content blocks or call it an
+ * error.
+ */
 export async function successOutcome(run: Run, output: JsonObject): Promise<RunOutcome> {
   const declared = run.bound.definition.result;
   const scope = run.scope.with({ output });
@@ -57,7 +61,8 @@ export async function successOutcome(run: Run, output: JsonObject): Promise<RunO
   const meta = metaOf(run, undefined);
   const result: ToolResult = {
     content,
-    // Hosts that find structured content show the model nothing else: the blocks that the definition chose would be lost.
+    // Hosts that find structured content show the model nothing else: the blocks that the definition chose would be
+    // lost.
     ...(declared?.content !== undefined && run.bound.definition.output_schema === undefined
       ? {}
       : { structuredContent: output }),
@@ -69,7 +74,9 @@ export async function successOutcome(run: Run, output: JsonObject): Promise<RunO
   return { kind: 'result', result, output, failure: { code: 'tool_error', message: text } };
 }
 
-/** A failed workflow: one text that says where and why, or a JSON-RPC error for a `fail` step whose code is a number. */
+/**
+ * A failed workflow: one text that says where and why, or a JSON-RPC error for a `fail` step whose code is a number.
+ */
 export function failureOutcome(run: Run, failure: Failure, undone: readonly JsonObject[]): RunOutcome {
   if (/^-?\d+$/u.test(failure.code) && run.bound.byId.get(failure.step ?? '')?.kind.protocolErrors === true) {
     const { code, message, data } = failure;

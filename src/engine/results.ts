@@ -13,9 +13,9 @@ interface ResultScope {
 }
 
 /**
- * Results by name. A name belongs to the innermost iteration in which the step ran; where several ran under one name (a retried
- * block, a target of several places) the last by journal number counts, so a replay sees what the first run saw. The same
- * entries in the same order give the same state, live or loaded.
+ * Results by name. A name belongs to the innermost iteration in which the step ran; where several ran under one name (a
+ * retried block, a target of several places) the last by journal number counts, so a replay sees what the first run
+ * saw. The same entries in the same order give the same state, live or loaded.
  */
 export class Results {
   readonly #scopes = new Map<string, ResultScope>();
@@ -28,13 +28,19 @@ export class Results {
     this.#scopes.set('', { outer: undefined, results: new Map() });
   }
 
-  /** Takes in every checkpoint again and lets go of none from here on: what undoes a step of an iteration reads the names of that iteration. */
+  /**
+   * Takes in every checkpoint again and lets go of none from here on: what undoes a step of an iteration reads the
+   * names of that iteration.
+   */
   recall(entries: Iterable<StoredEntry>): void {
     this.#keepsAll = true;
     for (const entry of entries) if (entry.type === 'finished') this.record(entry);
   }
 
-  /** Takes in a checkpoint. When a loop ends, the names of its last iteration become readable around it; iterations of an ended block are let go. */
+  /**
+   * Takes in a checkpoint. When a loop ends, the names of its last iteration become readable around it; iterations of
+   * an ended block are let go.
+   */
   record(entry: Finished): void {
     const scope = this.#scope(scopeOf(entry.path));
     put(scope, entry);

@@ -44,8 +44,8 @@ export async function retryNumbers(
 
 /**
  * Milliseconds to wait before the next attempt, or `undefined` when there is none. `no_retry_on` beats `retry_on`; what
- * `retry_on` names is retried even where trying again is refused by default (`invalid_arguments`, …, and `interrupted`, since
- * such a step may have taken effect).
+ * `retry_on` names is retried even where trying again is refused by default (`invalid_arguments`, …, and `interrupted`,
+ * since such a step may have taken effect).
  */
 export function retryDelayMs(
   policy: NumberedPolicy | undefined,

@@ -37,9 +37,10 @@ interface Write {
 }
 
 /**
- * The state of one run, all of it a function of the journal (E3): results, variables and usage change with an entry, in the same way
- * whether it was just given to the journal or read back after a restart. A checkpoint that only says what was computed may become durable a little
- * later, with those that follow: `flush` comes before everything that has an effect outside the run.
+ * The state of one run, all of it a function of the journal (E3): results, variables and usage change with an entry, in
+ * the same way whether it was just given to the journal or read back after a restart. A checkpoint that only says what
+ * was computed may become durable a little later, with those that follow: `flush` comes before everything that has an
+ * effect outside the run.
  */
 export class Run {
   readonly bound: BoundWorkflow;
@@ -110,14 +111,17 @@ export class Run {
     return this.#entries.holdsCheckpoints;
   }
 
-  /** Resolves when everything is durable that waited, or was on its way: before anything has an effect outside the run (E3). */
+  /**
+   * Resolves when everything is durable that waited, or was on its way: before anything has an effect outside the run
+   * (E3).
+   */
   flush(): Promise<void> {
     return this.#entries.flush();
   }
 
   /**
-   * Gives a checkpoint to the journal, and lets the run see it when it is durable, or at once where nothing but computation is lost with it (E3).
-   * That of the last step is committed together with the outcome.
+   * Gives a checkpoint to the journal, and lets the run see it when it is durable, or at once where nothing but
+   * computation is lost with it (E3). That of the last step is committed together with the outcome.
    */
   async finish(
     node: BoundNode,
@@ -152,8 +156,9 @@ export class Run {
   }
 
   /**
-   * Runs `work` while no other work given to this method runs: a step that reads variables and writes them sees what the one before wrote, and
-   * its checkpoint comes next in the journal. Settles as `work` does; never waits for one that waits for a person or a server.
+   * Runs `work` while no other work given to this method runs: a step that reads variables and writes them sees what
+   * the one before wrote, and its checkpoint comes next in the journal. Settles as `work` does; never waits for one
+   * that waits for a person or a server.
    */
   async exclusively<T>(work: () => Promise<T>): Promise<T> {
     const before = this.#exclusive;
@@ -178,7 +183,10 @@ export class Run {
     );
   }
 
-  /** The tally of the first attempt of this run: calls that crashes cut off belong to it, as no entry of theirs will tell of them. */
+  /**
+   * The tally of the first attempt of this run: calls that crashes cut off belong to it, as no entry of theirs will
+   * tell of them.
+   */
   tallyOf(path: string): Tally {
     const calls = this.#cutCalls.get(path) ?? 0;
     this.#cutCalls.delete(path);
@@ -205,7 +213,10 @@ export class Run {
     return given === undefined ? {} : { given };
   }
 
-  /** Counts against `budget`, and in the tally of the attempt. Throws `budget_exceeded` and counts nothing when it would be too much. */
+  /**
+   * Counts against `budget`, and in the tally of the attempt. Throws `budget_exceeded` and counts nothing when it would
+   * be too much.
+   */
   charge(what: keyof Usage, amount: number, tally: Tally): void {
     const limit = this.bound.definition.budget?.[what];
     const next = this.#usage[what] + amount;
@@ -216,7 +227,10 @@ export class Run {
     tally[what] = (tally[what] ?? 0) + amount;
   }
 
-  /** Holds what a turn of a model can take at most, until the function that it gives is called. Throws `budget_exceeded` where that is too much. */
+  /**
+   * Holds what a turn of a model can take at most, until the function that it gives is called. Throws `budget_exceeded`
+   * where that is too much.
+   */
   setAside({ tokens, usd }: ModelBound): () => void {
     const budget = this.bound.definition.budget ?? {};
     const aside = this.#aside;
@@ -256,7 +270,10 @@ export class Run {
     for (const [what, amount] of Object.entries(used)) this.#usage[what as keyof Usage] += amount;
   }
 
-  /** Renders the templates of a value. What resolves to nothing is a warning or, in a strict definition, a failure (rule 4). */
+  /**
+   * Renders the templates of a value. What resolves to nothing is a warning or, in a strict definition, a failure (rule
+   * 4).
+   */
   async render(value: JsonValue, scope: Scope, path: string): Promise<JsonValue> {
     return await renderValue(value, scope, this.#onMissing(path));
   }

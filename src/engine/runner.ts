@@ -27,8 +27,8 @@ const OUTPUT_NOTE = '!output';
 type End = { readonly output: JsonObject } | { readonly failure: Failure };
 
 /**
- * The engine. `kinds` says which step types there are; `limits` bound one task. A definition is bound once and shared by all
- * its tasks as long as the caller keeps the definition object.
+ * The engine. `kinds` says which step types there are; `limits` bound one task. A definition is bound once and shared
+ * by all its tasks as long as the caller keeps the definition object.
  */
 export function createWorkflowRunner(kinds: StepKindTable, limits: Partial<EngineLimits> = {}): WorkflowRunner {
   const bounds: EngineLimits = { ...DEFAULT_ENGINE_LIMITS, ...limits };
@@ -74,9 +74,9 @@ export function createWorkflowRunner(kinds: StepKindTable, limits: Partial<Engin
 }
 
 /**
- * Steps, then on failure `catch` and `on_error`, then compensation, then `finally`, then the outcome. The workflow's `on_error`
- * runs and the task still fails with the failure that led to it, unless it reaches a `succeed` step. A failure of `finally`
- * fails a task that had succeeded, and is a warning on one that had failed.
+ * Steps, then on failure `catch` and `on_error`, then compensation, then `finally`, then the outcome. The workflow's
+ * `on_error` runs and the task still fails with the failure that led to it, unless it reaches a `succeed` step. A
+ * failure of `finally` fails a task that had succeeded, and is a warning on one that had failed.
  */
 async function runWorkflow(run: Run, signal: AbortSignal): Promise<RunEnd> {
   const interpreter = new Interpreter(run);
@@ -120,7 +120,10 @@ async function settled(
   }
 }
 
-/** How the main part ended in an earlier process, noted with the first entry of what came after it; not what a `resumed` took back. */
+/**
+ * How the main part ended in an earlier process, noted with the first entry of what came after it; not what a `resumed`
+ * took back.
+ */
 function recorded(run: Run): End | undefined {
   let end: End | undefined;
   for (const entry of run.ports.journal.entries()) {
@@ -187,7 +190,10 @@ async function failed(run: Run, interpreter: Interpreter, first: Failure, signal
   return { failure };
 }
 
-/** `timeout_seconds` and `budget.seconds` count from the task's creation, or from when its turn came or it was resumed, downtime included. */
+/**
+ * `timeout_seconds` and `budget.seconds` count from the task's creation, or from when its turn came or it was resumed,
+ * downtime included.
+ */
 async function startDeadline(
   run: Run,
   signal: AbortSignal,

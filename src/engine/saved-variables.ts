@@ -3,8 +3,8 @@ import type { Definition } from '../definition/model.ts';
 const known = new WeakMap<Definition, boolean>();
 
 /**
- * Whether a run of the definition could read what earlier runs have saved: by name, by the whole of `variables`, or by an expression, which
- * may go through all names. Yes when in doubt; a no spares every creation of a task a read.
+ * Whether a run of the definition could read what earlier runs have saved: by name, by the whole of `variables`, or by
+ * an expression, which may go through all names. Yes when in doubt; a no spares every creation of a task a read.
  */
 export function mayReadSaved(definition: Definition): boolean {
   const before = known.get(definition);

@@ -17,8 +17,9 @@ export interface World {
 }
 
 /**
- * The names at one place of a run: names bound there (`item`, `error`, …), then the roots, then steps by id: the same iteration
- * first, then outwards. `{{step_<id>}}` names a step too (the seed's spelling). A step that did not run is there and all null.
+ * The names at one place of a run: names bound there (`item`, `error`, …), then the roots, then steps by id: the same
+ * iteration first, then outwards. `{{step_<id>}}` names a step too (the seed's spelling). A step that did not run is
+ * there and all null.
  */
 export class Scope implements NameLookup {
   readonly #world: World;
@@ -88,7 +89,10 @@ export class Scope implements NameLookup {
     return entry === undefined ? NOT_RUN : stepView(entry.result, known.kind);
   }
 
-  /** All steps as one object whose members are looked up when read: a graph of a thousand steps costs nothing until named. */
+  /**
+   * All steps as one object whose members are looked up when read: a graph of a thousand steps costs nothing until
+   * named.
+   */
   #steps(): JsonObject {
     const ids = this.#world.steps;
     const read = (key: string | symbol): JsonObject | undefined =>

@@ -13,8 +13,9 @@ import type { Scope } from './scope.ts';
 const COMMON: ReadonlySet<string> = new Set(Object.keys(commonStepFields(z.custom<Step>())));
 
 /**
- * `cache_seconds`: a step that was done with the same inputs a short while ago is not done again. Only results of steps that completed are kept,
- * only of steps that hold no steps themselves (what those leave behind is more than their own result), and never what an interruption left open.
+ * `cache_seconds`: a step that was done with the same inputs a short while ago is not done again. Only results of steps
+ * that completed are kept, only of steps that hold no steps themselves (what those leave behind is more than their own
+ * result), and never what an interruption left open.
  */
 export class StepCache {
   readonly #run: Run;
@@ -23,7 +24,10 @@ export class StepCache {
     this.#run = run;
   }
 
-  /** What a result is kept under: the step's id, kind and rendered inputs. `undefined`: nothing is kept. Inputs that cannot be rendered are the attempt's to report. */
+  /**
+   * What a result is kept under: the step's id, kind and rendered inputs. `undefined`: nothing is kept. Inputs that
+   * cannot be rendered are the attempt's to report.
+   */
   async keyOf(node: BoundNode, scope: Scope, path: string): Promise<string | undefined> {
     const { step, kind } = node;
     if (step.cache_seconds === undefined || this.#run.ports.cache === undefined || kind.blocks(step).length > 0)

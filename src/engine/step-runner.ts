@@ -2,7 +2,8 @@
  * The one place for attempts.
  * E1 step code runs only inside the step-runner.
  * E2 a step path is unique in a task and independent of timing.
- * E3 an outcome is durable before anything outside the run follows from it; one that a later step cannot compute again, before any later step sees it.
+ * E3 an outcome is durable before anything outside the run follows from it; one that a later step cannot compute again,
+ *    before any later step sees it.
  * E4 time, randomness, ids enter through the context.
  * E5 one AbortSignal tree per task; after abort every kind settles.
  */
@@ -38,9 +39,9 @@ interface Attempt extends Execution {
 }
 
 /**
- * Runs a step to its checkpoint: reads it back if there is one (D3), else `when`, attempts, retries, and the durable `finished`
- * entry. A failed step is a result. Rejects with the reason of the place's signal, with the journal's error, or on a bug. An
- * attempt that a crash cut off is made again under the same number.
+ * Runs a step to its checkpoint: reads it back if there is one (D3), else `when`, attempts, retries, and the durable
+ * `finished` entry. A failed step is a result. Rejects with the reason of the place's signal, with the journal's error,
+ * or on a bug. An attempt that a crash cut off is made again under the same number.
  */
 export class StepRunner {
   readonly #run: Run;
@@ -74,7 +75,10 @@ export class StepRunner {
     return await this.#cached(execution, startedAt);
   }
 
-  /** A result that is still good takes the place of the first attempt; one that had begun before a crash is made again all the same. */
+  /**
+   * A result that is still good takes the place of the first attempt; one that had begun before a crash is made again
+   * all the same.
+   */
   async #cached(execution: Execution, startedAt: number): Promise<StepResult> {
     const { node, path, place } = execution;
     await this.#run.flush();
@@ -201,7 +205,10 @@ export class StepRunner {
     this.#run.note({ type: 'decision', path: notePath(path, NAMES_NOTE), value: names });
   }
 
-  /** Waits until `retryAt`, which was fixed at `fixedAt`: never longer than planned, even if the wall clock was set back. */
+  /**
+   * Waits until `retryAt`, which was fixed at `fixedAt`: never longer than planned, even if the wall clock was set
+   * back.
+   */
   async #waitToRetry(
     { node, path, place }: Execution,
     failed: number,
@@ -246,7 +253,10 @@ export class StepRunner {
     return output;
   }
 
-  /** Executes under `timeout_seconds`. A leaf is given up as soon as its signal aborts; a block settles what it started first (E5). */
+  /**
+   * Executes under `timeout_seconds`. A leaf is given up as soon as its signal aborts; a block settles what it started
+   * first (E5).
+   */
   async #timed(execution: Attempt, attempt: number): Promise<StepOutput> {
     const { node, path, place } = execution;
     const leaf = node.kind.blocks(node.step).length === 0;

@@ -39,8 +39,8 @@ export interface ViewOf {
 }
 
 /**
- * What a template sees of a finished step: `output`, `status`, … and the kind's own members, those that cost something computed on reading.
- * Of one that was skipped or failed before it had them they are null.
+ * What a template sees of a finished step: `output`, `status`, … and the kind's own members, those that cost something
+ * computed on reading. Of one that was skipped or failed before it had them they are null.
  */
 export function stepView(result: StepResult, { derived, members = [] }: ViewOf): JsonObject {
   const known = views.get(result);
@@ -95,7 +95,10 @@ export function textOf(value: JsonValue): string {
   return value === null ? '' : JSON.stringify(value);
 }
 
-/** What a text of a server or a model may hold as JSON: more is not parsed, as every later walk of it would stop the process. */
+/**
+ * What a text of a server or a model may hold as JSON: more is not parsed, as every later walk of it would stop the
+ * process.
+ */
 const TEXT_BOUNDS = { values: 250_000, depth: 200 };
 
 /** The text parsed as JSON, or null where it is none, or holds too much. */

@@ -21,7 +21,9 @@ function* within(steps: readonly Step[], kinds: StepKindTable): Iterable<{ step:
   }
 }
 
-/** Which steps are targets (rule 7), and the places that target each: ids of steps, names of conditionals, `workflow`. */
+/**
+ * Which steps are targets (rule 7), and the places that target each: ids of steps, names of conditionals, `workflow`.
+ */
 export function targetPlaces(definition: Definition, kinds: StepKindTable): Map<string, Set<string>> {
   const places = new Map<string, Set<string>>();
   const ids = new Set<string>();
@@ -53,7 +55,8 @@ export function conditionalPlace(name: string, ids: { has(id: string): boolean }
 }
 
 /**
- * Ids of the steps that run only because of how another one went: targets, and whatever stands in a `catch` or a `finally`, at any depth.
+ * Ids of the steps that run only because of how another one went: targets, and whatever stands in a `catch` or a
+ * `finally`, at any depth.
  */
 export function handlerSteps(definition: Definition, kinds: StepKindTable): ReadonlySet<string> {
   const handlers = new Set(targetPlaces(definition, kinds).keys());

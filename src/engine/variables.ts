@@ -14,7 +14,10 @@ export interface VariableTarget {
   readonly names: readonly [string, ...string[]];
 }
 
-/** Reads a target such as `variables.global.count`; throws `template_error` for anything else and for names that reach a prototype (rule 6). */
+/**
+ * Reads a target such as `variables.global.count`; throws `template_error` for anything else and for names that reach a
+ * prototype (rule 6).
+ */
 export function parseTarget(text: string): VariableTarget {
   const match = /^(?:variables\.)?(output|global|saved)\.(.+)$/u.exec(text.trim());
   const area = match?.[1];
@@ -31,8 +34,9 @@ export function parseTarget(text: string): VariableTarget {
 }
 
 /**
- * The four kinds of variables. Values are never changed in place (a rendered value may be one of them): a write replaces what
- * is on its way. The last write by journal number wins, whenever it arrives, so that a crash or none gives one value.
+ * The four kinds of variables. Values are never changed in place (a rendered value may be one of them): a write
+ * replaces what is on its way. The last write by journal number wins, whenever it arrives, so that a crash or none
+ * gives one value.
  */
 export class Variables {
   readonly input: JsonObject;

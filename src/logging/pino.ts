@@ -20,8 +20,9 @@ export interface LoggerOptions {
 }
 
 /**
- * The process's logger. Lines are written at once (nothing is lost when the process ends) and pass through redaction last, so
- * that neither a field nor a message nor an error's text can carry a secret out. An `Error` belongs into the field `err`.
+ * The process's logger. Lines are written at once (nothing is lost when the process ends) and pass through redaction
+ * last, so that neither a field nor a message nor an error's text can carry a secret out. An `Error` belongs into the
+ * field `err`.
  */
 export function createLogger(options: LoggerOptions): Logger {
   const { level, destination, secrets } = options;

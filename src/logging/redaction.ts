@@ -5,8 +5,8 @@ export const REDACTED = '***';
 const MIN_SECRET_LENGTH = 4;
 
 /**
- * Replaces every secret in a line of log by `***`, as it is and as JSON text escapes it. Longer secrets go first, so that one
- * that contains another leaves nothing behind.
+ * Replaces every secret in a line of log by `***`, as it is and as JSON text escapes it. Longer secrets go first, so
+ * that one that contains another leaves nothing behind.
  */
 export function redact(line: string, secrets: Iterable<string>): string {
   const forms = [...secrets]

@@ -1,6 +1,7 @@
 /**
- * The one file that knows the library. It is imported when a model is first called, never at a start: its packages are optional. Models are always
- * objects of a provider's package: a bare name would go to a gateway of the library's maker.
+ * The one file that knows the library. It is imported when a model is first called, never at a start: its packages are
+ * optional. Models are always objects of a provider's package: a bare name would go to a gateway of the library's
+ * maker.
  */
 import { generateText, jsonSchema, Output, type LanguageModel } from 'ai';
 import type { ModelRequest } from '../engine/ports.ts';
@@ -89,7 +90,10 @@ const STOP_REASONS: Readonly<Record<string, string>> = {
   'content-filter': 'refusal',
 };
 
-/** Asks for the schema and gives the text as it came: whether it fits is looked at by the step, which can say so to the model. */
+/**
+ * Asks for the schema and gives the text as it came: whether it fits is looked at by the step, which can say so to the
+ * model.
+ */
 function unchecked(schema: NonNullable<ModelRequest['schema']>): Output.Output<string, string> {
   return {
     name: 'unchecked',

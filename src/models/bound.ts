@@ -10,7 +10,8 @@ const MEDIA_TOKENS = 30_000;
 const MILLION = 1_000_000;
 
 /**
- * The most that a turn can take. A token is at least one byte of text for every tokenizer in use, so the bytes of the request bound what goes in;
+ * The most that a turn can take. A token is at least one byte of text for every tokenizer in use, so the bytes of the
+ * request bound what goes in;
  * `maxTokens` bounds what comes out. A schema is counted twice: it may stand in the prompt too.
  */
 export function mostOf(request: ModelRequest, price: Price | undefined): ModelBound {

@@ -4,7 +4,10 @@ import { stepFailure } from '../core/failure.ts';
 /** More than any answer of a model: what is larger is none. */
 const MAX_BYTES = 10 * 1024 * 1024;
 
-/** Calls of one provider: without the time limits of its own (deadlines are ours), never redirected with a key, and with answers of bounded size. */
+/**
+ * Calls of one provider: without the time limits of its own (deadlines are ours), never redirected with a key, and with
+ * answers of bounded size.
+ */
 export class BoundedFetch {
   readonly #connections = new Agent({ headersTimeout: 0, bodyTimeout: 0 });
 

@@ -14,8 +14,9 @@ interface HttpError extends Error {
 }
 
 /**
- * Anything that the library or the connection throws, as a failure without secrets. 429, 408, 409, 425 and 5xx are `transport` and can be tried
- * again, no sooner than `Retry-After` says; any other refusal is `invalid_arguments`, which no retry helps; an answer that is no answer is `transport`.
+ * Anything that the library or the connection throws, as a failure without secrets. 429, 408, 409, 425 and 5xx are
+ * `transport` and can be tried again, no sooner than `Retry-After` says; any other refusal is `invalid_arguments`,
+ * which no retry helps; an answer that is no answer is `transport`.
  */
 export function toStepFailure(
   error: unknown,

@@ -9,7 +9,10 @@ interface Count {
   usd: number;
 }
 
-/** Counts the turns of models by workflow and model, and writes them as Prometheus text. Of this process, since it began. */
+/**
+ * Counts the turns of models by workflow and model, and writes them as Prometheus text. Of this process, since it
+ * began.
+ */
 export class ModelMetrics {
   readonly #counts = new Map<string, Count>();
 

@@ -26,8 +26,8 @@ interface Ready {
 }
 
 /**
- * The models of the models file. Nothing of a provider is loaded, and no variable is read, before its model is first called; what then fails is
- * tried again by the next call. `close` cuts the calls that are under way.
+ * The models of the models file. Nothing of a provider is loaded, and no variable is read, before its model is first
+ * called; what then fails is tried again by the next call. `close` cuts the calls that are under way.
  */
 export class ModelPool implements Models {
   readonly metrics = new ModelMetrics();

@@ -38,8 +38,9 @@ const KNOWN_KEYS = Object.keys(entrySchema.shape);
 const FILLED_KEYS = ['model', 'api_key', 'base_url', 'headers'];
 
 /**
- * Reads the text of a models file: `{"models": {name: {provider, model, …}}}`, JSON with comments or YAML. Never throws: an entry with an error is
- * reported and left out, the others are kept. Nothing is filled in, no package is loaded and nobody is called.
+ * Reads the text of a models file: `{"models": {name: {provider, model, …}}}`, JSON with comments or YAML. Never
+ * throws: an entry with an error is reported and left out, the others are kept. Nothing is filled in, no package is
+ * loaded and nobody is called.
  */
 export function parseModelsFile(
   source: string,

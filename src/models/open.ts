@@ -9,7 +9,9 @@ export interface ModelsRead {
   readonly issues: readonly Issue[];
 }
 
-/** Reads a models file under the name that messages use for it. Rejects when it cannot be read, or is larger than 1 MiB. */
+/**
+ * Reads a models file under the name that messages use for it. Rejects when it cannot be read, or is larger than 1 MiB.
+ */
 export async function readModels(path: string, file = path): Promise<ModelsRead> {
   const text = await readServersFile(path);
   return text === undefined ? { issues: [] } : parseModelsFile(text, file);

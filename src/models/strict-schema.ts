@@ -1,8 +1,8 @@
 import { isJsonObject, type JsonValue } from '../core/json.ts';
 
 /**
- * Whether a schema keeps to what strict servers ask for: every object names all its members, needs each of them and allows no other. Any other
- * schema is sent as one that is not strict, since such a server would refuse the call.
+ * Whether a schema keeps to what strict servers ask for: every object names all its members, needs each of them and
+ * allows no other. Any other schema is sent as one that is not strict, since such a server would refuse the call.
  */
 export function fitsStrictMode(schema: JsonValue): boolean {
   if (Array.isArray(schema)) return schema.every((item: JsonValue) => fitsStrictMode(item));

@@ -23,8 +23,8 @@ export interface PlanReaderDeps {
 const PAGE = 200;
 
 /**
- * Reads the values of the planner and checks each at the door. What is damaged and can be made again from the rest is; otherwise the call is refused
- * with code `damaged`. Rejects with `StoreError` when the store cannot be read.
+ * Reads the values of the planner and checks each at the door. What is damaged and can be made again from the rest is;
+ * otherwise the call is refused with code `damaged`. Rejects with `StoreError` when the store cannot be read.
  */
 export class PlanReader {
   readonly #store: TaskStore;

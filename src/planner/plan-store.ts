@@ -11,9 +11,11 @@ import { requestNotFound, taskNotFound, type NextTaskId } from './rules.ts';
 /*
  * How plans are kept.
  *
- * S1  Every change is one commit: the request, its row in the inventory, the rows of its new and deleted tasks, the numbers that were drawn, and the
+ * S1 Every change is one commit: the request, its row in the inventory, the rows of its new and deleted tasks, the
+ *     numbers that were drawn, and the
  *     idempotency key. Nobody is told before that is on the disk.
- * S2  It is guarded by the marks of what it was made from: when somebody else changed that meanwhile, in whatever process, it starts again from what
+ * S2 It is guarded by the marks of what it was made from: when somebody else changed that meanwhile, in whatever
+ *     process, it starts again from what
  *     is there then.
  * S3  Numbers are drawn in the commit that uses them, so none is given out twice.
  */
@@ -31,8 +33,8 @@ interface Attempt {
 }
 
 /**
- * The requests of all principals, in the store of the tasks. Rejects with `PlannerRefusal`: nothing was changed; with `StoreError`: a change may have
- * been made all the same, and asking again with the same idempotency key is safe.
+ * The requests of all principals, in the store of the tasks. Rejects with `PlannerRefusal`: nothing was changed; with
+ * `StoreError`: a change may have been made all the same, and asking again with the same idempotency key is safe.
  */
 export class PlanStore {
   readonly #store: TaskStore;
@@ -92,7 +94,10 @@ export class PlanStore {
     });
   }
 
-  /** Changes a request. Rejects with `Request not found`. With an intent that has been met already: the request as it is now. */
+  /**
+   * Changes a request. Rejects with `Request not found`. With an intent that has been met already: the request as it is
+   * now.
+   */
   change(principal: string, requestId: string, change: Change, intent?: Intent): Promise<RequestEntry> {
     const keys = planKeys(principal);
     return this.#untilWritten(keys, intent, async () => {
@@ -129,7 +134,10 @@ export class PlanStore {
     );
   }
 
-  /** Attempts until the write went through or there is nothing to write (S2). Calls of one principal in this process wait for each other. */
+  /**
+   * Attempts until the write went through or there is nothing to write (S2). Calls of one principal in this process
+   * wait for each other.
+   */
   #untilWritten(keys: PlanKeys, intent: Intent | undefined, attempt: () => Promise<Attempt>): Promise<RequestEntry> {
     return this.#exclusive(keys.head, async () => {
       for (let attempts = 0; attempts < MOST_ATTEMPTS; attempts += 1) {

@@ -11,7 +11,10 @@ import type { PlanReaderDeps } from './plan-reader.ts';
 import { PlannerRefusal } from './refusal.ts';
 import { PLANNER_TOOLS, type PlannerToolDescriptor } from './tools.ts';
 
-/** Who calls. Without `listsAll` several people are the same principal, and none of them may see what another has planned. */
+/**
+ * Who calls. Without `listsAll` several people are the same principal, and none of them may see what another has
+ * planned.
+ */
 export interface PlannerCaller {
   readonly principal: string;
   readonly listsAll: boolean;
@@ -21,8 +24,9 @@ const NOT_TOLD_APART =
   'The planner is closed to callers that cannot be told apart: its ids can be guessed. Configure bearer tokens (setting "tokens")';
 
 /**
- * The planner: requests, their tasks and approvals, by the ten tools of seed 002. An answer is given once its change is on the disk. It holds nothing in
- * memory but the calls that run, so a crash loses nothing that was answered, and several processes on one store see the same.
+ * The planner: requests, their tasks and approvals, by the ten tools of seed 002. An answer is given once its change is
+ * on the disk. It holds nothing in memory but the calls that run, so a crash loses nothing that was answered, and
+ * several processes on one store see the same.
  */
 export class Planner {
   readonly tools: readonly PlannerToolDescriptor[] = PLANNER_TOOLS;
@@ -41,8 +45,9 @@ export class Planner {
   }
 
   /**
-   * The answer of a tool as the seed's HTTP interface gives it. `key`: an idempotency key; the same call with the same key changes nothing more and is
-   * answered with the request as it is then. Rejects with `PlannerRefusal`, or with `StoreError`: whether a change was made is not known then.
+   * The answer of a tool as the seed's HTTP interface gives it. `key`: an idempotency key; the same call with the same
+   * key changes nothing more and is answered with the request as it is then. Rejects with `PlannerRefusal`, or with
+   * `StoreError`: whether a change was made is not known then.
    */
   async answer(tool: string, args: JsonObject, caller: PlannerCaller, key?: string): Promise<JsonObject> {
     if (!isPlannerTool(tool)) throw new PlannerRefusal('not_found', `Unknown tool: ${tool}`);

@@ -27,8 +27,9 @@ const callBody = z.looseObject({
 });
 
 /**
- * `POST /list-tools` and `POST /call-tool` of seed 002: bodies in the form of JSON-RPC requests, answers without an envelope. 400 with `{error}` for what
- * cannot be met, 503 while the store cannot be used. Anything else that goes wrong rejects.
+ * `POST /list-tools` and `POST /call-tool` of seed 002: bodies in the form of JSON-RPC requests, answers without an
+ * envelope. 400 with `{error}` for what cannot be met, 503 while the store cannot be used. Anything else that goes
+ * wrong rejects.
  */
 export function plannerRoutes(planner: Planner): ReadonlyMap<string, PlannerRoute> {
   return new Map([

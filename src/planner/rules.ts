@@ -5,7 +5,8 @@
  * P2  A task that is done or approved is neither changed nor deleted.
  * P3  Only a task that is done can be approved.
  * P4  A request is completed only while all of its tasks are approved; new tasks make it incomplete again.
- * P5  What is asked for a second time, and is so already, is answered as the first time and changes nothing: the same value comes back.
+ * P5 What is asked for a second time, and is so already, is answered as the first time and changes nothing: the same
+ *     value comes back.
  */
 import { PlannerRefusal } from './refusal.ts';
 import type { PlannedTask, RequestEntry, RequestRow } from './plan.ts';

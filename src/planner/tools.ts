@@ -17,7 +17,10 @@ export interface PlannerToolDescriptor {
   readonly taskSupport: 'forbidden';
 }
 
-/** `reads`: changes nothing. `adds`: a second call adds again. `sets`: a second call changes nothing more. `removes`: takes something away. */
+/**
+ * `reads`: changes nothing. `adds`: a second call adds again. `sets`: a second call changes nothing more. `removes`:
+ * takes something away.
+ */
 type Effect = 'reads' | 'adds' | 'sets' | 'removes';
 
 const TEXTS: { readonly [T in PlannerTool]: readonly [title: string, effect: Effect, description: string] } = {

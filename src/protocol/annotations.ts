@@ -30,9 +30,9 @@ const WORST: ToolAnnotations = {
 };
 
 /**
- * Annotations of a workflow, derived from everything any of its paths may run, fail-closed: read-only and idempotent only if
- * every step is, destructive and open-world if any step is or is unknown. A kind or a child workflow that is not known counts
- * as the worst.
+ * Annotations of a workflow, derived from everything any of its paths may run, fail-closed: read-only and idempotent
+ * only if every step is, destructive and open-world if any step is or is unknown. A kind or a child workflow that is
+ * not known counts as the worst.
  */
 export function deriveAnnotations(definition: Definition, sources: AnnotationSources): ToolAnnotations {
   const walk = new Walk(sources);

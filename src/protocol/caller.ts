@@ -28,10 +28,10 @@ export class KnownTasks {
 }
 
 /**
- * Who asks. `identified`: the transport tells callers apart (stdio: one process, one caller; HTTP with a token). Without it
- * the capability `tasks.list` is not declared. `listsAll`: the server's own lists (`tasks_list`, `resources/list`, completions)
- * show every task of the principal, because everybody behind it is the same person or may see them; otherwise a task id is
- * the only secret, and they show what the connection has named itself.
+ * Who asks. `identified`: the transport tells callers apart (stdio: one process, one caller; HTTP with a token).
+ * Without it the capability `tasks.list` is not declared. `listsAll`: the server's own lists (`tasks_list`,
+ * `resources/list`, completions) show every task of the principal, because everybody behind it is the same person or
+ * may see them; otherwise a task id is the only secret, and they show what the connection has named itself.
  */
 export interface Caller {
   readonly principal: Principal;

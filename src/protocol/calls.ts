@@ -114,10 +114,10 @@ function unknown(what: string, name: string, deps: ProtocolDeps): string {
 }
 
 /**
- * Starts a workflow. `created` as soon as the task is durable, or, for a plain call, the outcome when it ends within the soft
- * deadline, and a tool result with the task's id when it does not, when it needs an answer that this client cannot give, or when
- * the server stops. The run goes on in every case but one: a client that withdraws a plain call without an idempotency key
- * cancels it, since nobody would know its id.
+ * Starts a workflow. `created` as soon as the task is durable, or, for a plain call, the outcome when it ends within
+ * the soft deadline, and a tool result with the task's id when it does not, when it needs an answer that this client
+ * cannot give, or when the server stops. The run goes on in every case but one: a client that withdraws a plain call
+ * without an idempotency key cancels it, since nobody would know its id.
  */
 export async function callWorkflow(
   target: Extract<CallTarget, { kind: 'workflow' }>,
@@ -145,7 +145,8 @@ export async function callWorkflow(
     const started = { view, early };
     return await waitInline(started, target.definition, request, caller, channel, deps);
   } catch (error) {
-    // A model can mend its arguments when it reads what is wrong with them: that is a tool result, not a protocol error.
+    // A model can mend its arguments when it reads what is wrong with them: that is a tool result, not a protocol
+    // error.
     if (!request.wantsTask && error instanceof TaskError && error.code === 'invalid_arguments') {
       return { kind: 'tool', result: errorResult(error.message) };
     }
@@ -235,7 +236,10 @@ async function waitInline(
   }
 }
 
-/** Waits until a task has ended, answering its questions on the way. Rejects when the request is withdrawn or the server stops. */
+/**
+ * Waits until a task has ended, answering its questions on the way. Rejects when the request is withdrawn or the server
+ * stops.
+ */
 export async function awaitOutcome(
   view: TaskView,
   caller: Caller,

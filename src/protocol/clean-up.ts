@@ -9,13 +9,17 @@ export function mayHaveCleanUp(view: TaskView): boolean {
   return isTerminal(view) && view.status !== 'completed';
 }
 
-/** What is cleaned up after a task that was ended from outside; its record stays as it is, so this is told beside it. */
+/**
+ * What is cleaned up after a task that was ended from outside; its record stays as it is, so this is told beside it.
+ */
 async function stateOf(view: TaskView, caller: Caller, deps: ProtocolDeps): Promise<CleanUpState | undefined> {
   if (!mayHaveCleanUp(view)) return undefined;
   return await deps.tasks.cleanUp(view.taskId, caller.principal);
 }
 
-/** `{cleanUp: {status, compensation, warnings}}` for a task object of ours; empty when there was nothing to clean up. */
+/**
+ * `{cleanUp: {status, compensation, warnings}}` for a task object of ours; empty when there was nothing to clean up.
+ */
 export async function cleanUpObject(view: TaskView, caller: Caller, deps: ProtocolDeps): Promise<JsonObject> {
   const state = await stateOf(view, caller, deps);
   if (state === undefined) return {};

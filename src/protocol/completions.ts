@@ -10,8 +10,8 @@ import { exposed } from './tools.ts';
 const MAX_VALUES = 100;
 
 /**
- * Values that begin with what has been typed: those of a prompt's argument (by default the enum of the workflow's input), task ids and workflow names
- * for the resource templates. Empty for everything else.
+ * Values that begin with what has been typed: those of a prompt's argument (by default the enum of the workflow's
+ * input), task ids and workflow names for the resource templates. Empty for everything else.
  */
 export async function complete(
   ref: JsonObject,

@@ -11,7 +11,10 @@ export interface ConnectionContext {
   readonly calls?: ResumableCalls;
 }
 
-/** What the next process has to know of a connection that can go on there: which task each plain call has become, and the tasks that its client is told of. */
+/**
+ * What the next process has to know of a connection that can go on there: which task each plain call has become, and
+ * the tasks that its client is told of.
+ */
 export interface ResumableCalls {
   /** The call has become this task, which is durable. */
   began(requestId: string | number, taskId: string): void;
@@ -31,7 +34,10 @@ export interface ResumedCall {
   readonly progress?: ProgressTick;
 }
 
-/** A task that a client was told of by the process before, with the state that it was told last, as it went over the wire. */
+/**
+ * A task that a client was told of by the process before, with the state that it was told last, as it went over the
+ * wire.
+ */
 export interface WatchedTask {
   readonly taskId: string;
   readonly told: JsonObject | undefined;

@@ -2,7 +2,8 @@ import type { ProtocolDeps } from './deps.ts';
 import { findWorkflow } from './tools.ts';
 
 /**
- * Calls `changed` whenever this definition reads differently, and not when another one of the folder does. Gives what stops it, and
+ * Calls `changed` whenever this definition reads differently, and not when another one of the folder does. Gives what
+ * stops it, and
  * `undefined` when it is not published.
  */
 export function watchDefinition(

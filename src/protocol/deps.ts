@@ -15,7 +15,10 @@ export interface DefinitionSource {
   onChange(listener: () => void): () => void;
 }
 
-/** What an operator-trusted server says of one of its tools. An absent member is unknown, and unknown counts as the worst. */
+/**
+ * What an operator-trusted server says of one of its tools. An absent member is unknown, and unknown counts as the
+ * worst.
+ */
 export interface ToolFacts {
   readonly readOnly?: boolean;
   readonly destructive?: boolean;
@@ -38,8 +41,8 @@ export interface ProtocolSettings {
   /** Publish `workflow_search` and `workflow_run` instead of one tool per workflow, for hosts with a tool limit. */
   readonly compact: boolean;
   /**
-   * A `decline` or `cancel` that arrives sooner than this many milliseconds after the question was shown by nobody: the host answered
-   * for the person, and the question stays open.
+   * A `decline` or `cancel` that arrives sooner than this many milliseconds after the question was shown by nobody: the
+   * host answered for the person, and the question stays open.
    */
   readonly instantDeclineMs: number;
 }
@@ -66,7 +69,10 @@ export interface ProtocolDeps {
   readonly syntaxes: StepSyntaxTable;
   /** The JSON Schema of a definition, for `workflow://schema`. */
   readonly schema: () => JsonSchema;
-  /** The schedules of all workflows, by name, in `last` the `taskId` of a task of `local`. Absent = this process knows none. */
+  /**
+   * The schedules of all workflows, by name, in `last` the `taskId` of a task of `local`. Absent = this process knows
+   * none.
+   */
   readonly schedules?: () => Promise<readonly (JsonObject & { readonly workflow: string })[]>;
   /** Rooms that publish tools of their own beside the workflows. */
   readonly toolRooms?: readonly ToolRoom[];
@@ -79,8 +85,9 @@ export interface ProtocolDeps {
   /** Prometheus text. */
   readonly metrics: () => string;
   /**
-   * At least 32 secret bytes that sign the `requestState` of multi round-trip requests, kept in the data folder, so that every
-   * server on it, also after a restart, takes up a round that another began. Absent: a key that ends with the process.
+   * At least 32 secret bytes that sign the `requestState` of multi round-trip requests, kept in the data folder, so
+   * that every server on it, also after a restart, takes up a round that another began. Absent: a key that ends with
+   * the process.
    */
   readonly requestStateKey?: Uint8Array;
   /** Name and version the server presents itself with. */

@@ -6,8 +6,8 @@ type MessageEvent = Extract<TaskEvent, { type: 'message' }>;
 const MAX_HELD = 1_000;
 
 /**
- * Messages of tasks that have no known id yet: a run may speak before the call that created it knows which one it is. Begin
- * before `create`, hand over after it, close in any case.
+ * Messages of tasks that have no known id yet: a run may speak before the call that created it knows which one it is.
+ * Begin before `create`, hand over after it, close in any case.
  */
 export class EarlyMessages {
   readonly #held: MessageEvent[] = [];

@@ -7,7 +7,8 @@ import { TaskError, type TaskErrorCode } from '../tasks/task.ts';
 /**
  * Every JSON-RPC number of this project. No other file writes one.
  *
- * Since 2026-07-28 all of -32768 … -32000 is taken: by JSON-RPC, by MCP, or by what was there before it. Numbers of our own lie outside.
+ * Since 2026-07-28 all of -32768 … -32000 is taken: by JSON-RPC, by MCP, or by what was there before it. Numbers of our
+ * own lie outside.
  */
 export const RPC = {
   parseError: -32700,
@@ -19,7 +20,10 @@ export const RPC = {
   resourceNotFound: -32002,
   /** HTTP, 2026-07-28: a header cannot carry its value, or says something else than the body. */
   headerMismatch: -32020,
-  /** HTTP, 2025-11-25 and older: the session is unknown or over; the client starts a new one. The number is that of the SDKs. */
+  /**
+   * HTTP, 2025-11-25 and older: the session is unknown or over; the client starts a new one. The number is that of the
+   * SDKs.
+   */
   sessionNotFound: -32001,
   /** The outcome of a task that somebody cancelled, read by `tasks/result` or by the plain call that started it. */
   taskCancelled: -31010,
@@ -96,7 +100,8 @@ export interface ErrorContext {
 }
 
 /**
- * The wire form of anything a handler threw. Expected errors keep their text and carry `data.code`; anything else becomes
+ * The wire form of anything a handler threw. Expected errors keep their text and carry `data.code`; anything else
+ * becomes
  * `Internal error` with a correlation id and nothing more, and its cause goes to the log under that id.
  */
 export function toWireError(error: unknown, dialect: ErrorDialect, context: ErrorContext): WireError {

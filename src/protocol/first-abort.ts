@@ -1,6 +1,6 @@
 /**
- * Aborts as soon as one of `signals` does, with its reason. Unlike `AbortSignal.any` it leaves nothing behind on a signal that
- * outlives it by far, such as the one for shutdown, once `dispose` was called.
+ * Aborts as soon as one of `signals` does, with its reason. Unlike `AbortSignal.any` it leaves nothing behind on a
+ * signal that outlives it by far, such as the one for shutdown, once `dispose` was called.
  */
 export function firstAbort(...signals: readonly AbortSignal[]): { readonly signal: AbortSignal; dispose(): void } {
   const controller = new AbortController();

@@ -13,8 +13,8 @@ const SCHEMAS = {
 const said = new WeakMap<object, Set<string>>();
 
 /**
- * The entries that clients take. One that they would refuse is left out and logged once: nothing that one definition says takes the others
- * away.
+ * The entries that clients take. One that they would refuse is left out and logged once: nothing that one definition
+ * says takes the others away.
  */
 export function fitting<T extends JsonObject>(
   kind: keyof typeof SCHEMAS,

@@ -4,8 +4,8 @@ import { firstAbort } from './first-abort.ts';
 import { isTerminal } from './task-object.ts';
 
 /**
- * Follows a task until it has ended: `onView` sees the first view and every later one. Resolves with the terminal view; rejects
- * with the signal's reason on abort, which leaves the task as it is.
+ * Follows a task until it has ended: `onView` sees the first view and every later one. Resolves with the terminal view;
+ * rejects with the signal's reason on abort, which leaves the task as it is.
  */
 export async function follow(
   tasks: Pick<TaskService, 'waitForChange'>,
@@ -25,7 +25,8 @@ export async function follow(
 }
 
 /**
- * Waits until `enough(view)`, at most `ms` milliseconds, and resolves with the newest view either way. Rejects only when
+ * Waits until `enough(view)`, at most `ms` milliseconds, and resolves with the newest view either way. Rejects only
+ * when
  * `signal` aborts, or as the task service does.
  */
 export async function waitAtMost(

@@ -27,15 +27,17 @@ export interface StatelessGeneration {
   pipe(transport: Transport, context: ConnectionContext): Transport;
   /** Whether an HTTP request with this body belongs to this generation. */
   owns(request: IncomingMessage, body: unknown): Promise<boolean>;
-  /** Answers one HTTP request. The guards have passed; `body` is parsed. Resolves when the answer has been handed over. */
+  /**
+   * Answers one HTTP request. The guards have passed; `body` is parsed. Resolves when the answer has been handed over.
+   */
   handle(request: IncomingMessage, response: ServerResponse, body: unknown, caller: Caller): Promise<void>;
   /** Ends every open stream. */
   close(): Promise<void>;
 }
 
 /**
- * The one place that chooses between generations: a transport asks this table and never looks at a revision itself. A new
- * generation is one folder and one row.
+ * The one place that chooses between generations: a transport asks this table and never looks at a revision itself. A
+ * new generation is one folder and one row.
  */
 export interface GenerationTable {
   readonly session: SessionGeneration;

@@ -1,6 +1,7 @@
 /**
- * The answers to the two messages with which a client begins, without any SDK: hosts give a server on a pipe about a second for the first answer, and
- * loading both SDKs, the definitions and the store can take longer. A test holds them to what the servers of both generations answer.
+ * The answers to the two messages with which a client begins, without any SDK: hosts give a server on a pipe about a
+ * second for the first answer, and loading both SDKs, the definitions and the store can take longer. A test holds them
+ * to what the servers of both generations answer.
  */
 import { isJsonObject, type JsonObject } from '../core/json.ts';
 import { INSTRUCTIONS } from './instructions.ts';
@@ -25,7 +26,9 @@ const COMMON: JsonObject = {
   logging: {},
 };
 
-/** What a server of 2025-11-25 declares. A list of tasks would show the ids of others where callers are not told apart. */
+/**
+ * What a server of 2025-11-25 declares. A list of tasks would show the ids of others where callers are not told apart.
+ */
 export function sessionCapabilities(identified: boolean): JsonObject {
   const tasks = { ...(identified ? { list: {} } : {}), cancel: {}, requests: { tools: { call: {} } } };
   return { ...COMMON, tasks };
@@ -35,8 +38,8 @@ export function sessionCapabilities(identified: boolean): JsonObject {
 export const STATELESS_CAPABILITIES: JsonObject = { ...COMMON, extensions: { [TASKS_EXTENSION]: {} } };
 
 /**
- * The answer to the first message of a pipe, when it is a beginning that is in order; `undefined` for anything else, which is for the server
- * itself to answer.
+ * The answer to the first message of a pipe, when it is a beginning that is in order; `undefined` for anything else,
+ * which is for the server itself to answer.
  */
 export function greetingFor(message: unknown, serverInfo: ServerInfo): JsonObject | undefined {
   if (!isJsonObject(message) || message['jsonrpc'] !== '2.0' || !isJsonObject(message['params'])) return undefined;

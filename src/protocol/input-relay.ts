@@ -14,7 +14,9 @@ const MAX_ASKS = 3;
 export interface Asker {
   /** Whether the client declared that it can answer this kind of request. Never ask it otherwise. */
   can(request: InputRequest): boolean;
-  /** Resolves with the client's answer in MCP's shape; rejects on a JSON-RPC error, on a lost connection and on abort. */
+  /**
+   * Resolves with the client's answer in MCP's shape; rejects on a JSON-RPC error, on a lost connection and on abort.
+   */
   ask(input: PendingInput, signal: AbortSignal): Promise<JsonValue>;
 }
 
@@ -35,9 +37,8 @@ export interface RelayPorts {
  * Puts the open questions of one task to one client. The questions belong to the task, not to the relay: an answer from
  * anywhere withdraws the question here, and closing the relay leaves it open for the next connection.
  *
- * I1 each question is asked at most once per relay, and by one relay of a connection at a time, again only after an answer that
- * did not fit. I2 an instant no is a
- * host that showed nothing: it is not passed on.
+ * I1 each question is asked at most once per relay, and by one relay of a connection at a time, again only after an
+ *    answer that did not fit. I2 an instant no is a host that showed nothing: it is not passed on.
  */
 export class InputRelay {
   readonly #ports: RelayPorts;
@@ -127,7 +128,10 @@ export class InputRelay {
   }
 }
 
-/** The question with the reason why the last answer to it was not taken, so that whoever is asked again knows what to change. */
+/**
+ * The question with the reason why the last answer to it was not taken, so that whoever is asked again knows what to
+ * change.
+ */
 function withReason(input: PendingInput, reason: string): PendingInput {
   const { message } = input.request.params;
   if (typeof message !== 'string') return input;

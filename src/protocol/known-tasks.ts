@@ -5,8 +5,8 @@ import type { ProtocolDeps } from './deps.ts';
 import { invalidParams } from './errors.ts';
 
 /**
- * The tasks that this connection has started or named, newest first: all that may be listed where callers are not told apart.
- * Throws `invalidParams` for a cursor that is none of this list.
+ * The tasks that this connection has started or named, newest first: all that may be listed where callers are not told
+ * apart. Throws `invalidParams` for a cursor that is none of this list.
  */
 export async function listKnown(
   caller: Caller,

@@ -1,6 +1,9 @@
 import { isJsonObject, type JsonObject, type JsonValue } from '../core/json.ts';
 
-/** What a call that ran out of time, or whose result is too large, answers instead of it: `structuredContent: {task: …}`. */
+/**
+ * What a call that ran out of time, or whose result is too large, answers instead of it: `structuredContent: {task:
+ * …}`.
+ */
 const HANDLE: JsonObject = {
   type: 'object',
   description:
@@ -27,9 +30,9 @@ const PLAIN = new Set([
 ]);
 
 /**
- * The published `outputSchema` of a tool whose call may be answered with a task handle: the definition's own schema, or the
- * handle. Clients validate `structuredContent` against it, so a schema without the handle would turn a run that takes longer
- * than the soft deadline into an error that hides the task's id.
+ * The published `outputSchema` of a tool whose call may be answered with a task handle: the definition's own schema, or
+ * the handle. Clients validate `structuredContent` against it, so a schema without the handle would turn a run that
+ * takes longer than the soft deadline into an error that hides the task's id.
  */
 export function withHandle(own: JsonObject): JsonObject {
   const properties = isJsonObject(own['properties']) ? own['properties'] : {};

@@ -29,7 +29,10 @@ export function listOwnTemplates(deps: ResourceDeps): readonly JsonObject[] {
   return [...templates].map(([uriTemplate, own]) => ({ uriTemplate, ...descriptionOf(own) }));
 }
 
-/** The answer to `resources/read`; `undefined` when no published workflow has such a resource. Rejects with the reason when its file is missing. */
+/**
+ * The answer to `resources/read`; `undefined` when no published workflow has such a resource. Rejects with the reason
+ * when its file is missing.
+ */
 export async function readOwnResource(uri: string, deps: ResourceDeps): Promise<JsonObject | undefined> {
   const found = find(uri, deps);
   if (found === undefined) return undefined;
@@ -51,8 +54,8 @@ export function hasOwnResource(uri: string, deps: ResourceDeps): boolean {
 }
 
 /**
- * Calls `changed` whenever the resource reads differently, or is gone, because a definition or a file beside it has changed. `undefined` when
- * there is no such resource.
+ * Calls `changed` whenever the resource reads differently, or is gone, because a definition or a file beside it has
+ * changed. `undefined` when there is no such resource.
  */
 export function watchOwnResource(uri: string, changed: () => void, deps: ResourceDeps): (() => void) | undefined {
   let before = stateOf(uri, deps);

@@ -17,8 +17,8 @@ const EPSILON = 0.001;
 
 /**
  * Turns what happens to a task into progress notifications. Values only grow and nothing is sent after the end, as the
- * specification asks. A workflow that reports progress of its own (`emit`) is passed on in its own numbers; otherwise it is
- * percent of 100.
+ * specification asks. A workflow that reports progress of its own (`emit`) is passed on in its own numbers; otherwise
+ * it is percent of 100.
  */
 export class ProgressReporter {
   readonly #send: (tick: ProgressTick) => void;

@@ -10,8 +10,8 @@ import { fitting } from './fit.ts';
 import { exposed } from './tools.ts';
 
 /**
- * Every published workflow as a prompt, in its author's words or in ours: how a person tells a model to use it. Then the prompts that have a
- * name of their own; of two with one name the first.
+ * Every published workflow as a prompt, in its author's words or in ours: how a person tells a model to use it. Then
+ * the prompts that have a name of their own; of two with one name the first.
  */
 export function listPrompts(deps: ProtocolDeps): readonly JsonObject[] {
   const prompts = [...publishedPrompts(deps)].map(([name, { definition, prompt }]): JsonObject => {
@@ -104,15 +104,15 @@ export interface OpenPrompt {
   /** What a person has to answer first, as `elicitation/create`. */
   readonly question?: InputRequest;
   /**
-   * The answer to `prompts/get`. `response` is what the client answered to the question. Rejects with `TaskError('invalid_input_response')` when
-   * it does not fit, with `invalidParams` when the person said no.
+   * The answer to `prompts/get`. `response` is what the client answered to the question. Rejects with
+   * `TaskError('invalid_input_response')` when it does not fit, with `invalidParams` when the person said no.
    */
   readonly messages: (response?: JsonValue) => Promise<JsonObject>;
 }
 
 /**
- * Opens a prompt with the arguments that were given. Nothing is kept between a question and its answer: the prompt is opened again with both.
- * Rejects with `invalidParams` for an unknown name and for a missing argument.
+ * Opens a prompt with the arguments that were given. Nothing is kept between a question and its answer: the prompt is
+ * opened again with both. Rejects with `invalidParams` for an unknown name and for a missing argument.
  */
 export async function openPrompt(name: string, args: JsonObject, deps: ProtocolDeps): Promise<OpenPrompt> {
   const { definition, prompt } = requirePrompt(name, deps);
@@ -170,7 +170,10 @@ function answerOf(question: InputRequest, response: JsonValue): JsonObject {
   throw invalidParams(`The prompt needs an answer to its question, and it was answered with ${JSON.stringify(action)}`);
 }
 
-/** What cannot be rendered with these arguments is the fault of the request, or of the author: either way the text says why. */
+/**
+ * What cannot be rendered with these arguments is the fault of the request, or of the author: either way the text says
+ * why.
+ */
 async function rendered<T extends JsonValue>(value: T, names: JsonObject): Promise<T> {
   try {
     return await renderTexts(value, names);

@@ -108,7 +108,10 @@ function taskResource(view: TaskView): JsonObject {
   };
 }
 
-/** The content of one resource. Throws `ResourceNotFound` for what is not there and for what the caller may not see alike. */
+/**
+ * The content of one resource. Throws `ResourceNotFound` for what is not there and for what the caller may not see
+ * alike.
+ */
 export async function readResource(uri: string, caller: Caller, deps: ProtocolDeps): Promise<JsonObject> {
   const ref = parseUri(uri);
   if (ref === undefined) {

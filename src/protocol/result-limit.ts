@@ -11,9 +11,10 @@ function sizeOf({ content, structuredContent }: ToolResult): number {
 }
 
 /**
- * A result for a client that has no Tasks: as it is, or, when its JSON is longer than `limitBytes`, the beginning of its text
- * and a link to the whole of it, so that no host cuts it silently. `structured` is what becomes of `structuredContent`: it goes, or it gives
- * way to what the published output schema admits instead of it. A failure needs none.
+ * A result for a client that has no Tasks: as it is, or, when its JSON is longer than `limitBytes`, the beginning of
+ * its text and a link to the whole of it, so that no host cuts it silently. `structured` is what becomes of
+ * `structuredContent`: it goes, or it gives way to what the published output schema admits instead of it. A failure
+ * needs none.
  */
 export function limitResult(
   result: ToolResult,

@@ -11,7 +11,10 @@ export function errorResult(text: string): ToolResult {
   return { content: [{ type: 'text', text }], isError: true };
 }
 
-/** A tool result of one JSON object: structured, and the same as text for hosts that show text only. The note is in both. */
+/**
+ * A tool result of one JSON object: structured, and the same as text for hosts that show text only. The note is in
+ * both.
+ */
 export function jsonResult(value: JsonObject, note?: string): ToolResult {
   const text = JSON.stringify(value);
   return {

@@ -5,8 +5,8 @@ import type { ProtocolDeps } from './deps.ts';
 import { exposed } from './tools.ts';
 
 /**
- * The schedules of the published workflows, as the resource and the tool show them. Ids of their tasks are shown to `local` only, whose
- * tasks they are, and only where lists show all of its tasks.
+ * The schedules of the published workflows, as the resource and the tool show them. Ids of their tasks are shown to
+ * `local` only, whose tasks they are, and only where lists show all of its tasks.
  */
 export async function listSchedules(caller: Caller, deps: ProtocolDeps, workflow?: string): Promise<JsonObject> {
   const published = new Set(exposed(deps).map(({ definition }) => definition.name));
@@ -27,7 +27,10 @@ function withoutTask(schedule: JsonObject): JsonObject {
   return { ...schedule, last: rest };
 }
 
-/** Calls `changed` when schedules may read differently: a definition changed, a scheduled task began or ended. Bursts are one call. Returns what stops it. */
+/**
+ * Calls `changed` when schedules may read differently: a definition changed, a scheduled task began or ended. Bursts
+ * are one call. Returns what stops it.
+ */
 export function watchSchedules(changed: () => void, deps: Pick<ProtocolDeps, 'tasks' | 'definitions'>): () => void {
   let pending = false;
   let stopped = false;

@@ -1,14 +1,19 @@
-/** How putting a question to a client ended. `withdrawn`: the request that carried it ended first, so nobody has answered. */
+/**
+ * How putting a question to a client ended. `withdrawn`: the request that carried it ended first, so nobody has
+ * answered.
+ */
 export type Verdict = 'answered' | 'unanswerable' | 'withdrawn';
 
 /**
- * The questions that one connection is being asked now. Several requests may wait for one task; the person sees its question
- * once, and when the request that carried it is withdrawn, the next one asks.
+ * The questions that one connection is being asked now. Several requests may wait for one task; the person sees its
+ * question once, and when the request that carried it is withdrawn, the next one asks.
  */
 export class SharedQuestions {
   readonly #asking = new Map<string, Promise<Verdict>>();
 
-  /** Puts the question, or waits for the one who does. Rejects as `put` does; resolves `withdrawn` when `signal` aborts. */
+  /**
+   * Puts the question, or waits for the one who does. Rejects as `put` does; resolves `withdrawn` when `signal` aborts.
+   */
   async ask(id: string, signal: AbortSignal, put: () => Promise<Verdict>): Promise<Verdict> {
     for (let other = this.#asking.get(id); other !== undefined; other = this.#asking.get(id)) {
       const verdict = await orWithdrawn(other, signal);

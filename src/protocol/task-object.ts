@@ -7,7 +7,10 @@ import type { PendingInput, StepRow, TaskView } from '../tasks/task.ts';
 export const META = {
   idempotencyKey: 'dev.mcp-workflow/idempotency-key',
   progress: 'dev.mcp-workflow/progress',
-  /** What was undone: a line a step. In the result of a failed workflow; of a task that was ended from outside, on the task. */
+  /**
+   * What was undone: a line a step. In the result of a failed workflow; of a task that was ended from outside, on the
+   * task.
+   */
   compensation: 'dev.mcp-workflow/compensation',
   relatedTask: 'io.modelcontextprotocol/related-task',
   modelImmediateResponse: 'io.modelcontextprotocol/model-immediate-response',

@@ -18,8 +18,8 @@ function schema(properties: JsonObject, required: readonly string[]): JsonObject
 }
 
 /**
- * The operations of the protocol as tools with the protocol's own names, for clients whose host has no Tasks. They carry the
- * same task object.
+ * The operations of the protocol as tools with the protocol's own names, for clients whose host has no Tasks. They
+ * carry the same task object.
  */
 export const TASK_TOOLS: readonly ToolDescriptor[] = [
   {

@@ -55,8 +55,9 @@ const ARGUMENTS: ReadonlyMap<string, readonly string[]> = new Map(
 );
 
 /**
- * Runs one of the server's own tools. What goes wrong comes back as a tool result with `isError` and a text that a model can act
- * on; it rejects only when the request is withdrawn. `key`: the idempotency key of the client, for tools of other rooms.
+ * Runs one of the server's own tools. What goes wrong comes back as a tool result with `isError` and a text that a
+ * model can act on; it rejects only when the request is withdrawn. `key`: the idempotency key of the client, for tools
+ * of other rooms.
  */
 export async function callOwnTool(
   tool: string,
@@ -82,7 +83,9 @@ export async function callOwnTool(
   }
 }
 
-/** What the published schemas forbid: a misspelt argument would be passed over, and the tool would do something else. */
+/**
+ * What the published schemas forbid: a misspelt argument would be passed over, and the tool would do something else.
+ */
 function refuseStray(tool: string, args: JsonObject): void {
   const names = ARGUMENTS.get(tool) ?? [];
   const stray = Object.keys(args).find((name) => !names.includes(name));

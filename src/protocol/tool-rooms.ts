@@ -7,8 +7,8 @@ import type { ToolDescriptor } from './tool-descriptor.ts';
 export interface ToolRoom {
   readonly tools: readonly ToolDescriptor[];
   /**
-   * Answers a call of one of its tools. What a model can mend is a result with `isError`; anything else rejects. `key`: the idempotency key of the
-   * client, where it sent one.
+   * Answers a call of one of its tools. What a model can mend is a result with `isError`; anything else rejects. `key`:
+   * the idempotency key of the client, where it sent one.
    */
   call(tool: string, args: JsonObject, caller: Caller, key?: string): Promise<ToolResult>;
 }

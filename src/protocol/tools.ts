@@ -21,14 +21,18 @@ type CatalogDeps = Published & Pick<ProtocolDeps, 'facts' | 'syntaxes'>;
 
 /** What is known of the caller when the list is made. */
 export interface ListOptions {
-  /** The caller always gets task handles by the protocol, so a result is never replaced by one (2026-07-28 with the extension). */
+  /**
+   * The caller always gets task handles by the protocol, so a result is never replaced by one (2026-07-28 with the
+   * extension).
+   */
   readonly neverDeferred?: boolean;
 }
 
 /**
- * Every tool the server publishes, in an order that depends on names alone: workflows, the list of schedules where there are any, then the
- * five task tools, then those of other rooms; in compact mode, which is for hosts with a tool limit, its pair instead of the workflows. A workflow that takes one of our own
- * names is left out; `validate` reports it.
+ * Every tool the server publishes, in an order that depends on names alone: workflows, the list of schedules where
+ * there are any, then the five task tools, then those of other rooms; in compact mode, which is for hosts with a tool
+ * limit, its pair instead of the workflows. A workflow that takes one of our own names is left out; `validate` reports
+ * it.
  */
 export function listTools(deps: CatalogDeps, options: ListOptions = {}): readonly ToolDescriptor[] {
   const others = [...TASK_TOOLS, ...roomTools(deps)];
@@ -97,14 +101,20 @@ function publishedOutput(definition: Definition, output: JsonObject, options: Li
   return mayBeDeferred(definition, options) ? withHandle(schema) : schema;
 }
 
-/** What the published schema lets a plain call answer instead of a result that is too large: the task. See `limitResult`. */
+/**
+ * What the published schema lets a plain call answer instead of a result that is too large: the task. See
+ * `limitResult`.
+ */
 export function insteadOfLarge(definition: Definition, view: TaskView): 'drop' | JsonObject {
   if (definition.output_schema === undefined) return 'drop';
   const where = `The result is too large to show here: the whole of it is the resource ${URI.taskResult(view.taskId)}.`;
   return { task: { ...taskObject(view), nextStep: where } };
 }
 
-/** Whether a call of it can be answered with its task instead of its result: any plain call, as it may ask, last or meet a stop. */
+/**
+ * Whether a call of it can be answered with its task instead of its result: any plain call, as it may ask, last or meet
+ * a stop.
+ */
 function mayBeDeferred(definition: Definition, options: ListOptions): boolean {
   // One that must not be a task is a plain call for every client.
   return definition.task !== 'required' && (options.neverDeferred !== true || definition.task === 'forbidden');

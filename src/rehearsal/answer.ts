@@ -7,7 +7,10 @@ export type Answer =
   | { readonly output: JsonValue }
   | { readonly error: { readonly code: string | undefined; readonly message: string; readonly data?: JsonValue } };
 
-/** A tool's result: an object is structured content, a list of content blocks is itself, anything else is text (JSON if it is no text). */
+/**
+ * A tool's result: an object is structured content, a list of content blocks is itself, anything else is text (JSON if
+ * it is no text).
+ */
 export function toolResult(answer: Answer): ToolResult {
   if ('error' in answer) {
     const { code, message, data } = answer.error;
@@ -45,8 +48,8 @@ const NOT_ACCEPTED: ReadonlyMap<string, JsonValue | undefined> = new Map([
 ]);
 
 /**
- * The answer to a question by its MCP method. The failures that a person causes are what the person did, so that `on_decline` and
- * the like see them. `undefined` = nobody answered in time.
+ * The answer to a question by its MCP method. The failures that a person causes are what the person did, so that
+ * `on_decline` and the like see them. `undefined` = nobody answered in time.
  */
 export function inputResponse(answer: Answer, method: string): JsonValue | undefined {
   const code = 'error' in answer ? (answer.error.code ?? 'input_declined') : '';

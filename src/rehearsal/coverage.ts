@@ -29,8 +29,8 @@ interface Branch {
 }
 
 /**
- * Steps: every step at any depth; one counts when it ran (a skipped one did not). Branches: both sides of `when` and of each
- * conditional, each case of a `switch` (and none of them), each `catch`, each error target.
+ * Steps: every step at any depth; one counts when it ran (a skipped one did not). Branches: both sides of `when` and of
+ * each conditional, each case of a `switch` (and none of them), each `catch`, each error target.
  */
 export function coverageOf(definition: Definition, kinds: StepKindTable, runs: readonly CoveredRun[]): Coverage {
   const steps = [...stepsOf(definition, kinds)];

@@ -23,9 +23,10 @@ export interface DefinitionTestReport {
 }
 
 /**
- * Runs the `tests` of a definition, one after the other, each from nothing: mocked steps give what their mocks say, everything
- * else is the real engine, and a step that would ask a server, a person or a model without a mock fails its test by name; so does a mock that
- * does not fit the form that is asked, or the output schema of the workflow that is called.
+ * Runs the `tests` of a definition, one after the other, each from nothing: mocked steps give what their mocks say,
+ * everything else is the real engine, and a step that would ask a server, a person or a model without a mock fails its
+ * test by name; so does a mock that does not fit the form that is asked, or the output schema of the workflow that is
+ * called.
  */
 export async function runDefinitionTests(
   definition: Definition,

@@ -21,9 +21,9 @@ export interface DryRun {
 }
 
 /**
- * Walks a definition with these arguments and calls nobody: every call counts as made, and its result is unknown. A template that
- * reads an unknown result stays as it is written, and so does what is made of it. A condition that reads one takes it as null; a
- * loop goes round once, and a foreach over an unknown list has one item. Rejects only on a bug.
+ * Walks a definition with these arguments and calls nobody: every call counts as made, and its result is unknown. A
+ * template that reads an unknown result stays as it is written, and so does what is made of it. A condition that reads
+ * one takes it as null; a loop goes round once, and a foreach over an unknown list has one item. Rejects only on a bug.
  */
 export async function dryRun(definition: Definition, kinds: StepKindTable, input: JsonObject): Promise<DryRun> {
   const calls: OutsideCall[] = [];

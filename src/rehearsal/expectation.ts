@@ -93,7 +93,10 @@ function argumentProblems(wanted: JsonValue | undefined, calls: readonly Outside
   });
 }
 
-/** Calls of one step in the order of its items and iterations, whichever was made first; clean-up is in the order in which it is done. */
+/**
+ * Calls of one step in the order of its items and iterations, whichever was made first; clean-up is in the order in
+ * which it is done.
+ */
 function byIteration(a: OutsideCall, b: OutsideCall): number {
   if (a.path.startsWith(`${CLEAN_UP}/`) || b.path.startsWith(`${CLEAN_UP}/`)) return 0;
   const [left, right] = [iterationsOf(a.path), iterationsOf(b.path)];

@@ -6,8 +6,9 @@ const SAYS = 'the mock says so';
 const CODES: ReadonlySet<string> = new Set(FAILURE_CODES);
 
 /**
- * The mocks of one test. Each attempt of a step and each iteration takes the next of its `sequence`; the last one stays.
- * A mock without `sequence` is the same every time. `items` has answers for single items of a `foreach`, each with a sequence of its own.
+ * The mocks of one test. Each attempt of a step and each iteration takes the next of its `sequence`; the last one
+ * stays. A mock without `sequence` is the same every time. `items` has answers for single items of a `foreach`, each
+ * with a sequence of its own.
  */
 export class Mocks {
   readonly #answers: ReadonlyMap<string, readonly Answer[]>;
@@ -25,7 +26,10 @@ export class Mocks {
     );
   }
 
-  /** The answer for the next attempt of this step; `undefined` when it has no mock. `items`: those that it runs for, the innermost last. */
+  /**
+   * The answer for the next attempt of this step; `undefined` when it has no mock. `items`: those that it runs for, the
+   * innermost last.
+   */
   next(step: string, items: readonly JsonValue[] = []): Answer | undefined {
     const own = this.#ofItems.get(step);
     const item = items.map(textOf).findLast((text) => own?.has(text) === true);

@@ -14,7 +14,10 @@ import {
 } from './answer.ts';
 import { contextOver } from './context-over.ts';
 
-/** What a step would have asked the outside world. `what` is a tool, a resource's URI, a prompt, a workflow, or the method of a question. */
+/**
+ * What a step would have asked the outside world. `what` is a tool, a resource's URI, a prompt, a workflow, or the
+ * method of a question.
+ */
 export interface OutsideCall {
   readonly step: string;
   readonly path: string;
@@ -43,8 +46,8 @@ export interface OutsideWorld {
 }
 
 /**
- * The same kinds with the outside world replaced step by step. What a kind does itself stays real: templates, conditions,
- * schemas, routes, blocks. A table is for one run.
+ * The same kinds with the outside world replaced step by step. What a kind does itself stays real: templates,
+ * conditions, schemas, routes, blocks. A table is for one run.
  */
 export function kindsWithout(kinds: StepKindTable, world: OutsideWorld): StepKindTable {
   return new Map([...kinds].map(([type, kind]) => [type, inWorld(kind, world)]));

@@ -15,7 +15,10 @@ import { VirtualClock } from './virtual-clock.ts';
 /** A rehearsal that runs longer than this has no end. */
 const LIMITS: Partial<EngineLimits> = { stepsPerTask: 20_000, loopIterations: 10_000 };
 
-/** Every rehearsal begins at this time unless it is told another, so that a result does not depend on the day: 2026-01-01T00:00:00Z. */
+/**
+ * Every rehearsal begins at this time unless it is told another, so that a result does not depend on the day:
+ * 2026-01-01T00:00:00Z.
+ */
 export const REHEARSAL_START = Date.UTC(2026, 0, 1);
 
 export interface RehearsalOptions {
@@ -40,9 +43,9 @@ export interface Rehearsal {
 }
 
 /**
- * Runs a definition with the real engine and no outside world: servers, people, models and other workflows are `world`, time jumps,
- * nothing is stored. Arguments that the input schema refuses are the failure `invalid_arguments`, and nothing runs. Rejects only
- * on a bug.
+ * Runs a definition with the real engine and no outside world: servers, people, models and other workflows are `world`,
+ * time jumps, nothing is stored. Arguments that the input schema refuses are the failure `invalid_arguments`, and
+ * nothing runs. Rejects only on a bug.
  */
 export async function rehearse(options: RehearsalOptions): Promise<Rehearsal> {
   const { definition, input } = options;

@@ -6,8 +6,8 @@ interface Sleeper {
 }
 
 /**
- * A clock for runs without an outside world: nobody waits. As soon as everything else has run it jumps to the next sleeper, so a
- * day of `wait` takes no time and everything still happens in the order of the times.
+ * A clock for runs without an outside world: nobody waits. As soon as everything else has run it jumps to the next
+ * sleeper, so a day of `wait` takes no time and everything still happens in the order of the times.
  */
 export class VirtualClock implements Clock {
   readonly #start: number;
@@ -50,7 +50,10 @@ export class VirtualClock implements Clock {
     });
   }
 
-  /** A run that works goes on through promises and turns of the event loop alone; two of them without news mean that it only waits. */
+  /**
+   * A run that works goes on through promises and turns of the event loop alone; two of them without news mean that it
+   * only waits.
+   */
   #arm(): void {
     if (this.#armed) return;
     this.#armed = true;

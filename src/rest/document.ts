@@ -16,7 +16,9 @@ const ALWAYS: readonly ProblemCode[] = [
 ];
 const WITH_BODY: readonly ProblemCode[] = ['body_too_large', 'unsupported_media_type'];
 
-/** The OpenAPI 3.1 document of the API, made from the routes and the schemas that parse requests and describe answers. */
+/**
+ * The OpenAPI 3.1 document of the API, made from the routes and the schemas that parse requests and describe answers.
+ */
 export function openApiDocument(version: string): JsonObject {
   const paths: Record<string, Record<string, JsonObject>> = {};
   for (const route of ROUTES) (paths[`${BASE}${route.path}`] ??= {})[route.method] = operation(route);

@@ -29,7 +29,7 @@ export interface RestPorts extends Pick<
 }
 
 /**
- * Who asks. `listsAll` false: callers are not told apart and need not be one person, so a task id is the only secret, and nothing that shows
- * ids of others is answered.
+ * Who asks. `listsAll` false: callers are not told apart and need not be one person, so a task id is the only secret,
+ * and nothing that shows ids of others is answered.
  */
 export type RestCaller = Pick<Caller, 'principal' | 'listsAll'>;

@@ -32,7 +32,9 @@ interface ProblemKind {
   readonly retryAfter?: number;
 }
 
-/** The one table of problems: status, title and advice by code. docs/rest.md lists the same; a test compares the two. */
+/**
+ * The one table of problems: status, title and advice by code. docs/rest.md lists the same; a test compares the two.
+ */
 export const PROBLEMS: { readonly [code in ProblemCode]: ProblemKind } = {
   invalid_request: { status: 400, title: 'The request is not valid', advice: 'Mend what `errors` names.' },
   invalid_cursor: { status: 400, title: 'The cursor is not valid', advice: 'Begin with the first page.' },

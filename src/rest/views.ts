@@ -58,8 +58,8 @@ const timeMembers = ['startedAt', 'retryAt', 'wakeAt', 'expiresAt'] as const;
 const plainMembers = ['path', 'step', 'kind', 'attempt', 'key', 'level', 'from', 'status'] as const;
 
 /**
- * An entry of the journal as an event: what happened, where and when, without what went in and what came out, which may be megabytes.
- * Values of secret inputs are hidden.
+ * An entry of the journal as an event: what happened, where and when, without what went in and what came out, which may
+ * be megabytes. Values of secret inputs are hidden.
  */
 export function journalEvent(entry: StoredEntry, hide: TaskInside['hide']): JsonObject {
   const members: Record<string, JsonValue> = { seq: entry.seq, at: isoTime(entry.at), type: entry.type };

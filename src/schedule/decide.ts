@@ -4,7 +4,8 @@ import type { Occurrences } from './occurrence.ts';
 import type { ScheduleRow } from './row.ts';
 
 /*
- * S3  Every occurrence is decided once: it begins, waits, or is missed for a reason that is kept. `decidedUpTo` never goes back, except
+ * S3 Every occurrence is decided once: it begins, waits, or is missed for a reason that is kept. `decidedUpTo` never
+ *     goes back, except
  *     when the clock turns out to have been wrong by more than a day.
  * S4  The decision is a function of the row, the schedule, the tasks that still run, and now.
  */
@@ -101,7 +102,8 @@ function placed(
         else miss(time, `${MAX_WAITING} occurrences wait already`);
         break;
       case 'skip': {
-        // Whoever asks for all missed ones wants them one after another, not the first of them, and what comes meanwhile behind them.
+        // Whoever asks for all missed ones wants them one after another, not the first of them, and what comes
+        // meanwhile behind them.
         const late = due.times.length > 1 || now - fire(plan, time) > IN_TIME_MS;
         const queues = late || waiting.length > 0;
         if (!busy) starting.push(time);
@@ -134,7 +136,10 @@ function begun(row: ScheduleRow, { overlap }: Schedule, running: number): Schedu
   return { ...row, starting: row.waiting.slice(0, 1), waiting: row.waiting.slice(1) };
 }
 
-/** When there is something to do next, in epoch milliseconds by the wall clock; `undefined` = only when something else changes. */
+/**
+ * When there is something to do next, in epoch milliseconds by the wall clock; `undefined` = only when something else
+ * changes.
+ */
 export function wakeTime(row: ScheduleRow, plan: Plan): number | undefined {
   if (row.paused) return undefined;
   if (row.starting.length > 0) return 0;

@@ -13,7 +13,10 @@ import { DEFAULT_TIME_ZONE, parseCron, parseInstant } from '../definition/schedu
 export interface Occurrences {
   /** The first one after `after` (exclusive). `undefined` = none any more. */
   readonly next: (after: number) => number | undefined;
-  /** The newest ones in `after` (exclusive) … `upTo` (inclusive), oldest first, at most `limit`. Costs what it returns, however long the span. */
+  /**
+   * The newest ones in `after` (exclusive) … `upTo` (inclusive), oldest first, at most `limit`. Costs what it returns,
+   * however long the span.
+   */
   readonly latest: (after: number, upTo: number, limit: number) => readonly number[];
   /** Equal for schedules that come at the same times by the same rule; policies do not count. */
   readonly trigger: string;
@@ -76,7 +79,8 @@ const FEW = 8;
 function latest(next: Occurrences['next'], after: number, upTo: number, limit: number): readonly number[] {
   const few = collect(next, after, upTo, FEW);
   if (few.length < FEW) return few.slice(-limit);
-  // Looks back over longer and longer spans until one holds enough, so that years without a look cost no more than a minute.
+  // Looks back over longer and longer spans until one holds enough, so that years without a look cost no more than a
+  // minute.
   for (let span = FIRST_SPAN_MS; ; span *= 4) {
     const from = Math.max(after, upTo - span);
     const found = collect(next, from, upTo, Number.POSITIVE_INFINITY);
@@ -93,8 +97,8 @@ function collect(next: Occurrences['next'], after: number, upTo: number, most: n
 }
 
 /**
- * When an occurrence begins: its time, plus `jitter_seconds` at most, and before the next occurrence in any case. The same for every
- * process and every try (S2).
+ * When an occurrence begins: its time, plus `jitter_seconds` at most, and before the next occurrence in any case. The
+ * same for every process and every try (S2).
  */
 export function fireTime(workflow: string, schedule: Schedule, occurrences: Occurrences, time: number): number {
   const jitter = (schedule.jitter_seconds ?? 0) * 1000;

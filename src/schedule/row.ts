@@ -62,7 +62,10 @@ export function freshRow(workflow: string, trigger: string, now: number): Schedu
   };
 }
 
-/** The rows in the store of tasks: one per workflow, written under the guard of its mark, so that of two writers one wins. */
+/**
+ * The rows in the store of tasks: one per workflow, written under the guard of its mark, so that of two writers one
+ * wins.
+ */
 export class ScheduleRows {
   readonly #store: TaskStore;
 
@@ -98,7 +101,10 @@ export class ScheduleRows {
     }
   }
 
-  /** The mark of the row as written; `undefined` when somebody else has written it since `mark`. Durable when it resolves. Rejects with `StoreError`. */
+  /**
+   * The mark of the row as written; `undefined` when somebody else has written it since `mark`. Durable when it
+   * resolves. Rejects with `StoreError`.
+   */
   async save(row: ScheduleRow, mark: Mark): Promise<string | undefined> {
     const key = keys.schedule(row.workflow);
     const result = await this.#store.commit({ guards: [{ key, mark }], puts: [put(key, row)], deletes: [] });

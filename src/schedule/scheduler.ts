@@ -13,15 +13,20 @@ import { occurrencesOf } from './occurrence.ts';
 import { ScheduleRows } from './row.ts';
 
 /*
- * S7  Nothing begins before its time by the wall clock, however timers and clocks behave: a nap only says when to look again. Naps are
- *     short, so a machine that slept, a clock that was set and a pause by another process are noticed soon, and no timer is too long.
+ * S7 Nothing begins before its time by the wall clock, however timers and clocks behave: a nap only says when to look
+ *     again. Naps are
+ *    short, so a machine that slept, a clock that was set and a pause by another process are noticed soon, and no timer
+ *     is too long.
  */
 
 /** Milliseconds after which the scheduler looks around even if nothing is due. */
 export const NAP_MS = 5000;
 /** Schedules that are worked on at the same time. */
 const CONCURRENCY = 32;
-/** Wall and monotonic clock that drift apart by more than this between two looks: somebody set the clock, or the machine slept. */
+/**
+ * Wall and monotonic clock that drift apart by more than this between two looks: somebody set the clock, or the machine
+ * slept.
+ */
 const CLOCK_JUMP_MS = 2000;
 const RETRY = { kind: 'exponential', delaySeconds: 1, maxDelaySeconds: 60 } as const;
 
@@ -51,8 +56,8 @@ interface Entry {
 }
 
 /**
- * Runs the schedules of all definitions: each occurrence becomes a task of principal `local` once, whichever and however many processes
- * run a scheduler on the same store. It keeps nothing that is not in the store.
+ * Runs the schedules of all definitions: each occurrence becomes a task of principal `local` once, whichever and
+ * however many processes run a scheduler on the same store. It keeps nothing that is not in the store.
  */
 export class Scheduler {
   readonly #deps: SchedulerDeps;
@@ -89,7 +94,10 @@ export class Scheduler {
     this.#loop = this.#run();
   }
 
-  /** Stops; what has been decided and not yet begun is begun at the next start. Resolves when nothing of it runs any more. */
+  /**
+   * Stops; what has been decided and not yet begun is begun at the next start. Resolves when nothing of it runs any
+   * more.
+   */
   async close(): Promise<void> {
     this.#closed = true;
     for (const stop of this.#stops.splice(0)) stop();

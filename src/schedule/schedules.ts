@@ -16,9 +16,9 @@ import { freshRow, ScheduleRows } from './row.ts';
 import type { MarkedRow, Missed, ScheduleRow, Started } from './row.ts';
 
 /**
- * `active`: occurrences are to come. `ended`: none is (a `once` that is over). `paused`: by an operator. `new`: no server has seen it
- * yet. `changed`: the servers follow another rule than this definition's, until one loads it. `damaged`: its row cannot be read, and nothing
- * runs until it is resumed.
+ * `active`: occurrences are to come. `ended`: none is (a `once` that is over). `paused`: by an operator. `new`: no
+ * server has seen it yet. `changed`: the servers follow another rule than this definition's, until one loads it.
+ * `damaged`: its row cannot be read, and nothing runs until it is resumed.
  */
 export type ScheduleState = 'active' | 'ended' | 'paused' | 'new' | 'changed' | 'damaged';
 
@@ -72,7 +72,10 @@ export class Schedules {
     return views;
   }
 
-  /** Nothing begins until `resume`; what comes in between is passed over. Durable when it resolves. Rejects with `UnknownScheduleError` or `StoreError`. */
+  /**
+   * Nothing begins until `resume`; what comes in between is passed over. Durable when it resolves. Rejects with
+   * `UnknownScheduleError` or `StoreError`.
+   */
   async pause(workflow: string): Promise<ScheduleView> {
     return this.#change(workflow, (row) => ({ ...row, paused: true }));
   }
@@ -85,7 +88,10 @@ export class Schedules {
     );
   }
 
-  /** Begins a run at once with the schedule's input, paused or not, beside what runs. Later occurrences count it as an earlier one. */
+  /**
+   * Begins a run at once with the schedule's input, paused or not, beside what runs. Later occurrences count it as an
+   * earlier one.
+   */
   async runNow(workflow: string): Promise<TaskView> {
     const { schedule } = this.#plan(workflow);
     const { tasks, clock } = this.#deps;

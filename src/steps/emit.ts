@@ -3,7 +3,10 @@ import { defineStepKind } from '../engine/kind.ts';
 
 const LEVELS = ['debug', 'info', 'notice', 'warning', 'error', 'critical', 'alert', 'emergency'] as const;
 
-/** Sends a message to the client and keeps it in the journal. After a crash right behind the sending it may be sent once more. */
+/**
+ * Sends a message to the client and keeps it in the journal. After a crash right behind the sending it may be sent once
+ * more.
+ */
 export const emitKind = defineStepKind({
   type: 'emit',
   effect: 'none',

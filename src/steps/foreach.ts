@@ -110,7 +110,9 @@ steps:
   },
 });
 
-/** Whether a replay renders the same list again: it reads nothing that steps may write meanwhile, nor time or chance. */
+/**
+ * Whether a replay renders the same list again: it reads nothing that steps may write meanwhile, nor time or chance.
+ */
 function isStable(source: JsonValue): boolean {
   if (JSON.stringify(source).includes('{%')) return false;
   return templateReferences(source).every(({ path: [root, area] }) => {

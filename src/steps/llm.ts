@@ -14,8 +14,9 @@ import { textBlocks } from './tool.ts';
 const DEFAULT_MAX_TOKENS = 4096;
 
 /**
- * Asks a model: the first of `model` that the models file has, else the client's (sampling), else `default` of the models file. A request to the
- * client belongs to the task: it survives restarts and any connection can answer it. An answer of a model of ours is a checkpoint of its own.
+ * Asks a model: the first of `model` that the models file has, else the client's (sampling), else `default` of the
+ * models file. A request to the client belongs to the task: it survives restarts and any connection can answer it. An
+ * answer of a model of ours is a checkpoint of its own.
  */
 export const llmKind = defineStepKind({
   type: 'llm',
@@ -99,7 +100,10 @@ max_tokens: 200
   },
 });
 
-/** One turn of the client's model. A person may be asked about each, so an answer that does not fit is mended by `retry` only. */
+/**
+ * One turn of the client's model. A person may be asked about each, so an answer that does not fit is mended by `retry`
+ * only.
+ */
 async function askClient(
   context: StepContext,
   { messages, system, maxTokens, temperature, schema }: ModelRequest,

@@ -4,7 +4,10 @@ import { POSITIVE_SECONDS } from '../engine/numbers.ts';
 import { defineStepKind } from '../engine/kind.ts';
 import { textOf } from '../engine/step-view.ts';
 
-/** Asks the client which folders it works in. The request belongs to the task: it survives restarts and any connection can answer it. */
+/**
+ * Asks the client which folders it works in. The request belongs to the task: it survives restarts and any connection
+ * can answer it.
+ */
 export const rootsKind = defineStepKind({
   type: 'roots',
   effect: 'reads',

@@ -104,7 +104,10 @@ function outputOf(result: ToolResult, content: readonly JsonValue[]): JsonValue 
   return result.content.every((block) => block.type === 'text') ? textBlocks(content) : content;
 }
 
-/** The content a result has when nothing else was stored: one text block with the output, or the output itself when it is the blocks. */
+/**
+ * The content a result has when nothing else was stored: one text block with the output, or the output itself when it
+ * is the blocks.
+ */
 function contentFrom(output: JsonValue): JsonValue {
   return Array.isArray(output) ? output : [{ type: 'text', text: textOf(output) }];
 }

@@ -12,8 +12,8 @@ interface Clause {
 }
 
 /**
- * Runs steps, handles their failure, and runs `finally` in any case: after success, after a failure, after a stop from outside
- * (a sibling failed, a timeout above). After a cancel of the task `finally` runs as part of its clean-up.
+ * Runs steps, handles their failure, and runs `finally` in any case: after success, after a failure, after a stop from
+ * outside (a sibling failed, a timeout above). After a cancel of the task `finally` runs as part of its clean-up.
  */
 export const tryKind = defineStepKind({
   type: 'try',

@@ -6,7 +6,10 @@ import { isFixed } from '../definition/expression/references.ts';
 import { defineStepKind, type StepOutput } from '../engine/kind.ts';
 import { notePath } from '../engine/paths.ts';
 
-/** Runs another workflow as a task of its own, linked to this one and cancelled with it. A restart finds the child that was started. */
+/**
+ * Runs another workflow as a task of its own, linked to this one and cancelled with it. A restart finds the child that
+ * was started.
+ */
 export const workflowKind = defineStepKind({
   type: 'workflow',
   effect: 'acts',

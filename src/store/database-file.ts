@@ -8,8 +8,8 @@ import { StoreError } from '../tasks/task-store.ts';
 const DATABASE_HEADER = 'SQLite format 3\0';
 
 /**
- * The file behind a connection. SQLite goes on writing into a file that has been removed, where nobody will ever find the tasks
- * again, so every write asks whether the name still leads to the file that was opened (D13).
+ * The file behind a connection. SQLite goes on writing into a file that has been removed, where nobody will ever find
+ * the tasks again, so every write asks whether the name still leads to the file that was opened (D13).
  */
 export class DatabaseFile {
   readonly path: string;
@@ -20,7 +20,10 @@ export class DatabaseFile {
     this.#opened = opened;
   }
 
-  /** Opens or creates the file (0600) and its folder (0700). Rejects with `StoreError`, also when something else has the name. */
+  /**
+   * Opens or creates the file (0600) and its folder (0700). Rejects with `StoreError`, also when something else has the
+   * name.
+   */
   static async open(path: string): Promise<DatabaseFile> {
     try {
       await makeFolder(dirname(path));
@@ -49,7 +52,10 @@ export class DatabaseFile {
   }
 }
 
-/** Nothing of somebody else's is changed: a file is made private only when we made it, or it is a database and no link to one. */
+/**
+ * Nothing of somebody else's is changed: a file is made private only when we made it, or it is a database and no link
+ * to one.
+ */
 async function openOrMake(path: string): Promise<FileHandle> {
   const made = await open(path, 'wx+', 0o600).catch((error: unknown) => {
     if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return undefined;
@@ -70,7 +76,10 @@ async function openOrMake(path: string): Promise<FileHandle> {
   }
 }
 
-/** SQLite would throw a log away that belongs to no database, and begin with nothing (D14). It writes the first page of a database before the log. */
+/**
+ * SQLite would throw a log away that belongs to no database, and begin with nothing (D14). It writes the first page of
+ * a database before the log.
+ */
 async function refuseLogAlone(path: string): Promise<void> {
   const log = `${path}-wal`;
   // In this order: another process may be making both just now.
@@ -99,8 +108,8 @@ async function isFileOrNothing(path: string): Promise<boolean> {
 }
 
 /**
- * Creates a folder and what is missing above it, for the owner alone. Not node's `recursive`: that one never returns where a file system
- * refuses with ENOENT, as /proc does.
+ * Creates a folder and what is missing above it, for the owner alone. Not node's `recursive`: that one never returns
+ * where a file system refuses with ENOENT, as /proc does.
  */
 async function makeFolder(path: string, parentsMade = false): Promise<void> {
   try {

@@ -21,8 +21,8 @@ export function withAdvice(error: unknown, path: string): unknown {
 }
 
 /**
- * What went wrong when the file at `path` was opened. On a full disk SQLite says no more than that a file could not be written or opened, so the disk
- * is asked. `bytesLeft` gives the bytes that a folder's disk has left.
+ * What went wrong when the file at `path` was opened. On a full disk SQLite says no more than that a file could not be
+ * written or opened, so the disk is asked. `bytesLeft` gives the bytes that a folder's disk has left.
  */
 export async function openingErrorOf(
   thrown: unknown,

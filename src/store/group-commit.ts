@@ -8,7 +8,10 @@ export type Guard = readonly [key: string, mark: Mark];
 
 /** One atomic statement of a database. */
 export interface GroupWriter {
-  /** Writes all rows in one durable transaction if every guard holds; false = some guard did not, and nothing was written. Rejects with `StoreError`. */
+  /**
+   * Writes all rows in one durable transaction if every guard holds; false = some guard did not, and nothing was
+   * written. Rejects with `StoreError`.
+   */
   write(rows: readonly Row[], guards: readonly Guard[]): Promise<boolean>;
   /** The keys among the guards that do not hold now. */
   failing(guards: readonly Guard[]): Promise<ReadonlySet<string>>;
@@ -23,7 +26,10 @@ interface Waiting {
   readonly reject: (error: unknown) => void;
 }
 
-/** Bound variables of one statement stay far below SQLite's 32 766, and one statement's text below what would delay others. */
+/**
+ * Bound variables of one statement stay far below SQLite's 32 766, and one statement's text below what would delay
+ * others.
+ */
 const MAX_GROUP_ROWS = 4000;
 const MAX_GROUP_CHARS = 8 * 1024 * 1024;
 /** Groups of so many batches are worth a transaction of their own beside another. */
@@ -36,7 +42,8 @@ const PART = 16;
  * - A batch whose guard does not hold is refused alone; the others of its group go on without it.
  * - When a transaction fails, every batch in it is rejected: none of them was acknowledged.
  * - Batches that were answered together tend to be followed together: after a group, the next one waits for `company`.
- * - Many are parted in two that take turns: while one part is being written, those who wait for the other do their work.
+ * - Many are parted in two that take turns: while one part is being written, those who wait for the other do their
+ *   work.
  */
 export class GroupCommit {
   readonly #writer: GroupWriter;
@@ -125,7 +132,10 @@ export class GroupCommit {
     return group;
   }
 
-  /** Tells those whose guards do not hold; resolves with how to tell the others. Rejects with `StoreError`: none of these was written. */
+  /**
+   * Tells those whose guards do not hold; resolves with how to tell the others. Rejects with `StoreError`: none of
+   * these was written.
+   */
   async #commitGroup(group: readonly Waiting[]): Promise<() => void> {
     let left = group;
     while (left.length > 0) {

@@ -10,8 +10,8 @@ interface Waiting<Value> {
 const MAX_KEYS = 500;
 
 /**
- * Group read: while one read is in flight, all new ones gather and go out as the next statement. A read is made after it was
- * asked for, so it sees every commit that had resolved by then. One that is alone goes out at once.
+ * Group read: while one read is in flight, all new ones gather and go out as the next statement. A read is made after
+ * it was asked for, so it sees every commit that had resolved by then. One that is alone goes out at once.
  */
 export class GroupRead<Value> {
   readonly #read: ReadMany<Value>;

@@ -15,9 +15,9 @@ import type { Decoded } from './value-codec.ts';
 const PROBE_KEY = 'probe';
 
 /**
- * Tasks in a Keyv store on SQLite. Reads go through Keyv with a serialisation of our own (checksum and mark); writes go through the
- * adapter's guarded group commit, because Keyv itself has neither transactions nor conditional writes.
- * Many processes may open the same file.
+ * Tasks in a Keyv store on SQLite. Reads go through Keyv with a serialisation of our own (checksum and mark); writes go
+ * through the adapter's guarded group commit, because Keyv itself has neither transactions nor conditional writes. Many
+ * processes may open the same file.
  */
 export class KeyvTaskStore implements TaskStore {
   readonly #table: SqliteTable;
@@ -49,7 +49,10 @@ export class KeyvTaskStore implements TaskStore {
     this.#keyv.on('error', () => undefined);
   }
 
-  /** Opens or creates the database file at `path`. Rejects with `StoreError` when it cannot be used safely. `busyTimeoutMs`: see `SqliteTable.open`. */
+  /**
+   * Opens or creates the database file at `path`. Rejects with `StoreError` when it cannot be used safely.
+   * `busyTimeoutMs`: see `SqliteTable.open`.
+   */
   static async open(path: string, busyTimeoutMs?: number): Promise<KeyvTaskStore> {
     return new KeyvTaskStore(await SqliteTable.open(path, busyTimeoutMs));
   }

@@ -1,13 +1,16 @@
 import { readFileSync, statSync } from 'node:fs';
 
-/** Where SQLite has the lock of whoever writes, in the index of the log (https://sqlite.org/walformat.html, "WAL locks"). */
+/**
+ * Where SQLite has the lock of whoever writes, in the index of the log (https://sqlite.org/walformat.html, "WAL
+ * locks").
+ */
 const WRITE_LOCK_BYTE = 120;
 /** An exclusive lock of a range of bytes: `1: POSIX  ADVISORY  WRITE 4711 fd:01:1234 120 120`. */
 const LOCK = /^\d+: (?:POSIX|OFDLCK) +\S+ +WRITE (?<pid>-?\d+) [^ ]+:(?<inode>\d+) (?<first>\d+) (?<last>\d+|EOF)$/u;
 
 /**
- * What an operator can do when the database at `path` stays locked: which process holds it, where the kernel tells (Linux, same pid namespace), and how to
- * go on. Never throws.
+ * What an operator can do when the database at `path` stays locked: which process holds it, where the kernel tells
+ * (Linux, same pid namespace), and how to go on. Never throws.
  */
 export function adviceOnLock(path: string): string {
   const holder = holderOf(path);

@@ -4,7 +4,9 @@ import { GroupCommit } from './group-commit.ts';
 import type { Guard, GroupWriter, Row } from './group-commit.ts';
 import { decodeValue, MARK_LENGTH } from './value-codec.ts';
 
-/** The values that several memory stores share, as several connections share a file. Texts as on disk, keys in order. */
+/**
+ * The values that several memory stores share, as several connections share a file. Texts as on disk, keys in order.
+ */
 export class MemoryData {
   readonly texts = new Map<string, string>();
   /** Sorted; keys are ASCII, so code unit order is byte order. */
@@ -35,7 +37,10 @@ export class MemoryData {
   }
 }
 
-/** The contract of `TaskStore` in memory, for tests and for runs that need not outlive the process. Values are kept encoded, so damage and marks are as on disk. */
+/**
+ * The contract of `TaskStore` in memory, for tests and for runs that need not outlive the process. Values are kept
+ * encoded, so damage and marks are as on disk.
+ */
 export class MemoryTaskStore implements TaskStore {
   readonly data: MemoryData;
   readonly #commits: GroupCommit;

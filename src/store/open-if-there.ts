@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { KeyvTaskStore } from './keyv-task-store.ts';
 
 /**
- * The store in a folder, for somebody who only looks: nothing, and nothing is made, where the folder does not exist, or neither the file nor its log is in it.
+ * The store in a folder, for somebody who only looks: nothing, and nothing is made, where the folder does not exist, or
+ * neither the file nor its log is in it.
  * @throws StoreError when something else is there
  */
 export async function openIfThere(folder: string, name: string): Promise<KeyvTaskStore | undefined> {

@@ -12,7 +12,10 @@ export async function openPostgresIfThere(address: string, deps: PostgresDeps): 
   return (await store()).PostgresTaskStore.openIfThere(address, deps);
 }
 
-/** Loads what needs the driver and Keyv's adapter: both are optional packages, and used only where PostgreSQL was chosen. */
+/**
+ * Loads what needs the driver and Keyv's adapter: both are optional packages, and used only where PostgreSQL was
+ * chosen.
+ */
 export async function ifInstalled<T>(load: () => Promise<T>): Promise<T> {
   try {
     return await load();

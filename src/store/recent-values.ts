@@ -2,7 +2,9 @@ import type { Guard, Row } from './group-commit.ts';
 
 /** What is needed to know that nothing has changed. */
 export interface Transactions {
-  /** The number of the last transaction that is visible to a read now, ours or another's; `undefined` = cannot be told. */
+  /**
+   * The number of the last transaction that is visible to a read now, ours or another's; `undefined` = cannot be told.
+   */
   transaction(): number | undefined;
 }
 
@@ -10,9 +12,10 @@ const MAX_VALUES = 2000;
 const MAX_CHARS = 16 * 1024;
 
 /**
- * Texts that were read lately, or written and will be asked for, for as long as it is certain that a read would give the same: while only we have written since, and
- * not this key. As soon as another process has committed, all are forgotten; while a commit of ours is in flight and may or may not
- * be visible, none is given. So a value from here never differs from a read made now.
+ * Texts that were read lately, or written and will be asked for, for as long as it is certain that a read would give
+ * the same: while only we have written since, and not this key. As soon as another process has committed, all are
+ * forgotten; while a commit of ours is in flight and may or may not be visible, none is given. So a value from here
+ * never differs from a read made now.
  */
 export class RecentValues<Value> {
   readonly #transactions: Transactions;
@@ -47,8 +50,9 @@ export class RecentValues<Value> {
   }
 
   /**
-   * Looks once for all reads of a turn, which ends when no promise is left to go on. Whoever asks in this turn has asked before it
-   * began, as nothing comes in from outside meanwhile; so what was true in it is no older than the question (D9).
+   * Looks once for all reads of a turn, which ends when no promise is left to go on. Whoever asks in this turn has
+   * asked before it began, as nothing comes in from outside meanwhile; so what was true in it is no older than the
+   * question (D9).
    */
   #look(): number | undefined {
     if (this.#seen === undefined) {
@@ -84,8 +88,8 @@ export class RecentValues<Value> {
   }
 
   /**
-   * A transaction of ours has ended; `written` = its guards held. Nothing else of ours may be in flight. It counts as ours only where it is
-   * certain that it had a number: SQLite gives none to one that writes what is there already.
+   * A transaction of ours has ended; `written` = its guards held. Nothing else of ours may be in flight. It counts as
+   * ours only where it is certain that it had a number: SQLite gives none to one that writes what is there already.
    */
   wrote(rows: readonly Row[], guards: readonly Guard[], written: boolean): void {
     const now = this.#transactions.transaction();

@@ -5,8 +5,9 @@ import type { TaskStore } from '../tasks/task-store.ts';
 const SECRET_BYTES = 32;
 
 /**
- * The secret of that name in the store, made the first time anybody asks. Every process on the same data folder gets the same
- * bytes, whoever came first. A damaged one is reported and made anew (D14): what was signed with it does not count any more. Rejects with `StoreError`.
+ * The secret of that name in the store, made the first time anybody asks. Every process on the same data folder gets
+ * the same bytes, whoever came first. A damaged one is reported and made anew (D14): what was signed with it does not
+ * count any more. Rejects with `StoreError`.
  */
 export async function sharedSecret(
   store: TaskStore,

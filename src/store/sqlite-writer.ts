@@ -20,8 +20,9 @@ interface Kept {
 export type Columns = Readonly<Record<string, unknown>>;
 
 /**
- * The one connection that writes, with the driver that Keyv's adapter uses: the adapter prepares every statement anew and cannot say
- * how many rows one has changed, which doubles the price of a small commit. Every method rejects with `StoreError`.
+ * The one connection that writes, with the driver that Keyv's adapter uses: the adapter prepares every statement anew
+ * and cannot say how many rows one has changed, which doubles the price of a small commit. Every method rejects with
+ * `StoreError`.
  */
 export class SqliteWriter implements GroupWriter {
   readonly #database: sqlite3.Database;
@@ -134,8 +135,8 @@ export class SqliteWriter implements GroupWriter {
 }
 
 /**
- * Rows changed. A statement that was refused as busy is only suspended until it is reset, and counts as a write that goes on: SQLite would not commit
- * the next one while it does, and say all the same that it went well.
+ * Rows changed. A statement that was refused as busy is only suspended until it is reset, and counts as a write that
+ * goes on: SQLite would not commit the next one while it does, and say all the same that it went well.
  */
 function runKept(statement: sqlite3.Statement, values: readonly unknown[]): Promise<number> {
   return new Promise((resolve, reject) => {

@@ -26,10 +26,10 @@ export interface TextRow {
 }
 
 /**
- * Keyv's SQLite adapter with what tasks need beside get and set: WAL with one fsync a commit (`synchronous=FULL`), one guarded
- * atomic statement for a whole group of batches, and ordered range reads. The adapter's connection only reads and a second one
- * only writes, so that a read never waits for another's fsync. Never use `set`, `delete`, `clear`, `iterator`, namespaces or TTL of it
- * (the connection refuses to write; the others lose data or scan).
+ * Keyv's SQLite adapter with what tasks need beside get and set: WAL with one fsync a commit (`synchronous=FULL`), one
+ * guarded atomic statement for a whole group of batches, and ordered range reads. The adapter's connection only reads
+ * and a second one only writes, so that a read never waits for another's fsync. Never use `set`, `delete`, `clear`,
+ * `iterator`, namespaces or TTL of it (the connection refuses to write; the others lose data or scan).
  */
 export class SqliteTable extends KeyvSqlite implements GroupWriter {
   readonly #file: DatabaseFile;
@@ -38,8 +38,9 @@ export class SqliteTable extends KeyvSqlite implements GroupWriter {
   readonly #reads = new GroupRead((keys) => this.#texts(keys));
 
   private constructor(file: DatabaseFile, reader: sqlite3.Database) {
-    // The adapter brings a driver of its own. Where that is not ours (an installed package: `overrides` hold for this repository only), a
-    // second SQLite in the process would break the file's locks and may be one that damages it: the adapter never opens the file.
+    // The adapter brings a driver of its own. Where that is not ours (an installed package: `overrides` hold for this
+    // repository only), a second SQLite in the process would break the file's locks and may be one that damages it: the
+    // adapter never opens the file.
     super({ uri: 'sqlite://:memory:', table: TABLE });
     const closeAdapter = this.close;
     this.query = async (sql, ...values) => queryAll(reader, sql, ...values);
@@ -53,8 +54,9 @@ export class SqliteTable extends KeyvSqlite implements GroupWriter {
   }
 
   /**
-   * Opens or creates the file (folder 0700, file 0600). Rejects with `StoreError` when it cannot be used as it must: not a database, written by
-   * a newer release, no WAL, a SQLite that is too old, not a file at all. `busyTimeoutMs`: how long a write waits for that of another process.
+   * Opens or creates the file (folder 0700, file 0600). Rejects with `StoreError` when it cannot be used as it must:
+   * not a database, written by a newer release, no WAL, a SQLite that is too old, not a file at all. `busyTimeoutMs`:
+   * how long a write waits for that of another process.
    */
   static async open(path: string, busyTimeoutMs = BUSY_TIMEOUT_MS): Promise<SqliteTable> {
     try {
@@ -101,7 +103,8 @@ export class SqliteTable extends KeyvSqlite implements GroupWriter {
       );
     }
     await writer.all(`CREATE TABLE IF NOT EXISTS ${TABLE}(key VARCHAR(255) PRIMARY KEY, value TEXT )`);
-    // A removal is written as a row without value, so that a whole group is one statement; the triggers take such rows out.
+    // A removal is written as a row without value, so that a whole group is one statement; the triggers take such rows
+    // out.
     for (const change of ['INSERT', 'UPDATE']) {
       await writer.all(
         `CREATE TRIGGER IF NOT EXISTS ${TABLE}_${change.toLowerCase()} AFTER ${change} ON ${TABLE} WHEN NEW.value IS NULL BEGIN DELETE FROM ${TABLE} WHERE key = NEW.key; END`,
@@ -189,7 +192,10 @@ export class SqliteTable extends KeyvSqlite implements GroupWriter {
   }
 }
 
-/** The journal mode after asking for WAL. SQLite does not wait for another process that is just asking for it too, so we do. */
+/**
+ * The journal mode after asking for WAL. SQLite does not wait for another process that is just asking for it too, so we
+ * do.
+ */
 async function writeAheadLog(writer: SqliteWriter): Promise<unknown> {
   for (let left = MODE_TRIES; ; left -= 1) {
     try {

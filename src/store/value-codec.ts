@@ -10,13 +10,19 @@ const DIGEST_LENGTH = 22;
 /** Length of a mark. A guard compares only this many characters of a stored value. */
 export const MARK_LENGTH = LAYOUT.length + DIGEST_LENGTH;
 
-/** A value as it is stored: `mark` (layout version and checksum of key and JSON text) directly followed by the JSON text. */
+/**
+ * A value as it is stored: `mark` (layout version and checksum of key and JSON text) directly followed by the JSON
+ * text.
+ */
 export interface Encoded {
   readonly mark: string;
   readonly text: string;
 }
 
-/** What a stored text holds: a value with its mark, or why it cannot be trusted. The mark of a damaged one is good for a guard alone. */
+/**
+ * What a stored text holds: a value with its mark, or why it cannot be trusted. The mark of a damaged one is good for a
+ * guard alone.
+ */
 export type Decoded =
   { readonly mark: string; readonly value: JsonValue } | { readonly mark: string; readonly damaged: string };
 
@@ -25,7 +31,10 @@ function markOf(layout: string, key: string, json: string): string {
   return layout + hash('sha256', text, 'base64url').slice(0, DIGEST_LENGTH);
 }
 
-/** Encodes the value of a key. The mark is 132 bits of SHA-256 over key and JSON text, so equal marks of a key mean equal bytes. */
+/**
+ * Encodes the value of a key. The mark is 132 bits of SHA-256 over key and JSON text, so equal marks of a key mean
+ * equal bytes.
+ */
 export function encodeValue(key: string, value: JsonValue): Encoded {
   const json = JSON.stringify(value);
   const mark = markOf(LAYOUT, key, json);
@@ -33,8 +42,8 @@ export function encodeValue(key: string, value: JsonValue): Encoded {
 }
 
 /**
- * Decodes the text that stands under a key and checks both against the checksum (D14): a value whose key has changed is damaged too. Never
- * throws.
+ * Decodes the text that stands under a key and checks both against the checksum (D14): a value whose key has changed is
+ * damaged too. Never throws.
  */
 export function decodeValue(key: string, text: string): Decoded {
   const mark = text.slice(0, MARK_LENGTH);

@@ -3,7 +3,10 @@ import { stat } from 'node:fs/promises';
 const OTHERS_WRITE = 0o002;
 const STICKY = 0o1000;
 
-/** Those of the paths that every user of the machine can write. One that does not exist is not among them. Never rejects. */
+/**
+ * Those of the paths that every user of the machine can write. One that does not exist is not among them. Never
+ * rejects.
+ */
 export async function writableByOthers(paths: readonly string[]): Promise<readonly string[]> {
   if (process.platform === 'win32') return [];
   const found = await Promise.all(

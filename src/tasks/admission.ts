@@ -61,8 +61,8 @@ class UnsureWrite extends StoreError {
 }
 
 /**
- * The door for new tasks: arguments are checked once, limits are kept (D16), an idempotency key gives the same task again (D7), and the
- * task is durable with everything it needs before anybody hears of it (D1).
+ * The door for new tasks: arguments are checked once, limits are kept (D16), an idempotency key gives the same task
+ * again (D7), and the task is durable with everything it needs before anybody hears of it (D1).
  */
 export class Admission {
   readonly #context: TaskContext;
@@ -85,9 +85,9 @@ export class Admission {
   }
 
   /**
-   * Makes the task durable, or finds the one that was made before. `id`: a derived id, for a task that a restart must find again.
-   * Rejects with `TaskError`. On `store_unavailable` no task runs for this request, but where its write failed and it carries an idempotency
-   * key: then the task may be there, and the same key finds it.
+   * Makes the task durable, or finds the one that was made before. `id`: a derived id, for a task that a restart must
+   * find again. Rejects with `TaskError`. On `store_unavailable` no task runs for this request, but where its write
+   * failed and it carries an idempotency key: then the task may be there, and the same key finds it.
    */
   async admit(request: CreateTask, id = this.#context.ids()): Promise<Admitted> {
     const { definitions, health, limits } = this.#context;
@@ -324,7 +324,9 @@ export function isOver(record: TaskRecord, now: number): boolean {
   return record.state.kind === 'ended' && record.expiresAt !== null && record.expiresAt <= now;
 }
 
-/** The later of two ends; `null` = never. A child is kept for as long as its parent, which needs it when it is resumed. */
+/**
+ * The later of two ends; `null` = never. A child is kept for as long as its parent, which needs it when it is resumed.
+ */
 export function later(a: number | null, b: number | null): number | null {
   return a === null || b === null ? null : Math.max(a, b);
 }

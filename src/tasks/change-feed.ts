@@ -60,7 +60,8 @@ export class ChangeFeed {
   }
 
   /**
-   * `news` resolves with the first view published from now on that is news, and rejects with the signal's reason on abort. After
+   * `news` resolves with the first view published from now on that is news, and rejects with the signal's reason on
+   * abort. After
    * `leave` it may never settle.
    */
   wait(

@@ -3,8 +3,8 @@ import type { AskForChild } from '../engine/ports.ts';
 import type { PendingInput } from './task.ts';
 
 /**
- * The open questions of one child, put to its parent. The child's record stays the one that counts: an answer that comes too late changes
- * nothing, and after a restart the parent finds the question that it had put already.
+ * The open questions of one child, put to its parent. The child's record stays the one that counts: an answer that
+ * comes too late changes nothing, and after a restart the parent finds the question that it had put already.
  */
 export class ChildQuestions {
   readonly #ask: AskForChild | undefined;

@@ -45,7 +45,8 @@ export class ChildTasks implements Children {
   }
 
   /**
-   * Starts the child or finds the one that was started before; one that had failed before its parent was resumed runs again. Rejects with
+   * Starts the child or finds the one that was started before; one that had failed before its parent was resumed runs
+   * again. Rejects with
    * `StepFailure`: `invalid_arguments`, `tool_not_found` (no such workflow), `limit_exceeded`.
    */
   async start(path: string, workflow: string, input: JsonObject): Promise<{ readonly taskId: string }> {

@@ -31,7 +31,10 @@ export async function cleanUpState(
   return done === undefined ? undefined : { status: 'done', ...(done.value as unknown as CleanUpReport) };
 }
 
-/** Resolves when nothing is left to clean up after a task and those it has started, by whatever process. Rejects on abort. */
+/**
+ * Resolves when nothing is left to clean up after a task and those it has started, by whatever process. Rejects on
+ * abort.
+ */
 export async function cleanedUp(context: TaskContext, id: string, signal: AbortSignal): Promise<void> {
   const { store, clock } = context;
   while ((await store.get(keys.clean(id))) !== undefined) await clock.sleep(LOOK_MS, signal);

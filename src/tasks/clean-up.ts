@@ -32,8 +32,8 @@ export function cleanUpRowOf(value: unknown): CleanUpRow {
 }
 
 /**
- * Appends to the journal of a task that has ended. Its record's bytes stay as they are (T3, D9): ownership and length of the
- * journal live in the clean-up row, which guards every write.
+ * Appends to the journal of a task that has ended. Its record's bytes stay as they are (T3, D9): ownership and length
+ * of the journal live in the clean-up row, which guards every write.
  */
 class CleanUpJournal {
   readonly #context: TaskContext;
@@ -68,7 +68,10 @@ class CleanUpJournal {
     if (runner !== this.#row.runner || epoch !== this.#row.epoch) throw new Interruption('fenced');
   }
 
-  /** Removes the row, since nothing is left to do, and with it what the task still held; leaves the report of what was done. */
+  /**
+   * Removes the row, since nothing is left to do, and with it what the task still held; leaves the report of what was
+   * done.
+   */
   async done(report: CleanUpReport | undefined, frees: readonly string[]): Promise<void> {
     await this.#last;
     const key = keys.clean(this.#id);
@@ -119,8 +122,8 @@ export class CleanUps {
   }
 
   /**
-   * Takes the clean-up of a task, if there is one and it is this process's (or, with `from`, that of the dead runner `from`), and does it in the
-   * background. The run of the task must have stopped.
+   * Takes the clean-up of a task, if there is one and it is this process's (or, with `from`, that of the dead runner
+   * `from`), and does it in the background. The run of the task must have stopped.
    */
   async take(id: string, from?: string | null): Promise<void> {
     if (this.#running.has(id)) return;

@@ -14,8 +14,8 @@ import type { TaskStore } from './task-store.ts';
 import type { Turns } from './turns.ts';
 
 /**
- * Which tasks this process runs. `all`: those it creates, those nobody runs, those of dead processes (serve). `own`: those it
- * creates (run). `none`: no task at all; what it creates is for others to run (tasks commands).
+ * Which tasks this process runs. `all`: those it creates, those nobody runs, those of dead processes (serve). `own`:
+ * those it creates (run). `none`: no task at all; what it creates is for others to run (tasks commands).
  */
 export type Claims = 'all' | 'own' | 'none';
 

@@ -14,8 +14,9 @@ type Found =
   { readonly isSound: true; readonly mark: string } | { readonly isSound: false; readonly mark: string | null };
 
 /**
- * The definitions that tasks were created with: stored once per digest, shared in memory, removed when no task
- * uses them any more (snapshot-sweep.ts). A creation is guarded by the snapshot's mark, so that no task is made without its own.
+ * The definitions that tasks were created with: stored once per digest, shared in memory, removed when no task uses
+ * them any more (snapshot-sweep.ts). A creation is guarded by the snapshot's mark, so that no task is made without its
+ * own.
  */
 export class DefinitionSnapshots {
   readonly #store: TaskStore;
@@ -37,7 +38,10 @@ export class DefinitionSnapshots {
     this.#reportDamage = deps.reportDamage;
   }
 
-  /** Resolves with the mark of the snapshot when it is durable: the guard of a creation. Rejects with `StoreError`; the next call tries again. */
+  /**
+   * Resolves with the mark of the snapshot when it is durable: the guard of a creation. Rejects with `StoreError`; the
+   * next call tries again.
+   */
   ensure(loaded: LoadedDefinition): Promise<string> {
     let stored = this.#stored.get(loaded.digest);
     if (stored === undefined) {

@@ -28,14 +28,16 @@ interface Tree {
   readonly rows: Promise<number>;
   /** Places given since. */
   given: number;
-  /** Requests under way: while there are any, rows and places may speak of the same task, so nothing is counted anew. */
+  /**
+   * Requests under way: while there are any, rows and places may speak of the same task, so nothing is counted anew.
+   */
   busy: number;
 }
 
 /**
- * Bounds how many tasks one root task has below itself, at any depth (D16): what starts itself again and again ends, and a cancel of the whole
- * stays quick. The store holds a row for each, which a restart counts again; within this process the bound is exact, what other processes add
- * to the same tree is seen with a delay of up to two seconds.
+ * Bounds how many tasks one root task has below itself, at any depth (D16): what starts itself again and again ends,
+ * and a cancel of the whole stays quick. The store holds a row for each, which a restart counts again; within this
+ * process the bound is exact, what other processes add to the same tree is seen with a delay of up to two seconds.
  */
 export class Descendants {
   readonly #deps: DescendantsDeps;
@@ -45,7 +47,9 @@ export class Descendants {
     this.#deps = deps;
   }
 
-  /** Gives a place below `root`. Rejects with `TaskError('limit_exceeded')` when there is none, and with `StoreError`. */
+  /**
+   * Gives a place below `root`. Rejects with `TaskError('limit_exceeded')` when there is none, and with `StoreError`.
+   */
   async place(root: string): Promise<DescendantPlace> {
     const most = this.#deps.limits.descendants;
     const tree = this.#treeOf(root);

@@ -12,7 +12,8 @@ import type { Applied } from './task-writer.ts';
 import { transition } from './transition.ts';
 
 /*
- * T4 Terminal status and outcome are one write: every change here puts the outcome and takes the task out of the open ones.
+ * T4 Terminal status and outcome are one write: every change here puts the outcome and takes the task out of the open
+ *    ones.
  */
 
 /** The outcome of a workflow that failed for this reason. */
@@ -57,7 +58,9 @@ export function cancel(record: TaskRecord, reason: string, now: number): Applied
   };
 }
 
-/** A task is failed from outside its run (ttl over, definition lost, crash loop), and cleaned up like a cancelled one. */
+/**
+ * A task is failed from outside its run (ttl over, definition lost, crash loop), and cleaned up like a cancelled one.
+ */
 export function failFromOutside(record: TaskRecord, failure: Failure, now: number): Applied {
   return {
     record: transition(record, { type: 'settled', status: 'failed', failure, warnings: [] }, now),
@@ -91,7 +94,10 @@ function cleanUpRow(record: TaskRecord): Batch['puts'] {
   ];
 }
 
-/** Tells the runner of a task that another process, or another part of this one, has changed it. Nobody runs it: tells everybody. */
+/**
+ * Tells the runner of a task that another process, or another part of this one, has changed it. Nobody runs it: tells
+ * everybody.
+ */
 export function bell(before: TaskRecord, after: TaskRecord): Batch['puts'][number] {
   return { key: keys.bell(runnerOf(before) ?? ANY_RUNNER, before.id), value: { rev: after.rev } };
 }

@@ -1,9 +1,9 @@
 import type { CallContext, Downstream } from '../engine/ports.ts';
 
 /**
- * The other servers as one run may use them: directly before a call is sent, `stillOurs` is asked, which rejects when the task has ended or is
- * another process's. A process that was paused for long makes no call that another one has made meanwhile (D6), and none follows an acknowledged
- * cancel.
+ * The other servers as one run may use them: directly before a call is sent, `stillOurs` is asked, which rejects when
+ * the task has ended or is another process's. A process that was paused for long makes no call that another one has
+ * made meanwhile (D6), and none follows an acknowledged cancel.
  */
 export function fencedDownstream(downstream: Downstream, stillOurs: () => Promise<void>): Downstream {
   const fenced = (context: CallContext): CallContext => ({ ...context, onTurn: stillOurs });

@@ -1,6 +1,9 @@
 import type { Models } from '../engine/ports.ts';
 
-/** The models as one run may use them: directly before a turn is sent, `stillOurs` is asked, as for other servers (`fencedDownstream`). */
+/**
+ * The models as one run may use them: directly before a turn is sent, `stillOurs` is asked, as for other servers
+ * (`fencedDownstream`).
+ */
 export function fencedModels(models: Models, stillOurs: () => Promise<void>): Models {
   return {
     has: (name) => models.has(name),

@@ -8,8 +8,8 @@ export const POLL_MS = 200;
 const PAGE = 500;
 
 /**
- * Notices what other processes have done to the store: cancels and answers for our runs, tasks that are for anybody to run, and changes of
- * tasks that somebody here waits for. Costs one counter read a round while nothing happens.
+ * Notices what other processes have done to the store: cancels and answers for our runs, tasks that are for anybody to
+ * run, and changes of tasks that somebody here waits for. Costs one counter read a round while nothing happens.
  */
 export class ForeignWatch {
   readonly #context: TaskContext;

@@ -13,9 +13,9 @@ const MAX_STRAYS = 1000;
 type Put = Batch['puts'][number];
 
 /**
- * Makes index rows again that are lost because a bit of their key or value has flipped (D14): all that they say stands in the records. A key that has
- * become that of nothing is found by a look at the first row of each kind, which costs the same for a million tasks; only when
- * something is damaged are all records read.
+ * Makes index rows again that are lost because a bit of their key or value has flipped (D14): all that they say stands
+ * in the records. A key that has become that of nothing is found by a look at the first row of each kind, which costs
+ * the same for a million tasks; only when something is damaged are all records read.
  */
 export class IndexRepair {
   readonly #context: TaskContext;
@@ -36,8 +36,8 @@ export class IndexRepair {
   }
 
   /**
-   * Looks for strays once, and makes missing rows again when there is a reason to. True when tasks were found that no recovery could have
-   * seen. Rejects with `StoreError`; the next round tries again.
+   * Looks for strays once, and makes missing rows again when there is a reason to. True when tasks were found that no
+   * recovery could have seen. Rejects with `StoreError`; the next round tries again.
    */
   async round(): Promise<boolean> {
     if (!this.#looked) await this.#findStrays();

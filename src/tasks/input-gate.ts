@@ -19,9 +19,10 @@ export interface TaskInputsDeps {
 }
 
 /**
- * The questions of one run. A question belongs to the record: it outlives this process, and the first valid answer to its key wins,
- * whoever takes it (D8). One that nobody wants any more (the `signal` of `ask`: a deadline, a sibling that failed) is withdrawn. Asked, not
- * answered and no longer pending means: timed out when its time is over, else withdrawn; who comes to it again asks anew, under a new key.
+ * The questions of one run. A question belongs to the record: it outlives this process, and the first valid answer to
+ * its key wins, whoever takes it (D8). One that nobody wants any more (the `signal` of `ask`: a deadline, a sibling
+ * that failed) is withdrawn. Asked, not answered and no longer pending means: timed out when its time is over, else
+ * withdrawn; who comes to it again asks anew, under a new key.
  */
 export class TaskInputs implements InputGate {
   readonly #deps: TaskInputsDeps;
@@ -57,7 +58,8 @@ export class TaskInputs implements InputGate {
     try {
       return await this.#wait(path, input, [signal, ...unwanted]);
     } catch (error) {
-      // The run goes on without this answer. When the run itself was stopped, the question stays for whoever goes on with it.
+      // The run goes on without this answer. When the run itself was stopped, the question stays for whoever goes on
+      // with it.
       if (options.signal?.aborted === true && !signal.aborted) await this.#close(input.key).catch(() => undefined);
       throw error;
     }

@@ -27,7 +27,10 @@ export class JournalState {
   #entries: StoredEntry[] = [];
   readonly #finished = new Map<string, Entry<'finished'>>();
   readonly #notes = new Map<string, Notes>();
-  /** Paths by the keys of their input requests. Made with the first: most tasks ask nobody, and ten thousand of them may wait. */
+  /**
+   * Paths by the keys of their input requests. Made with the first: most tasks ask nobody, and ten thousand of them may
+   * wait.
+   */
   #paths: Map<string, string> | undefined;
   #lastSeq = 0;
 
@@ -148,7 +151,10 @@ export class JournalState {
   }
 }
 
-/** The path of the step that an entry belongs to: notes that a step keeps beside its checkpoint follow a `!`, those of a later attempt a `#n`. */
+/**
+ * The path of the step that an entry belongs to: notes that a step keeps beside its checkpoint follow a `!`, those of a
+ * later attempt a `#n`.
+ */
 export function stepPath(path: string): string {
   const at = path.indexOf('!');
   return (at === -1 ? path : path.slice(0, at)).replace(/#\d+$/u, '');

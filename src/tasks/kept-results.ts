@@ -8,7 +8,10 @@ import type { Principal } from './task.ts';
 import { DamagedValueError } from './task-store.ts';
 import type { Stored, TaskStore } from './task-store.ts';
 
-/** Results kept for one workflow and principal: each key has one of so many places, and takes it from whatever was there. */
+/**
+ * Results kept for one workflow and principal: each key has one of so many places, and takes it from whatever was
+ * there.
+ */
 const PLACES = 1024;
 /** Bytes of a result as JSON; a larger one is not kept. */
 const MAX_BYTES = 256 * 1024;
@@ -20,7 +23,9 @@ export interface KeptResultsDeps {
   readonly logger: Logger;
 }
 
-/** Results of steps with `cache_seconds` in the store, of one workflow and principal; bounded in number and size (D16). */
+/**
+ * Results of steps with `cache_seconds` in the store, of one workflow and principal; bounded in number and size (D16).
+ */
 export class KeptResults implements ResultCache {
   readonly #deps: KeptResultsDeps;
   readonly #principal: Principal;

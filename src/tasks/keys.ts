@@ -10,8 +10,9 @@ interface Listed {
 }
 
 /**
- * Where things lie in the store. Keys are ASCII and ordered, so that listing, recovery and sweeping read ranges and cost what
- * they return. Parts are task ids, hashes, numbers of fixed width, or percent-encoded names, none of which holds a `:`.
+ * Where things lie in the store. Keys are ASCII and ordered, so that listing, recovery and sweeping read ranges and
+ * cost what they return. Parts are task ids, hashes, numbers of fixed width, or percent-encoded names, none of which
+ * holds a `:`.
  */
 export const keys = {
   /** The record: small, rewritten with every change. */
@@ -34,7 +35,10 @@ export const keys = {
   allClean: 'clean:',
   /** What was cleaned up, once it is done; a report beside the record, whose bytes stay as they are. */
   cleaned: (id: string): string => `cleaned:${id}`,
-  /** One row per task in the principal's listing, newest first; also of those that one process has made in the same millisecond. */
+  /**
+   * One row per task in the principal's listing, newest first; also of those that one process has made in the same
+   * millisecond.
+   */
   list: ({ principal, createdAt, nth = 0, id }: Listed): string => {
     const at = `list:${hashOf(principal)}:${inverted(createdAt)}`;
     // A `!` comes before all that an id can begin with.
@@ -58,7 +62,9 @@ export const keys = {
     `saved:${hashOf(principal)}:${encodeURIComponent(workflow)}:`,
   runner: (id: string): string => `runner:${id}`,
   allRunners: 'runner:',
-  /** Rung by a process that changed a task which another one runs, or (runner `any`) that made one for anybody to run. */
+  /**
+   * Rung by a process that changed a task which another one runs, or (runner `any`) that made one for anybody to run.
+   */
   bell: (runner: string, id: string): string => `bell:${runner}:${id}`,
   bells: (runner: string): string => `bell:${runner}:`,
   allBells: 'bell:',

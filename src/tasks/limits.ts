@@ -1,8 +1,13 @@
-/** Published bounds (D16). Reaching one refuses that request or fails that task with `limit_exceeded`, and nothing else. */
+/**
+ * Published bounds (D16). Reaching one refuses that request or fails that task with `limit_exceeded`, and nothing else.
+ */
 export interface TaskLimits {
   /** Open tasks of one process, all principals together. */
   readonly openTasks: number;
-  /** Open tasks of one principal on one data folder. Those of other processes are counted with a delay of up to two seconds. */
+  /**
+   * Open tasks of one principal on one data folder. Those of other processes are counted with a delay of up to two
+   * seconds.
+   */
   readonly openTasksPerPrincipal: number;
   /** Bytes of the arguments as JSON. */
   readonly argumentBytes: number;
@@ -18,11 +23,17 @@ export interface TaskLimits {
   readonly ttlDefault: number | null;
   /** Longest ttl in milliseconds a caller gets; `null` = no bound, and a caller may ask for ever. */
   readonly ttlMax: number | null;
-  /** Crashes in a row, each soon after the task was taken and without progress, after which it is given up: it probably kills whoever runs it. */
+  /**
+   * Crashes in a row, each soon after the task was taken and without progress, after which it is given up: it probably
+   * kills whoever runs it.
+   */
   readonly crashes: number;
   /** Nesting of child workflows. */
   readonly depth: number;
-  /** Tasks below one root task, at any depth, for as long as they are kept. Those of other processes are counted with a delay of up to two seconds. */
+  /**
+   * Tasks below one root task, at any depth, for as long as they are kept. Those of other processes are counted with a
+   * delay of up to two seconds.
+   */
   readonly descendants: number;
   /** Milliseconds a poller is told to wait. */
   readonly pollInterval: number;
@@ -30,7 +41,10 @@ export interface TaskLimits {
 
 const DAY = 86_400_000;
 
-/** What holds unless the operator says otherwise. A week, so that an approval can wait over a weekend; at most thirty days. */
+/**
+ * What holds unless the operator says otherwise. A week, so that an approval can wait over a weekend; at most thirty
+ * days.
+ */
 export const DEFAULT_LIMITS: TaskLimits = {
   openTasks: 20_000,
   openTasksPerPrincipal: 10_000,

@@ -11,7 +11,10 @@ const MAX_LIMIT = 200;
 /** Rows looked at for one page with a filter; then the page ends early, with a cursor. */
 const MAX_SCANNED = 2000;
 
-/** One page of a principal's tasks, newest first. The cursor is the last row of the page; it is of no use to another principal. */
+/**
+ * One page of a principal's tasks, newest first. The cursor is the last row of the page; it is of no use to another
+ * principal.
+ */
 export async function listTasks(
   context: TaskContext,
   query: ListQuery,

@@ -2,7 +2,10 @@ import type { Clock } from '../core/clock.ts';
 import { messageOf } from '../core/failure.ts';
 import type { Logger } from '../core/logger.ts';
 
-/** Repeats `body` every `ms` until the signal aborts. A body that fails is logged at debug level and runs again; resolves when the last one has ended. */
+/**
+ * Repeats `body` every `ms` until the signal aborts. A body that fails is logged at debug level and runs again;
+ * resolves when the last one has ended.
+ */
 export async function repeat(
   deps: { readonly clock: Clock; readonly logger: Logger; readonly signal: AbortSignal },
   what: string,

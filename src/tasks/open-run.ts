@@ -56,7 +56,8 @@ export interface RunStart {
 
 /**
  * One run of one task in this process: joins the task's writer, journal, inputs and progress to the engine's ports.
- * Constructed only by whoever has just created or claimed the task; from then on every change made in this process goes through `writer` (T1).
+ * Constructed only by whoever has just created or claimed the task; from then on every change made in this process goes
+ * through `writer` (T1).
  */
 export class OpenRun {
   readonly id: string;
@@ -164,7 +165,10 @@ export class OpenRun {
     }
   }
 
-  /** Waits for its turn, where the workflow has a limit. From then on it has begun, also for a restart and for its time limits. */
+  /**
+   * Waits for its turn, where the workflow has a limit. From then on it has begun, also for a restart and for its time
+   * limits.
+   */
   async #turn(definition: Definition): Promise<void> {
     const { concurrency } = definition;
     const { record } = this.writer;
@@ -282,7 +286,9 @@ export class OpenRun {
     };
   }
 
-  /** Another process may have ended or taken the task while this one was paused, or while a call waited for its turn. */
+  /**
+   * Another process may have ended or taken the task while this one was paused, or while a call waited for its turn.
+   */
   async #stillOurs(): Promise<void> {
     await this.#patiently(() => this.writer.refresh());
     this.signal.throwIfAborted();

@@ -18,7 +18,10 @@ import { transition } from './transition.ts';
 const CANCELLED_AT_ONCE = 250;
 const CHILDREN_PAGE = 1000;
 
-/** What is done to a task from outside its run, wherever it runs: cancels and answers. A run in another process hears of it by its bell. */
+/**
+ * What is done to a task from outside its run, wherever it runs: cancels and answers. A run in another process hears of
+ * it by its bell.
+ */
 export class OutsideChanges {
   readonly #context: TaskContext;
   readonly #reads: TaskReads;
@@ -82,8 +85,8 @@ export class OutsideChanges {
   }
 
   /**
-   * A creation that nobody was told of, as the store failed. If it was made all the same, it runs where its idempotency key can find it, and else
-   * is taken back before it can run.
+   * A creation that nobody was told of, as the store failed. If it was made all the same, it runs where its idempotency
+   * key can find it, and else is taken back before it can run.
    */
   async withdraw(id: string, signal: AbortSignal): Promise<void> {
     const { health, store } = this.#context;

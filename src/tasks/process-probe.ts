@@ -2,7 +2,10 @@ import { readFileSync, readlinkSync } from 'node:fs';
 import { hostname } from 'node:os';
 import type { JsonObject } from '../core/json.ts';
 
-/** Who a process is, so that another one on the same machine can tell whether it still lives. Empty text = not known here. */
+/**
+ * Who a process is, so that another one on the same machine can tell whether it still lives. Empty text = not known
+ * here.
+ */
 export interface ProcessIdentity {
   readonly pid: number;
   readonly host: string;
@@ -62,7 +65,9 @@ function exists(pid: number): boolean {
   }
 }
 
-/** Field 22 of /proc/<pid>/stat; the command in field 2 may hold blanks and brackets, so count from its last bracket. */
+/**
+ * Field 22 of /proc/<pid>/stat; the command in field 2 may hold blanks and brackets, so count from its last bracket.
+ */
 function startOf(pid: number): string {
   return readOrEmpty(() => {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');

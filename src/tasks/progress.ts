@@ -20,17 +20,23 @@ export interface ProgressDeps {
   readonly epoch: number;
   /** Of the run: after it nothing is written. */
   readonly signal: AbortSignal;
-  /** For a run that goes on: when an earlier process last wrote something. What it began after that it did not come to tell. */
+  /**
+   * For a run that goes on: when an earlier process last wrote something. What it began after that it did not come to
+   * tell.
+   */
   readonly goesOnFrom?: number;
 }
 
 /**
- * Progress of one run: it rides along with the task's next commit, and is written by itself only when none follows soon, at most
- * once a second. Messages go straight to subscribers and are not stored.
+ * Progress of one run: it rides along with the task's next commit, and is written by itself only when none follows
+ * soon, at most once a second. Messages go straight to subscribers and are not stored.
  */
 export class RunProgressSink implements ProgressSink {
   readonly #deps: ProgressDeps;
-  /** When the phases began that an earlier process of this task saw begin: for a run that goes on they begin anew, for the task they do not. */
+  /**
+   * When the phases began that an earlier process of this task saw begin: for a run that goes on they begin anew, for
+   * the task they do not.
+   */
   readonly #began: Map<string, number>;
   readonly #seq: number;
   #told: readonly Phase[] = [];

@@ -75,8 +75,8 @@ export interface TaskRecord {
 }
 
 /**
- * The record with some members changed. Written out member by member, because V8 takes ten times as long to copy an object and change
- * the copy, and leaves a hidden class behind for each: this is done several times a step.
+ * The record with some members changed. Written out member by member, because V8 takes ten times as long to copy an
+ * object and change the copy, and leaves a hidden class behind for each: this is done several times a step.
  */
 export function changed(record: TaskRecord, changes: Partial<TaskRecord>): TaskRecord {
   return {
@@ -188,7 +188,8 @@ export async function loadRecord(store: TaskStore, id: string): Promise<MarkedRe
 }
 
 /**
- * What a row leads to is not there. Resolves with the damage, unless the row is gone by now too, as where a task was removed in between.
+ * What a row leads to is not there. Resolves with the damage, unless the row is gone by now too, as where a task was
+ * removed in between.
  */
 export async function missingRecord(store: TaskStore, row: string, id: string): Promise<DamagedValueError | undefined> {
   if ((await store.get(row)) === undefined || (await loadRecord(store, id)) !== undefined) return undefined;

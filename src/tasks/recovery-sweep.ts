@@ -25,7 +25,10 @@ const AT_ONCE = 64;
 /** Without any sign, look through the open tasks this often all the same. */
 const FULL_SWEEP_MS = 60_000;
 
-/** Finds open tasks that nobody runs and takes them (R1): at the start, when a runner has died or left, and once a minute. */
+/**
+ * Finds open tasks that nobody runs and takes them (R1): at the start, when a runner has died or left, and once a
+ * minute.
+ */
 export class RecoverySweep {
   readonly #context: TaskContext;
   readonly #registry: RunnerRegistry;
@@ -51,7 +54,10 @@ export class RecoverySweep {
     else this.#known = aliveIn(states);
   }
 
-  /** Takes every open task and every clean-up that nobody alive has. Resolves when all are taken; they run in the background. */
+  /**
+   * Takes every open task and every clean-up that nobody alive has. Resolves when all are taken; they run in the
+   * background.
+   */
   async sweep(known?: ReadonlyMap<string, RunnerState>): Promise<void> {
     const states = known ?? (await this.#registry.states());
     let complete = true;
@@ -109,7 +115,8 @@ export class RecoverySweep {
   async #open({ id, runner }: Row, states: ReadonlyMap<string, RunnerState>): Promise<boolean> {
     const here = this.#runs.get(id);
     if (runner === this.#context.runnerId) return here !== undefined || (await this.#begunByNobody(id));
-    // Somebody took it over while we were paused, and our run has not noticed, because it waits. It would be in the way of every recovery.
+    // Somebody took it over while we were paused, and our run has not noticed, because it waits. It would be in the way
+    // of every recovery.
     if (here !== undefined) return this.#isStillOurs(here);
     // Whose a damaged row is stands in the record too.
     if (runner !== undefined && runner !== null && states.get(runner) === 'alive') return true;

@@ -15,7 +15,10 @@ function refusalFor(message: string, cause: StoreError | undefined): TaskError {
   return new TaskError('store_unavailable', message, undefined, cause && { cause });
 }
 
-/** The failure of the store that an error is, or was refused for: what then failed may be done again once the store works. */
+/**
+ * The failure of the store that an error is, or was refused for: what then failed may be done again once the store
+ * works.
+ */
 export function storeFailureIn(error: unknown): StoreError | undefined {
   const failure = error instanceof TaskError ? error.cause : error;
   return failure instanceof StoreError ? failure : undefined;

@@ -5,8 +5,9 @@ import { TaskError } from './task.ts';
 import type { PendingInput } from './task.ts';
 
 /**
- * Checks an answer against the request it answers: an elicitation's content against the requested schema, a model's turn and a list of roots
- * against the shape MCP gives them. A model's turn or roots may also be refused: `{error: {code, message}}`. Throws `TaskError('invalid_input_response')`.
+ * Checks an answer against the request it answers: an elicitation's content against the requested schema, a model's
+ * turn and a list of roots against the shape MCP gives them. A model's turn or roots may also be refused: `{error:
+ * {code, message}}`. Throws `TaskError('invalid_input_response')`.
  */
 export function checkResponse(input: Pick<PendingInput, 'request'>, response: JsonValue): void {
   if (!isJsonObject(response)) throw invalid('the answer must be an object');

@@ -18,11 +18,11 @@ const OF_UNKNOWN_EFFECT: ReadonlySet<string> = new Set(['interrupted', 'timeout'
 /**
  * Which checkpoints no longer count when a failed task runs again from `from`, or from the step that failed it.
  *
- * Without `from`, dropped are: the failed step, the blocks around it and what failed or was skipped directly inside those; and of what came
- * later everything that failed or was skipped, and every handler (targets, steps of a `catch` or a `finally`, at any depth, and what is inside them).
- * Completed steps of the main flow stay, also those that ran beside the failed one.
- * With `from` dropped are: that step, everything inside it, the blocks around it, and everything that came later.
- * A task whose finished steps were compensated is not resumed: their effects are gone.
+ * Without `from`, dropped are: the failed step, the blocks around it and what failed or was skipped directly inside
+ * those; and of what came later everything that failed or was skipped, and every handler (targets, steps of a `catch`
+ * or a `finally`, at any depth, and what is inside them). Completed steps of the main flow stay, also those that ran
+ * beside the failed one. With `from` dropped are: that step, everything inside it, the blocks around it, and everything
+ * that came later. A task whose finished steps were compensated is not resumed: their effects are gone.
  */
 export function resumePlan(
   journal: readonly StoredEntry[],
@@ -70,7 +70,8 @@ function afterFailure(
     const handler = entry.path.includes('@') || !top.has(ids[0] ?? '') || ids.some((id) => handlers.has(id));
     if (handler || entry.result.status !== 'completed') dropped.add(entry);
   }
-  // What failed or was skipped inside a block that runs again would fail it again; top-down, blocks finish after their members.
+  // What failed or was skipped inside a block that runs again would fail it again; top-down, blocks finish after their
+  // members.
   for (const entry of finished.toReversed()) {
     const around = [...dropped].some((block) => isInside(entry.path, block.path));
     if (around && entry.result.status === 'failed') dropped.add(entry);
@@ -95,7 +96,10 @@ function warningsOf(dropped: readonly Finished[], definition: Definition, kinds:
   });
 }
 
-/** Ids of steps declared `idempotent`, at any depth: whatever holds steps is searched, as the kinds' own keys are not known here. */
+/**
+ * Ids of steps declared `idempotent`, at any depth: whatever holds steps is searched, as the kinds' own keys are not
+ * known here.
+ */
 function collectIdempotent(value: unknown, found: Set<string>): void {
   if (Array.isArray(value)) {
     for (const member of value) collectIdempotent(member, found);

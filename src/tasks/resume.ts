@@ -14,8 +14,9 @@ import type { TurnTickets } from './turn-tickets.ts';
 import { transition } from './transition.ts';
 
 /**
- * The change that runs a failed task again, with the warnings about what happens a second time. The task keeps its id, its finished outputs and
- * at least as long to live as a new one. Rejects with `TaskError('not_resumable')`, `StoreError` or `DamagedValueError`.
+ * The change that runs a failed task again, with the warnings about what happens a second time. The task keeps its id,
+ * its finished outputs and at least as long to live as a new one. Rejects with `TaskError('not_resumable')`,
+ * `StoreError` or `DamagedValueError`.
  */
 export async function resumeChange(
   context: TaskContext,

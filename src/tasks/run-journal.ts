@@ -54,9 +54,9 @@ export class RunJournal implements Journal {
   }
 
   /**
-   * Resolves when the entries are durable; while the store fails it waits for it to recover. Rejects with `Interruption`
-   * (`fenced`, `cancel`, `shutdown`) when this run may not write any more, with `StepFailure('limit_exceeded')` when an entry or the journal grows
-   * too large (D16); nothing was written then.
+   * Resolves when the entries are durable; while the store fails it waits for it to recover. Rejects with
+   * `Interruption` (`fenced`, `cancel`, `shutdown`) when this run may not write any more, with
+   * `StepFailure('limit_exceeded')` when an entry or the journal grows too large (D16); nothing was written then.
    */
   async append(...entries: readonly JournalEntry[]): Promise<readonly StoredEntry[]> {
     const refusal = this.refusal(...entries);
@@ -77,8 +77,9 @@ export class RunJournal implements Journal {
   }
 
   /**
-   * What is over a limit is not taken, so that `append` says so; nor is anything while an append is under way, since its numbers
-   * are not known. An answer from outside may still come between, but nothing of this run: the order is right, and what comes later has a higher number.
+   * What is over a limit is not taken, so that `append` says so; nor is anything while an append is under way, since
+   * its numbers are not known. An answer from outside may still come between, but nothing of this run: the order is
+   * right, and what comes later has a higher number.
    */
   defer(...entries: readonly JournalEntry[]): readonly StoredEntry[] | undefined {
     const now = this.#now?.();
@@ -114,7 +115,10 @@ export class RunJournal implements Journal {
 
 const PAGE = 500;
 
-/** Reads a journal from the store, from `afterSeq` (exclusive). A damaged or missing entry is named, and nothing behind it counts. */
+/**
+ * Reads a journal from the store, from `afterSeq` (exclusive). A damaged or missing entry is named, and nothing behind
+ * it counts.
+ */
 export async function loadEntries(
   store: TaskStore,
   id: string,

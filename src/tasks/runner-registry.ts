@@ -11,7 +11,10 @@ import type { TaskStore } from './task-store.ts';
 export const BEAT_MS = 2000;
 /** A runner whose beat has not changed for this long, by our own monotonic clock, is taken for dead. */
 export const SILENCE_MS = 10_000;
-/** Between two looks no more than this counts as silence: what is longer, we were away ourselves, and so perhaps was everybody. */
+/**
+ * Between two looks no more than this counts as silence: what is longer, we were away ourselves, and so perhaps was
+ * everybody.
+ */
 const LOOK_MS = 2 * BEAT_MS;
 const MAX_RUNNERS = 1000;
 
@@ -24,9 +27,10 @@ interface Seen {
 }
 
 /**
- * The processes that run tasks on this store, each a row with its identity and a beat (D6). A runner is dead when its process is
- * surely gone, or when its beat has stood still for ten seconds in which our own beats could be written (a full disk kills nobody).
- * Time in which nobody looked, as the whole machine was paused, is nobody's silence. A process that was only paused is fenced by the epoch of its tasks when it comes back.
+ * The processes that run tasks on this store, each a row with its identity and a beat (D6). A runner is dead when its
+ * process is surely gone, or when its beat has stood still for ten seconds in which our own beats could be written (a
+ * full disk kills nobody). Time in which nobody looked, as the whole machine was paused, is nobody's silence. A process
+ * that was only paused is fenced by the epoch of its tasks when it comes back.
  */
 export class RunnerRegistry {
   readonly #store: TaskStore;
@@ -52,7 +56,9 @@ export class RunnerRegistry {
     this.#id = deps.runnerId;
   }
 
-  /** Writes our row with a new beat. A failure is reported to the health watch and forgets what we have seen of others. */
+  /**
+   * Writes our row with a new beat. A failure is reported to the health watch and forgets what we have seen of others.
+   */
   async beat(): Promise<void> {
     this.#beat += 1;
     try {

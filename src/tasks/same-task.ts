@@ -14,14 +14,18 @@ import type { CreateTask } from './task.ts';
 export interface SameTask {
   /** The key of the row that names the task. */
   readonly row: string;
-  /** What must be equal beside the key: a client's key goes with its arguments; of the definition's own key nothing more is asked. */
+  /**
+   * What must be equal beside the key: a client's key goes with its arguments; of the definition's own key nothing more
+   * is asked.
+   */
   readonly digest: string;
 }
 
 /**
- * The identity that a creation carries: the client's idempotency key, else the definition's `idempotency_key` rendered over the arguments. A
- * template in which anything resolves to nothing gives no key, rather than one for unlike calls; a child workflow is its parent's step and
- * has none either. Rejects with `TaskError('invalid_arguments')` when the template cannot be rendered.
+ * The identity that a creation carries: the client's idempotency key, else the definition's `idempotency_key` rendered
+ * over the arguments. A template in which anything resolves to nothing gives no key, rather than one for unlike calls;
+ * a child workflow is its parent's step and has none either. Rejects with `TaskError('invalid_arguments')` when the
+ * template cannot be rendered.
  */
 export async function sameTaskOf(
   request: CreateTask,

@@ -5,7 +5,10 @@ import { keys, savedName, under } from './keys.ts';
 
 const MAX_SAVED = 1000;
 
-/** What earlier runs of a workflow have saved for a principal; nothing where the definition reads none of it. Rejects with `StoreError`. */
+/**
+ * What earlier runs of a workflow have saved for a principal; nothing where the definition reads none of it. Rejects
+ * with `StoreError`.
+ */
 export async function savedValues(
   { store, reportDamage, runner }: Pick<TaskContext, 'store' | 'reportDamage' | 'runner'>,
   { principal, workflow }: { readonly principal: string; readonly workflow: string },

@@ -10,9 +10,10 @@ export const SNAPSHOT_SWEEP_MS = 3_600_000;
 const PAGE = 500;
 
 /**
- * Removes definition snapshots that no task uses. First they are retired, which changes their mark and so makes every creation that counts on them
- * fail its guard and write them anew; then the tasks are looked through once more; only then what is still retired and unused goes. With a damaged
- * record about, nothing goes: it may be the one that needs it.
+ * Removes definition snapshots that no task uses. First they are retired, which changes their mark and so makes every
+ * creation that counts on them fail its guard and write them anew; then the tasks are looked through once more; only
+ * then what is still retired and unused goes. With a damaged record about, nothing goes: it may be the one that needs
+ * it.
  */
 export class SnapshotSweep {
   readonly #store: TaskStore;

@@ -5,8 +5,9 @@ import { JournalState, stepPath } from './journal-state.ts';
 import type { StepRow } from './task.ts';
 
 /**
- * The step table of a journal: one row per step path, in order of first appearance. A step that was stopped because the block around it came
- * to its end says so. `ended`: the task is over, nothing works any more, unless it is `cleaning` up.
+ * The step table of a journal: one row per step path, in order of first appearance. A step that was stopped because the
+ * block around it came to its end says so. `ended`: the task is over, nothing works any more, unless it is `cleaning`
+ * up.
  */
 export function stepTable(journal: readonly StoredEntry[], ended: boolean, cleaning = false): readonly StepRow[] {
   const table = new Table();
@@ -94,8 +95,9 @@ class Table {
   }
 
   /**
-   * A step that waits shows so: for an answer to a question, its own or one of its child's, and a `wait` step by its own timer, which is the
-   * first thing it notes. Any other timer beside a checkpoint shows on the step's row, if it has one.
+   * A step that waits shows so: for an answer to a question, its own or one of its child's, and a `wait` step by its
+   * own timer, which is the first thing it notes. Any other timer beside a checkpoint shows on the step's row, if it
+   * has one.
    */
   #waits(noted: string, at: number, makesRow: boolean): void {
     const path = stepPath(noted);

@@ -7,7 +7,10 @@ import type { TaskStore } from './task-store.ts';
 
 const FIRST_PROBE_MS = 100;
 const LONGEST_PROBE_MS = 5000;
-/** How long those who waited must go on without a failure before new work is taken; longer each time that it fails again soon after. */
+/**
+ * How long those who waited must go on without a failure before new work is taken; longer each time that it fails again
+ * soon after.
+ */
 const TRIAL_MS = { first: 500, factor: 8, longest: 60_000 };
 /** A failure so long after the last one is a new one. */
 const FORGOTTEN_MS = 600_000;
@@ -22,9 +25,10 @@ export interface StoreState {
 }
 
 /**
- * Watches over writes (D13): the first failure is logged and starts one prober with bounded back-off; everybody who waits for the store
- * waits here, so that a thousand tasks do not hammer a full disk; the recovery is logged once. A small probe says little of a large write: when it
- * goes well, first those who waited try again, and new work is taken when that has gone well for a while.
+ * Watches over writes (D13): the first failure is logged and starts one prober with bounded back-off; everybody who
+ * waits for the store waits here, so that a thousand tasks do not hammer a full disk; the recovery is logged once. A
+ * small probe says little of a large write: when it goes well, first those who waited try again, and new work is taken
+ * when that has gone well for a while.
  */
 export class StoreHealth {
   readonly #store: TaskStore;
@@ -74,15 +78,18 @@ export class StoreHealth {
     this.#recovery.catch(() => undefined);
   }
 
-  /** Resolves when a write is worth trying again, at once when nothing has failed; rejects with `Interruption('shutdown')` after `stop`. */
+  /**
+   * Resolves when a write is worth trying again, at once when nothing has failed; rejects with
+   * `Interruption('shutdown')` after `stop`.
+   */
   async recovered(): Promise<void> {
     if (this.#stopped.signal.aborted) throw new Interruption('shutdown');
     await this.#recovery;
   }
 
   /**
-   * Does what can be done again; when the store fails, waits until it has recovered and does it again. Rejects with the signal's reason on abort,
-   * and with what is no failure of the store.
+   * Does what can be done again; when the store fails, waits until it has recovered and does it again. Rejects with the
+   * signal's reason on abort, and with what is no failure of the store.
    */
   async patiently<T>(act: () => Promise<T>, signal?: AbortSignal): Promise<T> {
     for (;;) {

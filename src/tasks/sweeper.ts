@@ -14,8 +14,8 @@ const PAGE = 200;
 const JOURNAL_PAGE = 500;
 
 /**
- * Removes tasks whose ttl is over (D12). One that is still open is failed first and removed in a later round. Time is that of the
- * retention clock: a wall clock that jumps forward removes nothing (D11).
+ * Removes tasks whose ttl is over (D12). One that is still open is failed first and removed in a later round. Time is
+ * that of the retention clock: a wall clock that jumps forward removes nothing (D11).
  */
 export class Sweeper {
   readonly #context: TaskContext;

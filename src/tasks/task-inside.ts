@@ -11,8 +11,8 @@ const SHOWN = { total: 100_000, input: 20_000, part: 4_000, onlyStep: 50_000 };
 const HIDDEN = '***';
 
 /**
- * What went into a task and its steps and what came out, for people to look at: large values in part, and without the values of the inputs
- * that the definition calls `secrets`. `path`: that step alone, with more room.
+ * What went into a task and its steps and what came out, for people to look at: large values in part, and without the
+ * values of the inputs that the definition calls `secrets`. `path`: that step alone, with more room.
  */
 export function taskInside(
   journal: readonly StoredEntry[],

@@ -59,8 +59,8 @@ export interface TaskHealth {
 const MAX_DAMAGED = 100;
 
 /**
- * The life of tasks. Several processes may share one store: each task is run by one of them (D6), and all of them answer for every
- * task. `start` before use, `close` after; the store is the caller's to close.
+ * The life of tasks. Several processes may share one store: each task is run by one of them (D6), and all of them
+ * answer for every task. `start` before use, `close` after; the store is the caller's to close.
  */
 export class TaskManager implements TaskService {
   readonly #context: TaskContext;
@@ -117,8 +117,8 @@ export class TaskManager implements TaskService {
   }
 
   /**
-   * Registers this process and, with claims `all`, takes up every open task that nobody runs; resolves when all are taken (they run in the
-   * background). Rejects with `StoreError` when the store cannot be written at the start.
+   * Registers this process and, with claims `all`, takes up every open task that nobody runs; resolves when all are
+   * taken (they run in the background). Rejects with `StoreError` when the store cannot be written at the start.
    */
   async start(): Promise<void> {
     const { claims, store, clock, logger } = this.#context;
@@ -140,12 +140,16 @@ export class TaskManager implements TaskService {
     this.#loops = loops;
   }
 
-  /** Stops every run and leaves its task open for the next start, or for another process. Resolves when all have let go, at the latest after ten seconds. */
+  /**
+   * Stops every run and leaves its task open for the next start, or for another process. Resolves when all have let go,
+   * at the latest after ten seconds.
+   */
   async close(): Promise<void> {
     this.#stop.abort();
     this.#context.health.stop();
     await Promise.all(this.#loops);
-    // A process with its own tasks alone may come and go between two looks of a server, which would not miss it. A server that leaves is missed, and may leave very many.
+    // A process with its own tasks alone may come and go between two looks of a server, which would not miss it. A
+    // server that leaves is missed, and may leave very many.
     const left = this.#context.claims === 'own' ? this.#runs.ids() : [];
     const free = await this.#runs.close();
     // While something of ours may still do something, our row says so; the others take over once the process is gone.

@@ -74,8 +74,8 @@ export class TaskRuns {
   }
 
   /**
-   * Runs a task that this process has claimed, with the journal it has. A damaged journal fails the task, and it alone (D14). `wasRun`: by an
-   * earlier process.
+   * Runs a task that this process has claimed, with the journal it has. A damaged journal fails the task, and it alone
+   * (D14). `wasRun`: by an earlier process.
    */
   async startClaimed(marked: MarkedRecord, wasRun = false): Promise<void> {
     const { store, health, reportDamage } = this.#context;
@@ -101,8 +101,9 @@ export class TaskRuns {
   }
 
   /**
-   * Stops all runs; their tasks stay open for the next start. Resolves when everything has let go: true; or, when something ignores its
-   * abort, after ten seconds: false. What goes on then is fenced, or cut off by the end of the process.
+   * Stops all runs; their tasks stay open for the next start. Resolves when everything has let go: true; or, when
+   * something ignores its abort, after ten seconds: false. What goes on then is fenced, or cut off by the end of the
+   * process.
    */
   async close(): Promise<boolean> {
     this.#closed = true;

@@ -11,8 +11,9 @@ export interface Stored {
 }
 
 /**
- * One atomic change: all of it or nothing. Every guard must still hold at the moment of the write, in the same transaction,
- * else the whole batch is refused (this is the compare-and-set that Keyv itself does not have, and how the epoch fences: D6).
+ * One atomic change: all of it or nothing. Every guard must still hold at the moment of the write, in the same
+ * transaction, else the whole batch is refused (this is the compare-and-set that Keyv itself does not have, and how the
+ * epoch fences: D6).
  */
 export interface Batch {
   readonly guards: readonly { readonly key: string; readonly mark: Mark }[];
@@ -24,7 +25,10 @@ export interface Batch {
 export type CommitResult =
   { readonly ok: true; readonly marks: readonly string[] } | { readonly ok: false; readonly conflict: string };
 
-/** The store failed: a write that rejects with this was not acknowledged and is to be taken as not made, though it may have been. */
+/**
+ * The store failed: a write that rejects with this was not acknowledged and is to be taken as not made, though it may
+ * have been.
+ */
 export class StoreError extends Error {
   override readonly name = 'StoreError';
   /** `full`: no space. `busy`: locked by others too long. `io`: anything else. */
@@ -42,7 +46,10 @@ export class StoreError extends Error {
   }
 }
 
-/** A stored value that does not match its checksum or is not JSON. It is reported, and left where it is unless it can be made again. */
+/**
+ * A stored value that does not match its checksum or is not JSON. It is reported, and left where it is unless it can be
+ * made again.
+ */
 export class DamagedValueError extends Error {
   override readonly name = 'DamagedValueError';
   readonly key: string;
@@ -59,14 +66,19 @@ export class DamagedValueError extends Error {
  * The persistent store behind tasks: ordered keys, atomic guarded batches, range reads. Contract suite:
  * test/store/task-store.suite.ts; implementations: Keyv on SQLite, memory.
  *
- * Durability: `commit` resolves only after its transaction is on the disk (WAL, synchronous=FULL); concurrent commits share
- * one transaction. Order: a read that starts after a commit has resolved sees it, in every process on the same store.
+ * Durability: `commit` resolves only after its transaction is on the disk (WAL, synchronous=FULL); concurrent commits
+ * share one transaction. Order: a read that starts after a commit has resolved sees it, in every process on the same
+ * store.
  */
 export interface TaskStore {
-  /** `undefined` = no such key. Rejects with `DamagedValueError` or `StoreError`, never resolves to a wrong "nothing". */
+  /**
+   * `undefined` = no such key. Rejects with `DamagedValueError` or `StoreError`, never resolves to a wrong "nothing".
+   */
   get(key: string): Promise<Stored | undefined>;
   getMany(keys: readonly string[]): Promise<readonly (Stored | undefined)[]>;
-  /** Keys `from` ≤ key < `to` in order, ascending unless `reverse`. Damaged values are skipped and named in `damaged`. */
+  /**
+   * Keys `from` ≤ key < `to` in order, ascending unless `reverse`. Damaged values are skipped and named in `damaged`.
+   */
   range(query: {
     readonly from: string;
     readonly to: string;
@@ -74,7 +86,10 @@ export interface TaskStore {
     readonly reverse?: boolean;
   }): Promise<{ readonly items: readonly Stored[]; readonly damaged: readonly string[] }>;
   commit(batch: Batch): Promise<CommitResult>;
-  /** A number that changes when another connection has committed since the last call; cheap, for noticing other processes. */
+  /**
+   * A number that changes when another connection has committed since the last call; cheap, for noticing other
+   * processes.
+   */
   changeCounter(): Promise<number>;
   /** Resolves when a small write can be made durable now; rejects with `StoreError`. For readiness. */
   probe(): Promise<void>;

@@ -10,10 +10,12 @@ import type { Batch, TaskStore } from './task-store.ts';
 import { transition } from './transition.ts';
 
 /*
- * T1  One writer per task in a process; its changes are applied one after another, each to the record that the one before left.
+ * T1 One writer per task in a process; its changes are applied one after another, each to the record that the one
+ *     before left.
  * T2  Nobody is told before the commit: promises resolve and `onCommitted` fires after it.
  * D6  Every batch is guarded by the record's mark, which covers runner and epoch: a stale process cannot write.
- * D13 A write that failed is never acknowledged. It may have been made all the same: that is looked up before it is tried again.
+ * D13 A write that failed is never acknowledged. It may have been made all the same: that is looked up before it is
+ *     tried again.
  */
 
 /** An entry that is to be written; with the time at which it was made, where it had to wait for that. */
@@ -53,7 +55,9 @@ export interface WriterDeps {
   readonly health: StoreHealth;
   /** After every commit of this writer. Must not throw. */
   readonly onCommitted: (record: TaskRecord, entries: readonly StoredEntry[]) => void;
-  /** Another process has changed the record (`undefined`: removed it); called before waiting changes are applied to it. */
+  /**
+   * Another process has changed the record (`undefined`: removed it); called before waiting changes are applied to it.
+   */
   readonly onForeign?: (record: TaskRecord | undefined) => Promise<void>;
 }
 
@@ -77,7 +81,10 @@ export class TaskWriter {
   #draining: Promise<void> | undefined;
   /** Why a patient change waits for the store now. */
   #stalled: StoreError | undefined;
-  /** Applied once to every batch of a task that is open before it: progress rides along. Returns its argument when there is nothing. */
+  /**
+   * Applied once to every batch of a task that is open before it: progress rides along. Returns its argument when there
+   * is nothing.
+   */
   rider: ((record: TaskRecord, now: number) => TaskRecord) | undefined;
 
   constructor(base: MarkedRecord, deps: WriterDeps) {
@@ -109,7 +116,10 @@ export class TaskWriter {
     });
   }
 
-  /** Reads the record again; when another process has changed it, `onForeign` is told. Rejects with `StoreError` or, when the task is gone, `Interruption('fenced')`. */
+  /**
+   * Reads the record again; when another process has changed it, `onForeign` is told. Rejects with `StoreError` or,
+   * when the task is gone, `Interruption('fenced')`.
+   */
   async refresh(): Promise<void> {
     // Nothing may come between the last look and what follows: two who write at once would be two writers (T1).
     while (this.#draining !== undefined) await this.#draining.catch(() => undefined);

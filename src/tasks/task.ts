@@ -81,8 +81,8 @@ export interface TaskInside {
 }
 
 /**
- * What is cleaned up after a task that was ended from outside (cancelled, or its ttl was over): the record has ended already and stays as it
- * is. `undone` and `warnings` are there once it is `done`.
+ * What is cleaned up after a task that was ended from outside (cancelled, or its ttl was over): the record has ended
+ * already and stays as it is. `undone` and `warnings` are there once it is `done`.
  */
 export interface CleanUpState extends CleanUpReport {
   readonly status: 'working' | 'done';
@@ -99,7 +99,9 @@ export interface CreateTask {
   readonly scheduleTime?: string;
   /** Whether the client lends its model (sampling); absent = not known, and it is asked where there is no other. */
   readonly samples?: boolean;
-  /** `root`: the task at the top of the tree, the parent itself when that has none above it; `expiresAt`: the parent's. */
+  /**
+   * `root`: the task at the top of the tree, the parent itself when that has none above it; `expiresAt`: the parent's.
+   */
   readonly parent?: {
     readonly taskId: string;
     readonly root: string;
@@ -147,7 +149,10 @@ export interface ListQuery {
   readonly status?: TaskStatus;
 }
 
-/** Something changed: `view` is the state after it, already durable. `messages` are events that do not change the state (`emit`, progress). */
+/**
+ * Something changed: `view` is the state after it, already durable. `messages` are events that do not change the state
+ * (`emit`, progress).
+ */
 export type TaskEvent =
   | { readonly type: 'changed'; readonly view: TaskView }
   | {
@@ -162,8 +167,8 @@ export type TaskEvent =
     };
 
 /**
- * The life of tasks, as protocol, schedule and command line use it. `TaskManager` implements it. Every method that changes
- * something resolves when the change is durable (T2) and rejects with `TaskError`.
+ * The life of tasks, as protocol, schedule and command line use it. `TaskManager` implements it. Every method that
+ * changes something resolves when the change is durable (T2) and rejects with `TaskError`.
  */
 export interface TaskService {
   /** Validates the arguments, makes the record durable and starts the run. The view returned is `working`. */
@@ -182,22 +187,32 @@ export interface TaskService {
   inside(taskId: string, principal: Principal, path?: string): Promise<TaskInside>;
   /** What was or is cleaned up after a task that was ended from outside; `undefined`: nothing was to be. */
   cleanUp(taskId: string, principal: Principal): Promise<CleanUpState | undefined>;
-  /** Whether a living process has the task and it has not ended. Rejects with `TaskError`: `not_found`, `store_unavailable`. */
+  /**
+   * Whether a living process has the task and it has not ended. Rejects with `TaskError`: `not_found`,
+   * `store_unavailable`.
+   */
   isRun(taskId: string, principal: Principal): Promise<boolean>;
-  /** Resolves when nothing is left to clean up after a task that has ended, nor after its children. Rejects on abort. */
+  /**
+   * Resolves when nothing is left to clean up after a task that has ended, nor after its children. Rejects on abort.
+   */
   cleanedUp(taskId: string, principal: Principal, signal: AbortSignal): Promise<void>;
-  /** Resolves with the view as soon as its `rev` is above `afterRev` or it is terminal. Rejects on abort. Also sees changes made by another process. */
+  /**
+   * Resolves with the view as soon as its `rev` is above `afterRev` or it is terminal. Rejects on abort. Also sees
+   * changes made by another process.
+   */
   waitForChange(taskId: string, principal: Principal, afterRev: number, signal: AbortSignal): Promise<TaskView>;
   /** `already_terminal` when it has ended; otherwise the task is `cancelled`, durably, when this resolves. */
   cancel(taskId: string, principal: Principal, reason?: string): Promise<TaskView>;
   /**
-   * Answers a pending input. The first valid answer wins: `accepted`. A key that was answered, timed out or never existed is
+   * Answers a pending input. The first valid answer wins: `accepted`. A key that was answered, timed out or never
+   * existed is
    * `ignored`, harmlessly. An answer that does not fit the requested schema rejects with `invalid_input_response`.
    */
   respond(taskId: string, principal: Principal, key: string, response: JsonValue): Promise<'accepted' | 'ignored'>;
   /**
-   * Runs a failed task again from the failed step (or `from`), its finished outputs kept. `warnings` name steps with side effects that run
-   * again. An open task that nobody runs is taken up where it stands; one that a living process runs is `not_resumable`.
+   * Runs a failed task again from the failed step (or `from`), its finished outputs kept. `warnings` name steps with
+   * side effects that run again. An open task that nobody runs is taken up where it stands; one that a living process
+   * runs is `not_resumable`.
    */
   resume(
     taskId: string,

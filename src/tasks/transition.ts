@@ -14,7 +14,10 @@ import type { PendingInput } from './task.ts';
 
 /** What can happen to a task. */
 export type TaskEventIn =
-  /** A process takes the task: it was nobody's, or its runner is dead. `crashed`: the last runner died while it did something. */
+  /**
+   * A process takes the task: it was nobody's, or its runner is dead. `crashed`: the last runner died while it did
+   * something.
+   */
   | { readonly type: 'claimed'; readonly runner: string; readonly crashed: boolean }
   /** Its runner has lived with it for long enough: what killed earlier ones is forgiven. */
   | { readonly type: 'outlived' }
@@ -107,7 +110,10 @@ function openTransition(record: TaskRecord, state: OpenState, event: TaskEventIn
   }
 }
 
-/** Only a crash in the middle of work counts, and only until the journal grows: a task that waits for weeks may see many restarts. */
+/**
+ * Only a crash in the middle of work counts, and only until the journal grows: a task that waits for weeks may see many
+ * restarts.
+ */
 function crashes(next: TaskRecord, state: OpenState, crashed: boolean): OpenState['crashes'] {
   const inLine = next.turn !== undefined && next.begunAt === undefined;
   const waits = inLine || state.inputs.length > 0 || state.wakeAt !== undefined;

@@ -9,9 +9,11 @@ import { DamagedValueError } from './task-store.ts';
 import type { Batch, TaskStore } from './task-store.ts';
 
 /*
- * L1  The line of a workflow is its rows in order of their numbers. A number is drawn in the very commit that puts the row, guarded by the counter:
+ * L1 The line of a workflow is its rows in order of their numbers. A number is drawn in the very commit that puts the
+ *     row, guarded by the counter:
  *     every row comes behind all that were there, in whatever process, and whatever the clocks say.
- * L2  A row goes with the commit that ends its task, or, where there is something to clean up, with the end of the clean-up.
+ * L2 A row goes with the commit that ends its task, or, where there is something to clean up, with the end of the
+ *     clean-up.
  * L3  A task runs while fewer rows than `concurrency.limit` stand before its own. By L1 that number only falls.
  */
 
@@ -31,7 +33,9 @@ export class TurnTickets {
     this.#context = context;
   }
 
-  /** Runs `act` after all that were given before for this workflow: those who draw a number do not make each other fail. */
+  /**
+   * Runs `act` after all that were given before for this workflow: those who draw a number do not make each other fail.
+   */
   async exclusive<T>(workflow: string, act: () => Promise<T>): Promise<T> {
     const done = (this.#last.get(workflow) ?? Promise.resolve()).then(act);
     const settled = done.catch(() => undefined);
@@ -44,8 +48,9 @@ export class TurnTickets {
   }
 
   /**
-   * A place for a task; `undefined` when its workflow has no `concurrency`, and for a child inside a task of the same workflow, which would wait for
-   * itself. Rejects with `TaskError('conflict')` when the definition says `reject` and all places are taken.
+   * A place for a task; `undefined` when its workflow has no `concurrency`, and for a child inside a task of the same
+   * workflow, which would wait for itself. Rejects with `TaskError('conflict')` when the definition says `reject` and
+   * all places are taken.
    */
   async draw(
     task: Pick<TaskRecord, 'id' | 'workflow' | 'parent'>,
@@ -76,7 +81,10 @@ export class TurnTickets {
     });
   }
 
-  /** The last number, with what a guard has to say about it. Where it is damaged, that of the last in line is as good: L1 asks for no more (D14). */
+  /**
+   * The last number, with what a guard has to say about it. Where it is damaged, that of the last in line is as good:
+   * L1 asks for no more (D14).
+   */
   async #counter(workflow: string): Promise<{ readonly last: number; readonly mark: string | null }> {
     const { store, reportDamage } = this.#context;
     try {
@@ -103,7 +111,10 @@ export class TurnTickets {
 
 const PAGE = 500;
 
-/** Takes a task out of every line: nobody runs it, and as its record is damaged nobody can ever end it, so its place would hold up the others for good (D14). */
+/**
+ * Takes a task out of every line: nobody runs it, and as its record is damaged nobody can ever end it, so its place
+ * would hold up the others for good (D14).
+ */
 export async function leaveLines(store: TaskStore, id: string): Promise<void> {
   for (let { from, to } = under(keys.allTurns); ;) {
     const page = await store.range({ from, to, limit: PAGE });

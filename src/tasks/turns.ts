@@ -44,9 +44,9 @@ interface Line {
 }
 
 /**
- * The runs of this process that wait for their turn (L1–L3 of turn-tickets.ts). They are looked after when one joins, when a task of the workflow
- * ends here, and when another process has committed. Those that say `cancel_previous` cancel older tasks of their own principal; places of
- * others they wait for.
+ * The runs of this process that wait for their turn (L1–L3 of turn-tickets.ts). They are looked after when one joins,
+ * when a task of the workflow ends here, and when another process has committed. Those that say `cancel_previous`
+ * cancel older tasks of their own principal; places of others they wait for.
  */
 export class Turns {
   readonly #context: TurnsContext;
@@ -59,7 +59,10 @@ export class Turns {
     this.#giveWay = giveWay;
   }
 
-  /** Resolves when it is the task's turn; `tell` hears how many are before it. Rejects with the signal's reason on abort. */
+  /**
+   * Resolves when it is the task's turn; `tell` hears how many are before it. Rejects with the signal's reason on
+   * abort.
+   */
   async wait(
     record: TaskRecord,
     turn: number,

@@ -2,7 +2,10 @@ import type { StoredEntry, Usage } from '../engine/journal.ts';
 import { stepPath } from './journal-state.ts';
 import type { ModelUse, TaskInside } from './task.ts';
 
-/** What a task has used, in all and, of models, by step path; steps that asked none are missing. Each entry says what was used with it and no other. */
+/**
+ * What a task has used, in all and, of models, by step path; steps that asked none are missing. Each entry says what
+ * was used with it and no other.
+ */
 export function usageIn(entries: Iterable<StoredEntry>): {
   readonly usage: TaskInside['usage'];
   readonly ofStep: ReadonlyMap<string, ModelUse>;

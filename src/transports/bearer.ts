@@ -3,7 +3,10 @@ import type { IncomingMessage } from 'node:http';
 import { LOCAL_PRINCIPAL, type Principal } from '../tasks/task.ts';
 import { refusal, type Refusal } from './http-guards.ts';
 
-/** Secret tokens by the name of the caller they stand for. The name is the principal; the token itself is kept as a hash. */
+/**
+ * Secret tokens by the name of the caller they stand for. The name is the principal; the token itself is kept as a
+ * hash.
+ */
 export class BearerTokens {
   readonly #hashes: readonly { readonly principal: Principal; readonly hash: Buffer }[];
 
@@ -17,8 +20,8 @@ export class BearerTokens {
   }
 
   /**
-   * Who sends the request: the name of its token, or `local` where no tokens are configured. A missing, malformed or unknown
-   * token is one and the same refusal; tokens in the query string are not looked at.
+   * Who sends the request: the name of its token, or `local` where no tokens are configured. A missing, malformed or
+   * unknown token is one and the same refusal; tokens in the query string are not looked at.
    */
   authenticate(request: IncomingMessage): { readonly principal: Principal } | { readonly refusal: Refusal } {
     if (!this.required) return { principal: LOCAL_PRINCIPAL };

@@ -6,10 +6,12 @@ import type { Principal } from '../tasks/task.ts';
 const MAX_WAITING_BYTES = 8 * 1024 * 1024;
 
 /**
- * A response whose reader may be slower than what is written. Most that is written here comes from tasks, which wait for nobody, so a full socket holds up
- * no writer: what waits is counted instead, and a client that lets it grow loses the connection.
+ * A response whose reader may be slower than what is written. Most that is written here comes from tasks, which wait
+ * for nobody, so a full socket holds up no writer: what waits is counted instead, and a client that lets it grow loses
+ * the connection.
  *
- * B1 at most so many bytes wait, and one message of any size more. B2 whoever writes without a bound is told by `write` when to wait, as ever.
+ * B1 at most so many bytes wait, and one message of any size more. B2 whoever writes without a bound is told by `write`
+ *    when to wait, as ever.
  */
 export class BoundedResponse extends ServerResponse {
   #onCut: (() => void) | undefined;

@@ -1,8 +1,9 @@
 import type { Socket } from 'node:net';
 
 /**
- * Bounds how many connections are open. When there are too many, one of the address that has the most gives way to another address: its oldest;
- * an address that has the most itself is not let in. So one that opens all it can shuts the door for nobody else.
+ * Bounds how many connections are open. When there are too many, one of the address that has the most gives way to
+ * another address: its oldest; an address that has the most itself is not let in. So one that opens all it can shuts
+ * the door for nobody else.
  */
 export class ConnectionShares {
   readonly #most: number;

@@ -1,7 +1,10 @@
 /** The stream that belongs to no request, as the SDK calls it. */
 export const OWN_STREAM = '_GET_stream';
 
-/** Where an event stands among all of its session: in which life of the session it was made, and how manyeth it was there. */
+/**
+ * Where an event stands among all of its session: in which life of the session it was made, and how manyeth it was
+ * there.
+ */
 export interface EventPlace {
   /** Grows from each process that takes a session over to the next. */
   readonly epoch: number;
@@ -9,8 +12,8 @@ export interface EventPlace {
 }
 
 /**
- * The id of an event: its stream and its place. A place is given once, so that an id never comes again, not even when the process dies before the event is
- * stored; and a client can go on behind an id whether its event is kept or not.
+ * The id of an event: its stream and its place. A place is given once, so that an id never comes again, not even when
+ * the process dies before the event is stored; and a client can go on behind an id whether its event is kept or not.
  */
 export function eventId(streamId: string, { epoch, sequence }: EventPlace): string {
   return `${streamId}_${epoch.toString(36)}_${sequence.toString(36)}`;

@@ -45,12 +45,14 @@ export interface Rest {
 }
 
 /**
- * The events of one session's streams, for clients that resume a broken one by `Last-Event-ID`. They are in memory, and what the next process may be asked for
- * goes to `saved` as well. An id leads to the later events of its own stream only, and into no other session.
+ * The events of one session's streams, for clients that resume a broken one by `Last-Event-ID`. They are in memory, and
+ * what the next process may be asked for goes to `saved` as well. An id leads to the later events of its own stream
+ * only, and into no other session.
  *
- * V1 an id is given once, in all processes. V2 bounded: what was surely sent gives way first, then what is oldest; a client that resumes behind what is kept gets what is
- * left. V3 an answer that was handed over before its time to be written is never written. V4 a request of ours, and its withdrawal, dies with this
- * process, which alone waits for the answer.
+ * V1 an id is given once, in all processes. V2 bounded: what was surely sent gives way first, then what is oldest; a
+ *    client that resumes behind what is kept gets what is left. V3 an answer that was handed over before its time to be
+ *    written is never written. V4 a request of ours, and its withdrawal, dies with this process, which alone waits for
+ *    the answer.
  */
 export class SessionEvents implements EventStore {
   readonly #sessionId: string;
@@ -73,7 +75,8 @@ export class SessionEvents implements EventStore {
 
   /**
    * @param epoch larger than that of every process before
-   * @param listening whether the client has ever opened the session's own stream: until then it has no id to resume that by
+   * @param listening whether the client has ever opened the session's own stream: until then it has no id to resume
+   *   that by
    */
   constructor(sessionId: string, epoch: number, listening: boolean, saved: SavedEvents | undefined) {
     this.#sessionId = sessionId;

@@ -13,7 +13,10 @@ const NEWLINE = 0x0a;
 /** More than this is not read before the server is there. */
 const MAX_WAITING_BYTES = 10 * 1024 * 1024;
 
-/** Takes a pipe until the server is loaded: answers the first message, when it is a beginning, and keeps everything for the server. */
+/**
+ * Takes a pipe until the server is loaded: answers the first message, when it is a beginning, and keeps everything for
+ * the server.
+ */
 export class Greeter {
   readonly #input: Readable;
   readonly #write: (text: string) => void;

@@ -34,8 +34,8 @@ export function isLoopback(host: string): boolean {
 }
 
 /**
- * The rules of a server bound to `host`: the names of the machine itself, the address it is bound to unless that is every
- * address, and what the operator adds.
+ * The rules of a server bound to `host`: the names of the machine itself, the address it is bound to unless that is
+ * every address, and what the operator adds.
  */
 export function hostRules(
   host: string,
@@ -51,8 +51,8 @@ export function hostRules(
 }
 
 /**
- * Refuses what a browser was tricked into sending (DNS rebinding, other sites): the Host has to be one of ours, and an Origin, if
- * there is one, has to be of this machine, the address that was asked, or allowed. `undefined` = go on.
+ * Refuses what a browser was tricked into sending (DNS rebinding, other sites): the Host has to be one of ours, and an
+ * Origin, if there is one, has to be of this machine, the address that was asked, or allowed. `undefined` = go on.
  */
 export function checkHost(request: IncomingMessage, rules: HostRules): Refusal | undefined {
   // Which of two would a proxy have meant?
@@ -67,7 +67,9 @@ export function checkHost(request: IncomingMessage, rules: HostRules): Refusal |
   return undefined;
 }
 
-/** A page of this very server: its Host has been found to be one of ours. Which scheme it has, a proxy in front decides. */
+/**
+ * A page of this very server: its Host has been found to be one of ours. Which scheme it has, a proxy in front decides.
+ */
 function isOwn(origin: string, host: string | undefined): boolean {
   return origin.toLowerCase().replace(/^https?:\/\//u, '') === host?.toLowerCase();
 }
@@ -91,8 +93,8 @@ const PAGE_HEADERS =
 const SHOWN_HEADERS = 'mcp-session-id, mcp-protocol-version, www-authenticate, retry-after, location';
 
 /**
- * Lets the page that calls read the answer (CORS, Fetch standard). Only after `checkHost`: its Origin is allowed. True when the request was a
- * preflight, which is answered.
+ * Lets the page that calls read the answer (CORS, Fetch standard). Only after `checkHost`: its Origin is allowed. True
+ * when the request was a preflight, which is answered.
  */
 export function letPageRead(request: IncomingMessage, response: ServerResponse): boolean {
   const { origin } = request.headers;
@@ -139,7 +141,9 @@ const MAX_PIECES = 1024;
 /** A client that is still writing sees no answer, so this much more than the limit is read and thrown away first. */
 const DISCARDED = 4;
 
-/** The parsed body of a request, or why there is none. Keeps at most `limit` bytes. Rejects when the connection breaks. */
+/**
+ * The parsed body of a request, or why there is none. Keeps at most `limit` bytes. Rejects when the connection breaks.
+ */
 export async function readJson(
   request: IncomingMessage,
   limit: number,

@@ -11,7 +11,10 @@ export interface HttpMount {
   refused?(status: number, message: string): { readonly type: string; readonly body: JsonObject };
 }
 
-/** Code and style of web pages, the same for everybody: served behind the host's guard, before anybody is asked who they are. */
+/**
+ * Code and style of web pages, the same for everybody: served behind the host's guard, before anybody is asked who they
+ * are.
+ */
 export interface PublicPages {
   fetch(request: Request): Promise<Response>;
 }
@@ -33,8 +36,8 @@ export function mayHaveBody({ method, headers }: IncomingMessage): boolean {
 }
 
 /**
- * Hands a request to an application and writes what it answers. Resolves when the answer has been written, or its stream has ended; a slow reader
- * is waited for. `bytes`: the body, read and bounded by the front.
+ * Hands a request to an application and writes what it answers. Resolves when the answer has been written, or its
+ * stream has ended; a slow reader is waited for. `bytes`: the body, read and bounded by the front.
  */
 export async function answerMounted(
   answer: (request: Request) => Promise<Response>,

@@ -46,7 +46,10 @@ class SessionTransport extends WebStandardStreamableHTTPServerTransport {
     }
   }
 
-  /** Ends the stream of a request that is never answered. The SDK keeps what it has of a request until there is an answer; this one goes nowhere. */
+  /**
+   * Ends the stream of a request that is never answered. The SDK keeps what it has of a request until there is an
+   * answer; this one goes nowhere.
+   */
   async withdraw(id: RequestId): Promise<void> {
     this.closeSSEStream(id);
     this.#withdrawing = true;
@@ -136,7 +139,10 @@ export class HttpSession {
     await listener(request, response);
   }
 
-  /** Brings a new connection to where the session was: the handshake, what its client has set, and the events of the process before. */
+  /**
+   * Brings a new connection to where the session was: the handshake, what its client has set, and the events of the
+   * process before.
+   */
   async restore(initialize: JsonObject): Promise<void> {
     await this.events.load();
     const requests = [
@@ -161,7 +167,10 @@ export class HttpSession {
     return response;
   }
 
-  /** The client has cancelled this request: it is never answered, and nothing of it is kept. Nothing happens to one that was answered before. */
+  /**
+   * The client has cancelled this request: it is never answered, and nothing of it is kept. Nothing happens to one that
+   * was answered before.
+   */
   async #withdraw(requestId: RequestId): Promise<void> {
     // The SDK takes it in behind this turn; an answer that is given until then has been given.
     await nextTurn();
@@ -230,8 +239,8 @@ export class HttpSession {
   }
 
   /**
-   * A client takes up the stream of a request that waited in the process before. The request is begun again, which the client believes to be
-   * waiting still; what comes of it goes on behind what the stream had.
+   * A client takes up the stream of a request that waited in the process before. The request is begun again, which the
+   * client believes to be waiting still; what comes of it goes on behind what the stream had.
    */
   async #begunAgain(streamId: string): Promise<boolean> {
     const repeated = this.record.takeUp(streamId, this.events.progressOn(streamId));

@@ -43,12 +43,13 @@ const STORE_SWEEPS = 20;
 const RENEWALS = 4;
 
 /**
- * The sessions of the revisions that have them: bounded in number, ended by DELETE, by idleness and, without a store, by shutdown. A session is a
- * connection and nothing more; tasks belong to the principal and outlive it.
+ * The sessions of the revisions that have them: bounded in number, ended by DELETE, by idleness and, without a store,
+ * by shutdown. A session is a connection and nothing more; tasks belong to the principal and outlive it.
  *
- * H1 a session answers only the principal that opened it: for others it does not exist. H2 its id is made here, never by the
- * client. H3 the limit gives way by ending the session that has been idle longest, never one with an open request. H4 one that is in the
- * store and not here is taken over from there, once, however many requests ask for it.
+ * H1 a session answers only the principal that opened it: for others it does not exist. H2 its id is made here, never
+ *    by the client. H3 the limit gives way by ending the session that has been idle longest, never one with an open
+ *    request. H4 one that is in the store and not here is taken over from there, once, however many requests ask for
+ *    it.
  */
 export class HttpSessions {
   readonly #ports: SessionPorts;
@@ -87,7 +88,10 @@ export class HttpSessions {
     return undefined;
   }
 
-  /** Ends every session here; open streams close, waiting requests stay unanswered. Resolves when what is to be kept is written. */
+  /**
+   * Ends every session here; open streams close, waiting requests stay unanswered. Resolves when what is to be kept is
+   * written.
+   */
   async close(): Promise<void> {
     this.#stop.abort(new Error('closed'));
     await Promise.all([...this.#sessions.values()].map((entry) => this.#end(entry)));
@@ -190,8 +194,9 @@ export class HttpSessions {
   }
 
   /**
-   * H3. Ends a session of the principal that has the most of them: the one that was used least lately, of those without an open request or
-   * stream. Where that is another principal than the one who asks, one with a stream gives way too. False when none can.
+   * H3. Ends a session of the principal that has the most of them: the one that was used least lately, of those without
+   * an open request or stream. Where that is another principal than the one who asks, one with a stream gives way too.
+   * False when none can.
    */
   #makeRoom(principal: Principal): boolean {
     const counts = new Map<Principal, number>([[principal, 1]]);

@@ -72,7 +72,10 @@ export interface HttpFrontOptions {
 export interface HttpFront {
   /** `http://host:port` with the real port; MCP is at `/mcp`. */
   readonly url: string;
-  /** Takes no new request, answers what waits, closes every stream, and resolves when the port is free. Tasks stay as they are. */
+  /**
+   * Takes no new request, answers what waits, closes every stream, and resolves when the port is free. Tasks stay as
+   * they are.
+   */
   close(): Promise<void>;
 }
 

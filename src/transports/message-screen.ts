@@ -11,8 +11,8 @@ export type Screened =
 const MEMBERS = new Set(['jsonrpc', 'id', 'method', 'params', 'result', 'error']);
 
 /**
- * Reads one line. It lets through what the SDKs take to be a message; they drop anything else in silence, and the client would
- * wait for ever.
+ * Reads one line. It lets through what the SDKs take to be a message; they drop anything else in silence, and the
+ * client would wait for ever.
  */
 export function screenMessage(line: Buffer, bounds: JsonBounds): Screened {
   const beyond = beyondBounds(line, bounds);
@@ -37,7 +37,10 @@ function tooMuch(line: Buffer, beyond: string): Screened {
     : { ok: true, message: answer };
 }
 
-/** In place of an answer that is over its bounds, and so not parsed: an error under its id. `undefined` for any other message. */
+/**
+ * In place of an answer that is over its bounds, and so not parsed: an error under its id. `undefined` for any other
+ * message.
+ */
 export function unreadAnswer(bytes: Buffer, beyond: string): JSONRPCErrorResponse | undefined {
   const isAnswer =
     /^\s*\{\s*(?:"(?:jsonrpc|id)"\s*:\s*(?:\d{1,15}|"[^"\\]{1,100}")\s*,\s*){0,2}"(?:result|error)"\s*:/u.test(

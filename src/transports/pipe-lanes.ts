@@ -10,10 +10,11 @@ export interface PipeLanes {
 }
 
 /**
- * One pipe for two generations: each request is served by what it says itself, as over HTTP. `claims` is whether a message, before or
- * after a handshake, is for the stateless generation. What names none belongs to a handshake, once there was one; before that to the generation that the client has used,
- * which then says what is missing. A cancellation has nothing but an id, so both generations hear it. Answers go to the one that asks.
- * Closing either way closes the pipe. The pipe is started by whoever made it, when both ways have been taken.
+ * One pipe for two generations: each request is served by what it says itself, as over HTTP. `claims` is whether a
+ * message, before or after a handshake, is for the stateless generation. What names none belongs to a handshake, once
+ * there was one; before that to the generation that the client has used, which then says what is missing. A
+ * cancellation has nothing but an id, so both generations hear it. Answers go to the one that asks. Closing either way
+ * closes the pipe. The pipe is started by whoever made it, when both ways have been taken.
  */
 export function pipeLanes(pipe: Transport, claims: (message: JSONRPCMessage, shaken: boolean) => boolean): PipeLanes {
   const session = new Lane(pipe);

@@ -1,13 +1,16 @@
 import { isJsonObject } from '../core/json.ts';
 
 /**
- * The ids of the requests that a session puts to its client. The SDK numbers them from 0 in every process, and a client may answer one of the process before when this one
- * has asked something else under that number.
+ * The ids of the requests that a session puts to its client. The SDK numbers them from 0 in every process, and a client
+ * may answer one of the process before when this one has asked something else under that number.
  *
  * Q1 an answer reaches the question that it was given to, or none.
  */
 export class QuestionIds {
-  /** In front of the ids of this process; `undefined` in the process that opened the session, whose ids are as the SDK makes them. */
+  /**
+   * In front of the ids of this process; `undefined` in the process that opened the session, whose ids are as the SDK
+   * makes them.
+   */
   readonly #life: string | undefined;
 
   constructor(life: string | undefined) {

@@ -18,7 +18,10 @@ type Due = Map<SessionEvent, string>;
 
 /** An event that is withdrawn before it has been here for one to two of these is never written. */
 const TICK_MS = 100;
-/** A store that fails is tried again after this long: a batch that fails takes with it what others write in the same transaction. */
+/**
+ * A store that fails is tried again after this long: a batch that fails takes with it what others write in the same
+ * transaction.
+ */
 const RETRY_MS = 5_000;
 /** Bounds of one commit, since tasks wait for those that come before theirs. */
 const AT_ONCE = 200;
@@ -30,8 +33,9 @@ const KEY = 'http-event:';
 const END = 'http-event;';
 
 /**
- * The events of all sessions in the store, for the process after this one. Writes are behind: nothing waits for them, what gathers in a moment is one write, and
- * what is withdrawn in time costs nothing. A write that fails is logged once until one succeeds (D13) and made up for when the store can be written again.
+ * The events of all sessions in the store, for the process after this one. Writes are behind: nothing waits for them,
+ * what gathers in a moment is one write, and what is withdrawn in time costs nothing. A write that fails is logged once
+ * until one succeeds (D13) and made up for when the store can be written again.
  */
 export class SavedEvents {
   readonly #store: TaskStore;
@@ -191,7 +195,8 @@ export class SavedEvents {
       key: keyOf(sessionId, event),
       value: valueOf(event),
     }));
-    // Says that this changes something, for the values that the store has read lately. A batch that failed may be there all the same.
+    // Says that this changes something, for the values that the store has read lately. A batch that failed may be there
+    // all the same.
     const guards = puts.slice(0, 1).map(({ key }) => ({ key, mark: null }));
     const { ok } = await this.#store.commit({ guards, puts, deletes });
     if (!ok) await this.#store.commit({ guards: [], puts, deletes });

@@ -31,9 +31,9 @@ const END = 'http-session;';
 const SWEEP_AT_ONCE = 500;
 
 /**
- * Sessions in the store, so that clients go on after a restart. Writes are behind: nothing waits for them, several changes of a session are one write.
- * A write that fails concerns no session that is open; it is logged once until one succeeds (D13), and a removal is made up for with the next. What is
- * not renewed within its time is gone.
+ * Sessions in the store, so that clients go on after a restart. Writes are behind: nothing waits for them, several
+ * changes of a session are one write. A write that fails concerns no session that is open; it is logged once until one
+ * succeeds (D13), and a removal is made up for with the next. What is not renewed within its time is gone.
  */
 export class SavedSessions {
   readonly #store: TaskStore;
@@ -59,7 +59,10 @@ export class SavedSessions {
     this.#lifeMs = lifeMs;
   }
 
-  /** The newest state, written or not; `undefined` for one that is unknown, removed, too old or unreadable. Rejects with `StoreError`. */
+  /**
+   * The newest state, written or not; `undefined` for one that is unknown, removed, too old or unreadable. Rejects with
+   * `StoreError`.
+   */
   async load(id: string): Promise<SavedSession | undefined> {
     // Not one of ours; a read costs more than a look.
     if (!/^[\w-]{1,64}$/u.test(id)) return undefined;

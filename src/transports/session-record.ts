@@ -23,8 +23,8 @@ interface OpenCall {
 }
 
 /**
- * What one session would need to go on in another process, kept up to date as its requests come in. `save` is called with every change
- * that matters.
+ * What one session would need to go on in another process, kept up to date as its requests come in. `save` is called
+ * with every change that matters.
  *
  * R1 a plain call is resumed by its task and never made again. R2 each waiting request is handed out once.
  */
@@ -131,7 +131,10 @@ export class SessionRecord implements ResumableCalls {
     if (requestId !== undefined) this.#learnt(requestId, { streamId });
   }
 
-  /** The request whose stream this is was answered. It stays saved, if it is: its answer may be lost on the way, and can be had again. */
+  /**
+   * The request whose stream this is was answered. It stays saved, if it is: its answer may be lost on the way, and can
+   * be had again.
+   */
   answered(streamId: string, requestId: RequestId | undefined): void {
     if (requestId !== undefined) this.#calls.delete(requestId);
     this.#soon.get(streamId)?.abort();
@@ -175,7 +178,10 @@ export class SessionRecord implements ResumableCalls {
     return this.#tasksBefore.splice(0).map((taskId) => ({ taskId, told: this.#told(taskId) }));
   }
 
-  /** The request that waited on this stream in the process before, to be passed on again, with the last progress that the stream has. R2. */
+  /**
+   * The request that waited on this stream in the process before, to be passed on again, with the last progress that
+   * the stream has. R2.
+   */
   takeUp(streamId: string, progress?: ProgressTick): JsonObject | undefined {
     const waiting = this.#left.get(streamId);
     if (waiting === undefined) return undefined;

@@ -18,10 +18,11 @@ const SUBSCRIPTION_ID = 'io.modelcontextprotocol/subscriptionId';
 
 /**
  * One JSON-RPC message a line, in UTF-8, over two streams. Lines that are no message are answered with the error that
- * JSON-RPC has for them, so that a client that waits for an answer gets one, and harm nothing else. Closes itself as soon as the
- * input ends or the output breaks; it ends neither stream.
+ * JSON-RPC has for them, so that a client that waits for an answer gets one, and harm nothing else. Closes itself as
+ * soon as the input ends or the output breaks; it ends neither stream.
  *
- * P1 bounded: a host that does not read gets no news any more and then no hearing, until it reads; nothing else waits for it, and answers are never dropped.
+ * P1 bounded: a host that does not read gets no news any more and then no hearing, until it reads; nothing else waits
+ *    for it, and answers are never dropped.
  */
 export class PipeTransport implements Transport {
   onclose?: () => void;
@@ -76,7 +77,10 @@ export class PipeTransport implements Transport {
     return Promise.resolve();
   }
 
-  /** Resolves when the stream takes more. Rejects when the pipe is closed or breaks, and for news that the host is too slow for. */
+  /**
+   * Resolves when the stream takes more. Rejects when the pipe is closed or breaks, and for news that the host is too
+   * slow for.
+   */
   send(message: JSONRPCMessage): Promise<void> {
     if (this.#closed) return Promise.reject(new Error('the pipe is closed'));
     if (this.#wasAnswered(message)) return Promise.resolve();
@@ -186,7 +190,10 @@ export class PipeTransport implements Transport {
   }
 }
 
-/** What a client hears unasked and may miss: it sees the same when it asks. The sender of a subscription waits instead; a withdrawal is no news. */
+/**
+ * What a client hears unasked and may miss: it sees the same when it asks. The sender of a subscription waits instead;
+ * a withdrawal is no news.
+ */
 function isNews(message: JSONRPCMessage): boolean {
   if (!('method' in message) || 'id' in message || message.method === 'notifications/cancelled') return false;
   return message.params?.['_meta']?.[SUBSCRIPTION_ID] === undefined;

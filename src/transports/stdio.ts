@@ -22,9 +22,9 @@ export interface StdioFront {
 }
 
 /**
- * Serves one client on a pipe, each request in the generation that it speaks. One process has one caller, so tasks are listed. When stdin
- * ends, `closed` resolves at once, whatever still runs: open tasks go on at the next start.
- * Without `streams` it takes the process's own, and from then on everything else that is written to stdout goes to stderr.
+ * Serves one client on a pipe, each request in the generation that it speaks. One process has one caller, so tasks are
+ * listed. When stdin ends, `closed` resolves at once, whatever still runs: open tasks go on at the next start. Without
+ * `streams` it takes the process's own, and from then on everything else that is written to stdout goes to stderr.
  */
 export async function serveOnStdio(
   deps: ProtocolDeps,

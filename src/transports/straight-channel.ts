@@ -1,9 +1,9 @@
 import type { JSONRPCMessage, MessageExtraInfo, Transport } from '@modelcontextprotocol/server';
 
 /**
- * The way of messages between a pipe and a server once the entry of the SDK has chosen it. The entry has nothing to decide for
- * such a connection any more, but would check the form of every message three times more, which is a third of the price of a small
- * request. Beginning and end of the connection stay with the entry's own `channel`.
+ * The way of messages between a pipe and a server once the entry of the SDK has chosen it. The entry has nothing to
+ * decide for such a connection any more, but would check the form of every message three times more, which is a third
+ * of the price of a small request. Beginning and end of the connection stay with the entry's own `channel`.
  */
 export class StraightChannel implements Transport {
   onclose?: () => void;

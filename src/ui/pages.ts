@@ -7,8 +7,8 @@ import { STYLE } from './style.ts';
 export const UI_BASE = '/ui';
 
 /**
- * The strictest policy that works: everything from this server, nothing inline, no frame, no form that leads away. A text that became markup
- * by a mistake could still run nothing.
+ * The strictest policy that works: everything from this server, nothing inline, no frame, no form that leads away. A
+ * text that became markup by a mistake could still run nothing.
  */
 const POLICY = [
   "default-src 'none'",
@@ -30,7 +30,10 @@ const HEADERS = {
   'cache-control': 'no-cache',
 };
 
-/** The pages: code and style, no data. They get all data from `/api/v1`, behind its guards, so they are the same for everybody. */
+/**
+ * The pages: code and style, no data. They get all data from `/api/v1`, behind its guards, so they are the same for
+ * everybody.
+ */
 export interface UiPages {
   fetch(request: Request): Promise<Response>;
 }

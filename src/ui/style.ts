@@ -1,4 +1,6 @@
-/** The style of all pages: quiet, dense, light and dark. Colours have a contrast of 4.5 to 1 or more on their ground. */
+/**
+ * The style of all pages: quiet, dense, light and dark. Colours have a contrast of 4.5 to 1 or more on their ground.
+ */
 export const STYLE = `
 :root {
   --ground: #ffffff; --raised: #f5f6f8; --line: #d0d5dc; --text: #1c2330; --soft: #515b6b; --link: #0b57b0; --focus: #0b57b0;

@@ -4,8 +4,8 @@ import { textOf } from './value-text.ts';
 const NUMBER_TEXT = /^\s*-?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?\s*$/;
 
 /**
- * Strict by type, except that a number and a text that reads as that number are equal (a template inside text makes text).
- * Lists and objects are equal when their members are.
+ * Strict by type, except that a number and a text that reads as that number are equal (a template inside text makes
+ * text). Lists and objects are equal when their members are.
  */
 export function equal(left: JsonValue, right: JsonValue): boolean {
   if (left === right) return true;
@@ -16,8 +16,8 @@ export function equal(left: JsonValue, right: JsonValue): boolean {
 }
 
 /**
- * Order of two numbers (or a number and a text that reads as one), or of two texts by code unit; `undefined` when the two
- * have no order, in which case every one of `< <= > >=` is false.
+ * Order of two numbers (or a number and a text that reads as one), or of two texts by code unit; `undefined` when the
+ * two have no order, in which case every one of `< <= > >=` is false.
  */
 export function order(left: JsonValue, right: JsonValue): number | undefined {
   if (typeof left === 'string' && typeof right === 'string') return left < right ? -1 : left > right ? 1 : 0;
@@ -26,7 +26,10 @@ export function order(left: JsonValue, right: JsonValue): number | undefined {
   return typeof a === 'number' && typeof b === 'number' ? a - b : undefined;
 }
 
-/** Membership on a list; on an object a look into its JSON text; else part of the text. Nothing contains or is contained in null, and no text contains the empty one. */
+/**
+ * Membership on a list; on an object a look into its JSON text; else part of the text. Nothing contains or is contained
+ * in null, and no text contains the empty one.
+ */
 export function contains(whole: JsonValue, part: JsonValue): boolean {
   if (Array.isArray(whole)) return whole.some((item: JsonValue) => equal(item, part));
   if (whole === null || part === null) return false;
@@ -42,7 +45,10 @@ export function isEmpty(value: JsonValue | undefined): boolean {
   return isJsonObject(value) && Object.keys(value).length === 0;
 }
 
-/** What an operand alone means as a condition: false for null, `false`, 0, and anything empty; also for the text `false`. */
+/**
+ * What an operand alone means as a condition: false for null, `false`, 0, and anything empty; also for the text
+ * `false`.
+ */
 export function isTrue(value: JsonValue): boolean {
   return value !== false && value !== 0 && value !== 'false' && !isEmpty(value);
 }

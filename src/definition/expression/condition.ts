@@ -1,6 +1,6 @@
 /**
- * Conditions: `when`, `until`, `condition`, `cases[].when`. The evaluator is total: a condition gives true or false, or is
- * refused with `condition_error`; it has no calls, no regular expressions and reads own properties only.
+ * Conditions: `when`, `until`, `condition`, `cases[].when`. The evaluator is total: a condition gives true or false, or
+ * is refused with `condition_error`; it has no calls, no regular expressions and reads own properties only.
  */
 import { isJsonObject, ownProperty, type JsonValue } from '../../core/json.ts';
 import { contains, equal, isEmpty, isTrue, order } from './comparison.ts';
@@ -23,10 +23,11 @@ import { textOf } from './value-text.ts';
 type Compare = Extract<Condition, { kind: 'compare' }>;
 
 /**
- * Evaluates a condition. Precedence: `or` < `and` < `not` < comparison; both sides of `and` / `or` are evaluated only when
- * needed. Operands: `{{path | filter}}`, a bare path, text in quotes (templates inside are rendered), numbers, true, false, null.
- * Ordering different types is false. An operand alone is true unless null, false, 0, empty or the text `false`. A path that
- * resolves to nothing is null and reported to `onMissing`, except under `exists`, `empty` and a comparison with null.
+ * Evaluates a condition. Precedence: `or` < `and` < `not` < comparison; both sides of `and` / `or` are evaluated only
+ * when needed. Operands: `{{path | filter}}`, a bare path, text in quotes (templates inside are rendered), numbers,
+ * true, false, null. Ordering different types is false. An operand alone is true unless null, false, 0, empty or the
+ * text `false`. A path that resolves to nothing is null and reported to `onMissing`, except under `exists`, `empty` and
+ * a comparison with null.
  * @throws StepFailure `condition_error` with column and hint when the text is not a condition.
  */
 export function evaluateCondition(text: string, names: NameLookup, onMissing: OnMissing): boolean {
@@ -35,7 +36,10 @@ export function evaluateCondition(text: string, names: NameLookup, onMissing: On
   return evaluate(parsed.condition, names, onMissing);
 }
 
-/** As `evaluateCondition`, and a text that is as a whole `{% JSONata %}` is evaluated as such; its value counts as an operand alone. */
+/**
+ * As `evaluateCondition`, and a text that is as a whole `{% JSONata %}` is evaluated as such; its value counts as an
+ * operand alone.
+ */
 export async function evaluateConditionValue(text: string, names: NameLookup, onMissing: OnMissing): Promise<boolean> {
   const source = jsonataSource(text);
   if (source === undefined) return evaluateCondition(text, names, onMissing);
@@ -94,7 +98,10 @@ const VALUE_COMPARISONS: {
   ends_with: (a, b) => a !== null && b !== null && textOf(a).endsWith(textOf(b)),
 };
 
-/** `contains`; a step's result (`{{check}}`, `{{check.output}}`) is compared by its text as well, a list of plain values is not. */
+/**
+ * `contains`; a step's result (`{{check}}`, `{{check.output}}`) is compared by its text as well, a list of plain values
+ * is not.
+ */
 function containsWithText(operand: ConditionOperand, whole: JsonValue, part: JsonValue, names: NameLookup): boolean {
   const output = isStepResult(whole) ? (ownProperty(whole, 'output') ?? null) : whole;
   if (contains(output, part)) return true;

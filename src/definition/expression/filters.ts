@@ -1,7 +1,9 @@
 import { isJsonObject, type JsonValue } from '../../core/json.ts';
 import { textOf } from './value-text.ts';
 
-/** A filter never fails: a value it has no meaning for comes out as its doc says. `default` is handled by the caller. */
+/**
+ * A filter never fails: a value it has no meaning for comes out as its doc says. `default` is handled by the caller.
+ */
 type Filter = (value: JsonValue, argument: JsonValue | undefined) => JsonValue;
 
 /** Characters of a text, members of a list or an object; 0 for null. */
@@ -37,7 +39,9 @@ const FILTERS: ReadonlyMap<string, Filter> = new Map<string, Filter>([
 /** Every filter name, `default` included. */
 export const FILTER_NAMES: readonly string[] = ['default', 'omit', ...FILTERS.keys()];
 
-/** What `omit` makes of nothing: the key or entry that it is the value of is left out. Nothing else is this very object. */
+/**
+ * What `omit` makes of nothing: the key or entry that it is the value of is left out. Nothing else is this very object.
+ */
 export const OMITTED: JsonValue = Object.freeze({ omitted: true });
 
 /** Filters that take an argument; `default` needs it. */

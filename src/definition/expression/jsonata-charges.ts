@@ -11,8 +11,9 @@ interface LibraryFunction {
 }
 
 /**
- * Lets every function of the library that `expression` names charge the meter for the size of its arguments before it works: a function
- * handed to `$reduce` or `$map` is called without a step of its own. Functions that were registered keep their own charge.
+ * Lets every function of the library that `expression` names charge the meter for the size of its arguments before it
+ * works: a function handed to `$reduce` or `$map` is called without a step of its own. Functions that were registered
+ * keep their own charge.
  */
 export async function chargeFunctions(
   library: typeof jsonata,
@@ -49,8 +50,8 @@ function charged(native: LibraryFunction, meter: Meter): LibraryFunction {
 const AFTER_EACH = Symbol.for('jsonata.__evaluate_exit') as unknown as string;
 
 /**
- * Stops `expression` before a text grows past `limit` characters: texts can double with every step, and `&` makes a text of any value. The
- * hook costs time at every step, so it is for expressions that build texts.
+ * Stops `expression` before a text grows past `limit` characters: texts can double with every step, and `&` makes a
+ * text of any value. The hook costs time at every step, so it is for expressions that build texts.
  */
 export function boundTexts(expression: jsonata.Expression, ast: unknown, limit: number): void {
   const joined = new Set<unknown>();

@@ -1,6 +1,6 @@
 /**
- * Functions of JSONata written again: the library's own take time with the square of a list, or build a text of any size, without
- * asking the meter. The same answers, linear and bounded.
+ * Functions of JSONata written again: the library's own take time with the square of a list, or build a text of any
+ * size, without asking the meter. The same answers, linear and bounded.
  */
 import type jsonata from 'jsonata';
 import { canonicalJson, type JsonValue } from '../../core/json.ts';
@@ -49,7 +49,10 @@ export function registerBoundedFunctions(expression: jsonata.Expression, limits:
   register('spread', (value: unknown) => spread(value, limits), '<x-:a<o>>');
 }
 
-/** Reads as if it declared what `model` declares: the library counts the parameters of a function, and reads them in its text. */
+/**
+ * Reads as if it declared what `model` declares: the library counts the parameters of a function, and reads them in its
+ * text.
+ */
 export function declaredLike<T extends object>(made: T, model: (...args: never[]) => unknown): T {
   const parameters = Array.from({ length: model.length }, (_, index) => `a${index}`).join(', ');
   return Object.defineProperties(made, {
@@ -91,7 +94,10 @@ function textOf(given: unknown, pretty: boolean, limits: FunctionLimits): unknow
   return jsonTextWithin(wrapped ? (given as readonly unknown[])[0] : given, limits.text, pretty ? 2 : 0);
 }
 
-/** JSON of a value as the library writes it: 15 digits, functions as empty texts. @throws Error past `limit` characters, without making them. */
+/**
+ * JSON of a value as the library writes it: 15 digits, functions as empty texts. @throws Error past `limit` characters,
+ * without making them.
+ */
 export function jsonTextWithin(given: unknown, limit: number, indent: number): string {
   let room = limit;
   return JSON.stringify(
@@ -156,7 +162,10 @@ function distinct(list: unknown, limits: FunctionLimits): unknown {
   return 'sequence' in list ? Object.assign(kept, { sequence: true }) : kept;
 }
 
-/** What is compared as JSON is as large as its tree, however often a part is shared in it. @throws Error past `most` values. */
+/**
+ * What is compared as JSON is as large as its tree, however often a part is shared in it. @throws Error past `most`
+ * values.
+ */
 function checkSize(value: object, most: number): void {
   let left = most;
   const stack: object[] = [value];
@@ -168,7 +177,9 @@ function checkSize(value: object, most: number): void {
   }
 }
 
-/** No text of a document looks like this one: a text that is a value of the list stays apart from the key of an object. */
+/**
+ * No text of a document looks like this one: a text that is a value of the list stays apart from the key of an object.
+ */
 function objectKey(value: object): string {
   // Values of an expression that are no functions are JSON.
   return `\u0000${canonicalJson(value as JsonValue)}`;

@@ -1,9 +1,11 @@
 /**
- * What one evaluation of JSONata costs, counted in steps of the library: the same count on every machine and after every restart, however
- * busy the processor is.
+ * What one evaluation of JSONata costs, counted in steps of the library: the same count on every machine and after
+ * every restart, however busy the processor is.
  */
 
-/** Steps an expression may take, and milliseconds of processor time that stop it earlier where single steps are long. */
+/**
+ * Steps an expression may take, and milliseconds of processor time that stop it earlier where single steps are long.
+ */
 export interface MeterLimits {
   readonly steps: number;
   readonly cpuMs: number;
@@ -27,7 +29,10 @@ export class Meter {
     this.#limits = limits;
   }
 
-  /** Runs `evaluate` when those before it are done; between two of them the process answers others. Settles as `evaluate` does. */
+  /**
+   * Runs `evaluate` when those before it are done; between two of them the process answers others. Settles as
+   * `evaluate` does.
+   */
   take<T>(evaluate: () => Promise<T>): Promise<T> {
     const mine = this.#turn.then(async () => {
       this.#steps = 0;

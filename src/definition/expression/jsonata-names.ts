@@ -1,4 +1,7 @@
-/** Functions that an expression calls and nobody has: found from its text, because at run time it is too late to ask what was meant. */
+/**
+ * Functions that an expression calls and nobody has: found from its text, because at run time it is too late to ask
+ * what was meant.
+ */
 import { nearest } from '../../core/suggest.ts';
 import { treeParts } from './jsonata-paths.ts';
 
@@ -12,7 +15,10 @@ export const LIBRARY_FUNCTIONS: ReadonlySet<string> = new Set(
   ).split(' '),
 );
 
-/** `$summ is unknown; did you mean $sum?` for the first call of a name that is neither a function of the library nor bound in the expression. */
+/**
+ * `$summ is unknown; did you mean $sum?` for the first call of a name that is neither a function of the library nor
+ * bound in the expression.
+ */
 export function unknownFunction(ast: unknown): string | undefined {
   const parts = [...treeParts(ast)];
   const bound = new Set(parts.flatMap(namesBound));

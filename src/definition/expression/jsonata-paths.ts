@@ -12,8 +12,8 @@ const SAME_CONTEXT = [
 ] as const;
 
 /**
- * The paths of a JSONata tree that begin at its input: `input.a` in `$sum(input.a)`, not `b` in `input.a[b = 1]`. Total: what it does not
- * know it passes over.
+ * The paths of a JSONata tree that begin at its input: `input.a` in `$sum(input.a)`, not `b` in `input.a[b = 1]`.
+ * Total: what it does not know it passes over.
  */
 export function rootPaths(ast: unknown): readonly (readonly (string | number)[])[] {
   const found: (readonly string[])[] = [];

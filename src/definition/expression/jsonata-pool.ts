@@ -12,7 +12,10 @@ export interface PoolLimits {
 
 /** Evaluates expressions outside the main thread. */
 export interface ExpressionPool {
-  /** The value, `undefined` for nothing. Rejects with an Error whose message is fit to be shown, also when a limit is passed. */
+  /**
+   * The value, `undefined` for nothing. Rejects with an Error whose message is fit to be shown, also when a limit is
+   * passed.
+   */
   evaluate(source: string, input: JsonObject): Promise<JsonValue | undefined>;
 }
 
@@ -26,14 +29,17 @@ interface Waiting {
 }
 
 const MAX_WORKERS = 2;
-/** Megabytes for any expression, for each megabyte of text that it reads, and for each thousand values: the library takes kilobytes for a row that it sorts. */
+/**
+ * Megabytes for any expression, for each megabyte of text that it reads, and for each thousand values: the library
+ * takes kilobytes for a row that it sorts.
+ */
 const MEMORY = { base: 64, byMegabyte: 8, byThousandValues: 16 } as const;
 /** A worker that has nothing to do for so long is let go. */
 const IDLE_MS = 30_000;
 
 /**
- * Worker threads, each for one expression at a time, with a deadline and a bound on memory that end the worker and fail the expression. They are
- * started when they are needed and do not keep the process alive.
+ * Worker threads, each for one expression at a time, with a deadline and a bound on memory that end the worker and fail
+ * the expression. They are started when they are needed and do not keep the process alive.
  */
 export class JsonataPool implements ExpressionPool {
   readonly #limits: PoolLimits;

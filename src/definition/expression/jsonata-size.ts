@@ -1,4 +1,6 @@
-/** Which expressions are evaluated where they stand, and what of the names in scope goes to a worker with the others. */
+/**
+ * Which expressions are evaluated where they stand, and what of the names in scope goes to a worker with the others.
+ */
 import { isJsonObject, type JsonObject, type JsonValue } from '../../core/json.ts';
 import type { NameLookup } from './contract.ts';
 import { rootPaths, treeParts } from './jsonata-paths.ts';
@@ -6,7 +8,10 @@ import { rootPaths, treeParts } from './jsonata-paths.ts';
 /** With so few values, and so short texts, nothing that a plain expression does takes long. */
 const SMALL = { values: 300, characters: 20_000, source: 1_000 } as const;
 
-/** Nodes that go once through what they are given. No function, no name of its own, no range: those build or repeat without bound. */
+/**
+ * Nodes that go once through what they are given. No function, no name of its own, no range: those build or repeat
+ * without bound.
+ */
 const PLAIN_NODES: ReadonlySet<unknown> = new Set([
   'binary',
   'block',
@@ -49,7 +54,9 @@ function callsPlainly(procedure: unknown): boolean {
   return isJsonLike(procedure) && procedure['type'] === 'variable' && PLAIN_FUNCTIONS.has(procedure['value']);
 }
 
-/** What an expression reads of the names in scope, as an object of its own; all of them where its text does not show it. */
+/**
+ * What an expression reads of the names in scope, as an object of its own; all of them where its text does not show it.
+ */
 export function inputFor(ast: unknown, names: NameLookup): JsonObject {
   const paths = rootPaths(ast);
   if (readsWhole(ast)) {

@@ -1,8 +1,8 @@
 /**
  * `{% … %}`: JSONata over the same names, bounded. The library is loaded when a definition first uses it.
  *
- * Turned off: `$eval` and regular expressions (they escape the bounds), and `$now`, `$millis`, `$random`, `$shuffle` (a replay
- * after a restart would get another answer; `task.created_at` and `variables.global` have times).
+ * Turned off: `$eval` and regular expressions (they escape the bounds), and `$now`, `$millis`, `$random`, `$shuffle` (a
+ * replay after a restart would get another answer; `task.created_at` and `variables.global` have times).
  */
 import { createRequire } from 'node:module';
 import { isMainThread } from 'node:worker_threads';
@@ -21,8 +21,9 @@ import { memoByText } from './memo.ts';
 import { describeNames } from './names.ts';
 
 /**
- * What an expression may use on the main thread, and in a worker, where the deadline and the memory of the pool are the bounds that count: steps of evaluation (the bound that counts: about 200 ms), milliseconds of processor time, `stack` in nested
- * evaluations, entries of a list it makes, characters of JSON it gives.
+ * What an expression may use on the main thread, and in a worker, where the deadline and the memory of the pool are the
+ * bounds that count: steps of evaluation (the bound that counts: about 200 ms), milliseconds of processor time, `stack`
+ * in nested evaluations, entries of a list it makes, characters of JSON it gives.
  */
 export const JSONATA_LIMITS = {
   sourceLength: 20_000,
@@ -47,20 +48,28 @@ const require = createRequire(import.meta.url);
 
 const BEGINS = /^\s*\{%/u;
 
-/** The expression inside a text that is as a whole `{% … %}`, white space around it aside (a block of YAML ends its line); `undefined` for any other text. */
+/**
+ * The expression inside a text that is as a whole `{% … %}`, white space around it aside (a block of YAML ends its
+ * line); `undefined` for any other text.
+ */
 export function jsonataSource(text: string): string | undefined {
   if (!BEGINS.test(text)) return undefined;
   const whole = text.trim();
   return whole.length < 4 || !whole.endsWith('%}') ? undefined : whole.slice(2, -2).trim();
 }
 
-/** Why an expression cannot run (syntax, something that is turned off, a function nobody has), for `validate`; `undefined` when it can. */
+/**
+ * Why an expression cannot run (syntax, something that is turned off, a function nobody has), for `validate`;
+ * `undefined` when it can.
+ */
 export function jsonataProblem(source: string): string | undefined {
   const parsed = parse(source);
   return 'problem' in parsed ? parsed.problem : unknownFunction(parsed.expression.ast());
 }
 
-/** The paths that an expression reads from the names in scope, as far as its text shows; none for one that cannot run. */
+/**
+ * The paths that an expression reads from the names in scope, as far as its text shows; none for one that cannot run.
+ */
 export function jsonataReferences(source: string): readonly Reference[] {
   const parsed = parse(source);
   return 'problem' in parsed ? [] : rootPaths(parsed.expression.ast()).map((path) => ({ path, offset: 0 }));
@@ -69,8 +78,8 @@ export function jsonataReferences(source: string): readonly Reference[] {
 let pool: ExpressionPool | undefined;
 
 /**
- * Evaluates expressions in this pool from now on, but for those that are plain and read little. Without a pool every expression is evaluated on
- * the main thread, within its bounds. Called once, when the process is composed.
+ * Evaluates expressions in this pool from now on, but for those that are plain and read little. Without a pool every
+ * expression is evaluated on the main thread, within its bounds. Called once, when the process is composed.
  */
 export function useExpressionPool(made: ExpressionPool | undefined): void {
   pool = made;
@@ -166,7 +175,8 @@ const OPTIONS: jsonata.JsonataOptions = {
   stack: JSONATA_LIMITS.stack,
   sequence: JSONATA_LIMITS.sequence,
   RegexEngine: NoRegExp as RegExpConstructor,
-  // The library asks for its time limit before every step, and for nothing else then: what there is of a hook that costs no await.
+  // The library asks for its time limit before every step, and for nothing else then: what there is of a hook that
+  // costs no await.
   get timeout() {
     meter.step();
     return 0;

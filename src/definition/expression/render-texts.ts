@@ -3,8 +3,9 @@ import { renderValue } from './template.ts';
 import { textOf } from './value-text.ts';
 
 /**
- * A copy of `value` with the templates in its texts rendered over these names, where every text stays a text: what is not one becomes JSON, and
- * a path that leads to nothing becomes empty. For content outside a run. Rejects with `StepFailure('template_error')` as `renderValue` does.
+ * A copy of `value` with the templates in its texts rendered over these names, where every text stays a text: what is
+ * not one becomes JSON, and a path that leads to nothing becomes empty. For content outside a run. Rejects with
+ * `StepFailure('template_error')` as `renderValue` does.
  */
 export async function renderTexts<T extends JsonValue>(value: T, names: JsonObject): Promise<T> {
   // Texts stay texts and everything else keeps its form, so the type stays what it was.

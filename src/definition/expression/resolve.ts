@@ -7,8 +7,8 @@ const FAILURES: ReadonlySet<unknown> = new Set(['error', 'caught']);
 const OF_A_FAILURE: ReadonlySet<unknown> = new Set(['code', 'message', 'step', 'data']);
 
 /**
- * What a path names, or `undefined` when it resolves to nothing. Own properties and list indexes only. `.error.code` of what has
- * not failed is null as `.error` is: results offer both, and a strict definition may ask.
+ * What a path names, or `undefined` when it resolves to nothing. Own properties and list indexes only. `.error.code` of
+ * what has not failed is null as `.error` is: results offer both, and a strict definition may ask.
  */
 export function resolvePath(path: Path, names: NameLookup): JsonValue | undefined {
   let value = names.lookup(path[0]);

@@ -20,8 +20,8 @@ const SPACE = /\s*/y;
 const MAX_SEGMENTS = 64;
 
 /**
- * Reads the small words that templates and conditions share. Every method moves `offset` only when it succeeds; all of them
- * are linear in what they read. Names that reach a prototype are never read as part of a path.
+ * Reads the small words that templates and conditions share. Every method moves `offset` only when it succeeds; all of
+ * them are linear in what they read. Names that reach a prototype are never read as part of a path.
  */
 export class Scanner {
   readonly text: string;
@@ -118,7 +118,9 @@ export class Scanner {
     return { kind: 'path', path, text: this.text.slice(offset, this.offset), offset };
   }
 
-  /** The next `.member`, `[0]` or `['key']`; `undefined` = none follows; `null` = one that is malformed or forbidden. */
+  /**
+   * The next `.member`, `[0]` or `['key']`; `undefined` = none follows; `null` = one that is malformed or forbidden.
+   */
   private segment(): string | number | undefined | null {
     const next = this.text[this.offset];
     if (next !== '.' && next !== '[') return undefined;

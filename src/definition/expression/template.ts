@@ -12,10 +12,10 @@ import { parseTemplate, type FilterCall, type TemplateExpression } from './templ
 import { textOf } from './value-text.ts';
 
 /**
- * A copy of `value` with every `{{…}}` in its texts replaced. A text that is exactly one template takes the type of what it
- * names; inside a longer text a value is text (objects as JSON, null as nothing). A path that resolves to nothing gives null or
- * empty text and is reported once through `onMissing`, which may throw (`strict`). Keys are left alone. `{% … %}` is not
- * evaluated here and stays text.
+ * A copy of `value` with every `{{…}}` in its texts replaced. A text that is exactly one template takes the type of
+ * what it names; inside a longer text a value is text (objects as JSON, null as nothing). A path that resolves to
+ * nothing gives null or empty text and is reported once through `onMissing`, which may throw (`strict`). Keys are left
+ * alone. `{% … %}` is not evaluated here and stays text.
  */
 export function renderTemplate(value: JsonValue, names: NameLookup, onMissing: OnMissing): JsonValue {
   return orNull(rendered(value, names, onMissing));
@@ -38,8 +38,9 @@ function kept(items: readonly JsonValue[]): JsonValue {
 }
 
 /**
- * As `renderTemplate`, and a text that is as a whole `{% JSONata %}` is evaluated. Rejects with `StepFailure('template_error')`
- * when an expression fails or passes its bounds; the text then lists the names there are.
+ * As `renderTemplate`, and a text that is as a whole `{% JSONata %}` is evaluated. Rejects with
+ * `StepFailure('template_error')` when an expression fails or passes its bounds; the text then lists the names there
+ * are.
  */
 export async function renderValue(value: JsonValue, names: NameLookup, onMissing: OnMissing): Promise<JsonValue> {
   return orNull(await renderedValue(value, names, onMissing));
@@ -75,7 +76,10 @@ export function renderInsideText(text: string, names: NameLookup, onMissing: OnM
 /** Filters that say what becomes of nothing, so that nothing is no surprise. */
 const FOR_NOTHING: ReadonlySet<string> = new Set(['default', 'omit']);
 
-/** The value of one `{{ path | filters }}`, `OMITTED` for what is to be left out; a path that resolves to nothing is null and reported unless `default` catches it. */
+/**
+ * The value of one `{{ path | filters }}`, `OMITTED` for what is to be left out; a path that resolves to nothing is
+ * null and reported unless `default` catches it.
+ */
 export function evaluateExpression(expression: TemplateExpression, names: NameLookup, onMissing: OnMissing): JsonValue {
   const found = resolvePath(expression.path, names);
   if (found === undefined && !expression.filters.some((call) => FOR_NOTHING.has(call.name))) onMissing(expression.text);

@@ -48,8 +48,9 @@ export interface Drawing {
 }
 
 /**
- * What to draw of a definition: steps in their order, blocks as frames, cases and conditionals with what is asked, dotted
- * arrows for what runs after a failure. With `marks` the steps of a task have their state and how often they ran.
+ * What to draw of a definition: steps in their order, blocks as frames, cases and conditionals with what is asked,
+ * dotted arrows for what runs after a failure. With `marks` the steps of a task have their state and how often they
+ * ran.
  */
 export function drawingOf(
   definition: Definition,

@@ -12,8 +12,8 @@ const COLOURS: Readonly<Record<NodeState, string>> = {
 };
 
 /**
- * A definition as a Mermaid flowchart, with `marks` coloured by the state of a task. Texts are escaped: nothing a definition says
- * becomes Mermaid or HTML. The same definition gives the same text.
+ * A definition as a Mermaid flowchart, with `marks` coloured by the state of a task. Texts are escaped: nothing a
+ * definition says becomes Mermaid or HTML. The same definition gives the same text.
  */
 export function mermaidOf(
   definition: Definition,

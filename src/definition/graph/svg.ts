@@ -14,8 +14,8 @@ type Attributes = Readonly<Record<string, string>>;
 
 const FONT = 'Helvetica';
 /**
- * Words on arrows are measured with a wider font than they are shown in: where Helvetica is not installed another one stands in for it, and lines would
- * go through its letters.
+ * Words on arrows are measured with a wider font than they are shown in: where Helvetica is not installed another one
+ * stands in for it, and lines would go through its letters.
  */
 const MEASURED = 'Courier';
 
@@ -43,9 +43,9 @@ const SHAPES: Readonly<Record<Node['shape'], Attributes>> = {
 };
 
 /**
- * A definition as an SVG picture, laid out by Graphviz (WebAssembly in this process: no browser, no program, no network), with `marks` coloured by the state of a
- * task. One `<svg>` element, to be embedded as it is: no script, no link, no reference to anything outside. Texts are escaped. The same definition
- * gives the same bytes.
+ * A definition as an SVG picture, laid out by Graphviz (WebAssembly in this process: no browser, no program, no
+ * network), with `marks` coloured by the state of a task. One `<svg>` element, to be embedded as it is: no script, no
+ * link, no reference to anything outside. Texts are escaped. The same definition gives the same bytes.
  * @throws DrawingError when there is too much to lay out
  */
 export async function svgOf(
@@ -219,7 +219,10 @@ function edgesOf({ from, to, text, dotted }: Arrow, places: ReadonlyMap<string, 
   ];
 }
 
-/** A Graphviz text that shows exactly this, long lines broken at spaces. `end`: Graphviz's word for the end of a line, `\\l` for one that stands left. */
+/**
+ * A Graphviz text that shows exactly this, long lines broken at spaces. `end`: Graphviz's word for the end of a line,
+ * `\\l` for one that stands left.
+ */
 function label(text: string, width: number, end = '\\n'): string {
   return labelText(text)
     .split('\n')

@@ -81,7 +81,10 @@ function customFinding(issue: Extract<ZodIssue, { code: 'custom' }>, message: st
   return finding('unknown_step_type', message, hint, path);
 }
 
-/** Of the forms a value may have, reports what is wrong with the one it was meant to be; if that is not clear, that none fits. */
+/**
+ * Of the forms a value may have, reports what is wrong with the one it was meant to be; if that is not clear, that none
+ * fits.
+ */
 function unionFindings(
   issue: Extract<ZodIssue, { code: 'invalid_union' }>,
   path: DocumentPath,

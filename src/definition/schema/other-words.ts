@@ -2,7 +2,10 @@
 
 import { isJsonObject, type JsonValue } from '../../core/json.ts';
 
-/** GitHub Actions, Argo, n8n, Step Functions, Kestra and scripts. By key; the first of ours that the object at hand knows is meant. */
+/**
+ * GitHub Actions, Argo, n8n, Step Functions, Kestra and scripts. By key; the first of ours that the object at hand
+ * knows is meant.
+ */
 const KEYS: ReadonlyMap<string, readonly string[]> = new Map([
   ['if', ['when', 'condition']],
   ['condition', ['when']],

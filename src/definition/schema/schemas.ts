@@ -1,4 +1,7 @@
-/** The schemas of a definition for one table of step kinds. They are the one source: parsing and the JSON Schema both use them. */
+/**
+ * The schemas of a definition for one table of step kinds. They are the one source: parsing and the JSON Schema both
+ * use them.
+ */
 import { z } from 'zod';
 import { isJsonObject, type JsonObject } from '../../core/json.ts';
 import { nearest } from '../../core/suggest.ts';

@@ -31,8 +31,8 @@ export interface SourceProblem {
 }
 
 /**
- * Bounds of a definition's text. With them any text is read or refused within 200 ms and 50 MB on a small machine: `yamlTokens`
- * is the one that bounds the YAML reader's time, which grows with tokens rather than with bytes.
+ * Bounds of a definition's text. With them any text is read or refused within 200 ms and 50 MB on a small machine:
+ * `yamlTokens` is the one that bounds the YAML reader's time, which grows with tokens rather than with bytes.
  */
 export const SOURCE_LIMITS = {
   bytes: 1_048_576,
@@ -82,7 +82,10 @@ export class Build {
     }
   }
 
-  /** A number as it was written. JSON's readers keep 53 bits of an integer: a longer one would be another one in silence. */
+  /**
+   * A number as it was written. JSON's readers keep 53 bits of an integer: a longer one would be another one in
+   * silence.
+   */
   number(value: number, source: string, offset: number): void {
     if (!Number.isFinite(value)) {
       throw new SourceStop({ offset, code: 'syntax', message: `the number ${shown(source)} is too large` });

@@ -23,7 +23,10 @@ export class Positions {
   }
 }
 
-/** The offset of what a document path names: the value, or its key with `key: true`. The nearest thing around it if it is not there. */
+/**
+ * The offset of what a document path names: the value, or its key with `key: true`. The nearest thing around it if it
+ * is not there.
+ */
 export function offsetOf(root: SourceNode, path: readonly (string | number)[], key = false): number {
   let node = root;
   let offset = root.offset;

@@ -3,7 +3,10 @@ import { SOURCE_LIMITS, SourceStop, type SourceDocument, type SourceProblem } fr
 import { readJson, type JsonReading } from './json-reader.ts';
 import { readYaml } from './yaml-reader.ts';
 
-/** Reads a definition's text: JSON when the file name ends in `.json`, else YAML (of which JSON is a part). Never throws. */
+/**
+ * Reads a definition's text: JSON when the file name ends in `.json`, else YAML (of which JSON is a part). Never
+ * throws.
+ */
 export function readSource(
   text: string,
   file: string,
@@ -26,7 +29,10 @@ export function readSource(
   }
 }
 
-/** JSON in a file with another name: the strict reader is many times faster. YAML flow collections that are not JSON go to YAML. */
+/**
+ * JSON in a file with another name: the strict reader is many times faster. YAML flow collections that are not JSON go
+ * to YAML.
+ */
 function looksLikeJson(text: string): boolean {
   if (!/^\uFEFF?\s*\{/.test(text)) return false;
   try {

@@ -11,8 +11,8 @@ const MAX_ANCHORS = 1_000;
 
 /**
  * Looks at the tokens of a YAML text before anything expensive is built from them.
- * @throws SourceStop for a text with too many tokens or aliases, nested too deep, or broken in a way that would make the reader
- * report thousands of errors.
+ * @throws SourceStop for a text with too many tokens or aliases, nested too deep, or broken in a way that would make
+ *   the reader report thousands of errors.
  */
 export function guardYaml(text: string): void {
   const guard = new TokenGuard();

@@ -15,8 +15,8 @@ import { Build, SourceStop, type SourceDocument, type SourceNode, type SourcePro
 import { guardYaml } from './yaml-guard.ts';
 
 /**
- * Reads YAML 1.2 (core schema) with positions. Aliases are copied out; a value is plain JSON afterwards. Tags beyond the core
- * schema, directives that change the version, and keys that are not plain scalars are problems.
+ * Reads YAML 1.2 (core schema) with positions. Aliases are copied out; a value is plain JSON afterwards. Tags beyond
+ * the core schema, directives that change the version, and keys that are not plain scalars are problems.
  * @throws SourceStop when a bound is passed or nothing can be read.
  */
 export function readYaml(text: string): SourceDocument {

@@ -15,8 +15,8 @@ const TYPES = ['string', 'number', 'integer', 'boolean', 'array', 'object'];
 export const INPUT_TYPES: readonly string[] = TYPES;
 
 /**
- * `name`, `name:type`, `name=default`, `name:type=default`. Without a type the default decides, and without either it is a text. A text where anything
- * else is expected is read as JSON. An input with a default need not be given.
+ * `name`, `name:type`, `name=default`, `name:type=default`. Without a type the default decides, and without either it
+ * is a text. A text where anything else is expected is read as JSON. An input with a default need not be given.
  * @returns what is wrong, as a text
  */
 export function parseInput(text: string): StarterInput | string {
@@ -40,7 +40,10 @@ export function parseInput(text: string): StarterInput | string {
 /** What a template can name in quotes. */
 const NAMEABLE = /^[^'"\\{}\p{Cc}]+$/u;
 
-/** The arguments that a tool insists on, as arguments of the workflow; `others`: those that it also takes, with their types. */
+/**
+ * The arguments that a tool insists on, as arguments of the workflow; `others`: those that it also takes, with their
+ * types.
+ */
 export function inputsOf(toolSchema: JsonSchema): {
   readonly inputs: readonly StarterInput[];
   readonly others: readonly string[];

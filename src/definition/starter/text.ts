@@ -6,7 +6,8 @@ const ON_ONE_LINE =
   /^(?:steps\/\d+(?:\/steps\/\d+)?\/(?:retry|schema)|tests\/\d+\/(?:input|mocks|expect)|.*\/required|input_schema\/properties\/[^/]+)$/u;
 
 /**
- * A starter as the text of a YAML file, for a person to go on with: the line with which editors find the schema, and comments that say what to change.
+ * A starter as the text of a YAML file, for a person to go on with: the line with which editors find the schema, and
+ * comments that say what to change.
  * `notes.call`: said above the arguments of the call.
  */
 export function starterText(choice: StarterChoice, schemaFile: string, notes: { readonly call?: string } = {}): string {

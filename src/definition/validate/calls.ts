@@ -1,4 +1,7 @@
-/** Checks of calls: the tool or workflow exists, and its arguments fit what it takes, as far as that can be said before they are rendered. */
+/**
+ * Checks of calls: the tool or workflow exists, and its arguments fit what it takes, as far as that can be said before
+ * they are rendered.
+ */
 import { nearest } from '../../core/suggest.ts';
 import { isJsonObject, ownProperty, type JsonObject, type JsonValue } from '../../core/json.ts';
 import { jsonataSource } from '../expression/jsonata.ts';

@@ -8,8 +8,8 @@ import { findIn, suggestion, warning } from './report.ts';
 const DEFAULT_MODEL = 'default';
 
 /**
- * Warnings only: a name that the models file does not have may be meant for the client, and a client may lend its model. `models`: the names in the
- * models file; without them nothing is looked at.
+ * Warnings only: a name that the models file does not have may be meant for the client, and a client may lend its
+ * model. `models`: the names in the models file; without them nothing is looked at.
  */
 export function checkModels(outline: Outline, models: ReadonlySet<string> | undefined): Finding[] {
   return models === undefined ? [] : findIn(outline.places, (place) => checkStep(place, models));

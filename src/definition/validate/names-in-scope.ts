@@ -49,7 +49,10 @@ export function namesInScope(document: JsonObject, outline: Outline): NamesInSco
   };
 }
 
-/** Names that the lists around a text bind (`item`, `as` names), and the step's own blocks where it is evaluated inside of those. */
+/**
+ * Names that the lists around a text bind (`item`, `as` names), and the step's own blocks where it is evaluated inside
+ * of those.
+ */
 export function boundNames(lists: Iterable<StepList>, inside?: StepPlace): Set<string> {
   const names = new Set<string>();
   for (const list of lists) for (const name of list.block?.binds ?? []) names.add(name);

@@ -43,7 +43,10 @@ export function writesOf({
   ];
 }
 
-/** Every step of a document by place, document order. One whose kind is wrong or missing counts as the kind that it was probably meant to be. */
+/**
+ * Every step of a document by place, document order. One whose kind is wrong or missing counts as the kind that it was
+ * probably meant to be.
+ */
 export interface Outline {
   readonly lists: readonly StepList[];
   readonly places: readonly StepPlace[];
@@ -93,8 +96,8 @@ export function outlineOf(document: JsonObject, syntaxes: StepSyntaxTable): Outl
 }
 
 /**
- * The syntax of a step, so that one mistake hides no other: where the type is a slip, that of the nearest one; where it is missing or far off, that
- * of the kind with most of the step's keys, without what a result of that kind would have.
+ * The syntax of a step, so that one mistake hides no other: where the type is a slip, that of the nearest one; where it
+ * is missing or far off, that of the kind with most of the step's keys, without what a result of that kind would have.
  */
 function syntaxOf(step: JsonObject, syntaxes: StepSyntaxTable): StepSyntax | undefined {
   const { type } = step;

@@ -5,8 +5,8 @@ import { error, warning } from './report.ts';
 import type { Target } from './targets.ts';
 
 /**
- * A step is reachable when its list runs and it is neither a target (rule 7) nor behind a `fail` or `succeed` that always runs; and a target
- * is, when something reachable targets it.
+ * A step is reachable when its list runs and it is neither a target (rule 7) nor behind a `fail` or `succeed` that
+ * always runs; and a target is, when something reachable targets it.
  */
 export function checkReachability(outline: Outline, targets: readonly Target[]): Finding[] {
   const targeted = new Set(targets.map(({ id }) => id));

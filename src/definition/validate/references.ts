@@ -132,7 +132,9 @@ function looksLikeCondition(text: string): boolean {
   return /^\s*\S.*\s(?:==|!=|<=|>=|<|>)\s.*\S\s*$/su.test(text) && text.includes('{{') && isCondition(text);
 }
 
-/** The templates of one text, each path looked at by `check`; a text that is as a whole `{% … %}` needs to parse only. */
+/**
+ * The templates of one text, each path looked at by `check`; a text that is as a whole `{% … %}` needs to parse only.
+ */
 export function checkTemplate(
   text: string,
   at: DocumentPath,
@@ -254,7 +256,10 @@ function namesBoundAt({ binds, lists, place, inside }: ExpressionText): Set<stri
 
 const ERROR_NAMES: ReadonlySet<string> = new Set(['error', 'failed_step']);
 
-/** Whether a text is evaluated while a failure is handled: in `catch`, in a step that is a target, in `on_error.arguments`, or in what undoes a step. */
+/**
+ * Whether a text is evaluated while a failure is handled: in `catch`, in a step that is a target, in
+ * `on_error.arguments`, or in what undoes a step.
+ */
 function handlesErrors({ at, place }: ExpressionText, { targeted }: ReferenceContext): boolean {
   if (at.includes('on_error')) return true;
   if (place === undefined) return false;

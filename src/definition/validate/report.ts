@@ -29,7 +29,10 @@ export function shorten(name: string): string {
   return name.length > 80 ? `${name.slice(0, 80)}…` : name;
 }
 
-/** A check stops after this many findings: a person mends the first ones first, and a hostile file gets no more of our time. */
+/**
+ * A check stops after this many findings: a person mends the first ones first, and a hostile file gets no more of our
+ * time.
+ */
 export const MAX_FINDINGS = 100;
 
 /** Collects what `check` finds in each item until there are enough findings. */

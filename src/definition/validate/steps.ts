@@ -60,7 +60,10 @@ function checkServers(place: StepPlace, servers: ReadonlySet<string>, severity: 
     }));
 }
 
-/** Which server and which tool a step calls has to be known before it runs: that is what may be called, and what `validate` checks. */
+/**
+ * Which server and which tool a step calls has to be known before it runs: that is what may be called, and what
+ * `validate` checks.
+ */
 function checkFixedNames({ step, at, syntax }: StepPlace): Finding[] {
   const named = [...syntax.servers(step), ...(syntax.fixed?.(step) ?? [])];
   return named

@@ -13,8 +13,9 @@ const NONE: Lists = new Set();
 const VISITS = 500_000;
 
 /**
- * A step is surrounded by the lists it stands in and, as a target runs where it is targeted (rule 7), by those around whatever
- * targets it. A conditional is evaluated in the innermost list that holds all it reads (rule 8), in each iteration if that is one.
+ * A step is surrounded by the lists it stands in and, as a target runs where it is targeted (rule 7), by those around
+ * whatever targets it. A conditional is evaluated in the innermost list that holds all it reads (rule 8), in each
+ * iteration if that is one.
  */
 export class Surroundings {
   readonly #outline: Outline;

@@ -12,8 +12,9 @@ type RequestId = Extra['requestId'];
 const NO_TIMEOUT_MS = 2 ** 31 - 1;
 
 /**
- * Puts questions to the client on the stream of the request with this id, or on the connection's own. `taskId` is given when the client knows the task: the question is
- * then marked as related to it. In a plain call it is not, since a client that cannot correlate it would cancel.
+ * Puts questions to the client on the stream of the request with this id, or on the connection's own. `taskId` is given
+ * when the client knows the task: the question is then marked as related to it. In a plain call it is not, since a
+ * client that cannot correlate it would cancel.
  */
 export function asker2025(session: Session, requestId: RequestId | undefined, taskId: string | undefined): Asker {
   return {
@@ -32,7 +33,10 @@ export function asker2025(session: Session, requestId: RequestId | undefined, ta
   };
 }
 
-/** Puts one request to the client on the stream of the request that it belongs to, if any. Rejects on a JSON-RPC error, on a lost connection and on abort. */
+/**
+ * Puts one request to the client on the stream of the request that it belongs to, if any. Rejects on a JSON-RPC error,
+ * on a lost connection and on abort.
+ */
 export async function askClient(
   session: Session,
   requestId: RequestId | undefined,

@@ -8,7 +8,10 @@ import { RPC, WireError } from '../errors.ts';
 import { nextStep } from '../results.ts';
 import { META, progressObject } from '../task-object.ts';
 
-/** A task in the words of 2025-11-25: nested `task`, `ttl`, `pollInterval`; a tool result with `isError` is a failed task. */
+/**
+ * A task in the words of 2025-11-25: nested `task`, `ttl`, `pollInterval`; a tool result with `isError` is a failed
+ * task.
+ */
 export const codec2025: TaskCodec = {
   revision: '2025-11-25',
   resourceNotFound: RPC.resourceNotFound,

@@ -6,7 +6,10 @@ import { RPC } from '../errors.ts';
 const MAX_CHARS = 64 * 1024;
 const EXPECTED = 'params: protocolVersion, capabilities and clientInfo {name, version} are expected';
 
-/** What is wrong with a message that is a handshake by its method; `undefined` for every other one, and for one that is in order. */
+/**
+ * What is wrong with a message that is a handshake by its method; `undefined` for every other one, and for one that is
+ * in order.
+ */
 export function handshakeProblem(message: unknown): string | undefined {
   if (!isJsonObject(message) || message['method'] !== 'initialize' || !isJSONRPCRequest(message)) return undefined;
   // It is kept for as long as its session.
@@ -15,8 +18,8 @@ export function handshakeProblem(message: unknown): string | undefined {
 }
 
 /**
- * Lets the server answer a malformed `initialize` with -32602 and a sentence. The SDK would call it an internal error and show
- * the insides of its validator.
+ * Lets the server answer a malformed `initialize` with -32602 and a sentence. The SDK would call it an internal error
+ * and show the insides of its validator.
  */
 export function checkHandshake(server: Server): void {
   const connect = server.connect.bind(server);

@@ -23,11 +23,11 @@ const LEVELS = ['debug', 'info', 'notice', 'warning', 'error', 'critical', 'aler
 type MessageEvent = Extract<TaskEvent, { type: 'message' }>;
 
 /**
- * Everything a connection is told without having asked: task status, progress, log messages, changed lists and resources. All
- * of it is news only: what cannot be delivered is dropped, and a client that polls sees the same.
+ * Everything a connection is told without having asked: task status, progress, log messages, changed lists and
+ * resources. All of it is news only: what cannot be delivered is dropped, and a client that polls sees the same.
  *
- * N1 nothing about a task is sent before the answer that names it was handed to the transport (over HTTP the two travel on
- * different streams and may arrive in either order). N2 nothing is sent after the connection has closed.
+ * N1 nothing about a task is sent before the answer that names it was handed to the transport (over HTTP the two travel
+ *    on different streams and may arrive in either order). N2 nothing is sent after the connection has closed.
  * N3 a connection hears only of tasks it has named or created.
  */
 export class Notifier {
@@ -82,8 +82,8 @@ export class Notifier {
   }
 
   /**
-   * Tells the client of every later change of the task: its status, its log messages and, with a token, its progress, until it has
-   * ended. Starts after the answer that is being written now, with what the task has `said` before.
+   * Tells the client of every later change of the task: its status, its log messages and, with a token, its progress,
+   * until it has ended. Starts after the answer that is being written now, with what the task has `said` before.
    */
   watch(view: TaskView, progressToken?: string | number, said: readonly MessageEvent[] = []): void {
     if (this.#closed || isTerminal(view) || this.#watched.has(view.taskId)) return;
@@ -129,8 +129,8 @@ export class Notifier {
   }
 
   /**
-   * Goes on with the tasks that the connection was told of in the process before, as far as they are `principal`'s. What they are now comes first, unless that was told: what happened
-   * meanwhile was told to nobody. Never rejects.
+   * Goes on with the tasks that the connection was told of in the process before, as far as they are `principal`'s.
+   * What they are now comes first, unless that was told: what happened meanwhile was told to nobody. Never rejects.
    */
   async watchAgain(principal: Principal): Promise<void> {
     for (const { taskId, told } of this.#kept?.watched() ?? []) {

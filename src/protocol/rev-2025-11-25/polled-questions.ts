@@ -18,9 +18,10 @@ interface Polled {
 }
 
 /**
- * Questions for clients that poll `tasks/get` to the end. The page wants a requestor to call `tasks/result` as soon as input is
- * required (SHOULD), and then its stream carries the question; the client of `@modelcontextprotocol/ext-tasks` never does. Who polls
- * on is asked on the connection's own stream, with the related-task metadata; a `tasks/result` takes the question over.
+ * Questions for clients that poll `tasks/get` to the end. The page wants a requestor to call `tasks/result` as soon as
+ * input is required (SHOULD), and then its stream carries the question; the client of `@modelcontextprotocol/ext-tasks`
+ * never does. Who polls on is asked on the connection's own stream, with the related-task metadata; a `tasks/result`
+ * takes the question over.
  */
 export class PolledQuestions {
   readonly #polled = new Map<string, Polled>();

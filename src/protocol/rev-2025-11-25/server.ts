@@ -16,9 +16,9 @@ import { taskHandlers } from './tasks.ts';
 import { toolHandlers } from './tools.ts';
 
 /**
- * A server for one connection of 2025-11-25 or an older revision, not connected yet. All methods but the handshake are handled
- * here, over the task service: the SDK's own task layer loses tasks and questions when a connection or the process ends.
- * Closing it withdraws waiting requests; tasks go on.
+ * A server for one connection of 2025-11-25 or an older revision, not connected yet. All methods but the handshake are
+ * handled here, over the task service: the SDK's own task layer loses tasks and questions when a connection or the
+ * process ends. Closing it withdraws waiting requests; tasks go on.
  */
 export function create2025Server(deps: ProtocolDeps, context: ConnectionContext): Server {
   const server = new Server(deps.serverInfo, {

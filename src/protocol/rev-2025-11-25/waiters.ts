@@ -1,4 +1,7 @@
-/** A client that lost its stream leaves a waiter behind that nobody can see; so many of one task on one connection are kept. */
+/**
+ * A client that lost its stream leaves a waiter behind that nobody can see; so many of one task on one connection are
+ * kept.
+ */
 const MAX_WAITERS = 16;
 
 /** A waiting request's place. `signal` aborts when a newer waiter needed it. */

@@ -9,7 +9,8 @@ import { RPC, WireError } from '../errors.ts';
 import { META, progressObject } from '../task-object.ts';
 
 /*
- * The wire form of tasks in generation 2026-07-28 (extension `io.modelcontextprotocol/tasks`). Pure: our words in, MCP's out.
+ * The wire form of tasks in generation 2026-07-28 (extension `io.modelcontextprotocol/tasks`). Pure: our words in,
+ * MCP's out.
  * W1 `resultType: "task"` stands on CreateTaskResult and nowhere else.
  * W2 a tool result with `isError` is `completed`; `failed` is for JSON-RPC errors alone.
  * W3 `tasks/get` and `notifications/tasks` carry the same task object for the same state.
@@ -115,7 +116,10 @@ export function requiredCapabilities(requests: readonly InputRequest[]): JsonObj
   };
 }
 
-/** The status a client of this generation sees. `outcome` decides for a task that is over (W2); without it the neutral status stands in. */
+/**
+ * The status a client of this generation sees. `outcome` decides for a task that is over (W2); without it the neutral
+ * status stands in.
+ */
 export function wireStatus(view: TaskView, outcome: Outcome | undefined): WireStatus2026 {
   if (outcome === undefined) return view.status;
   switch (outcome.kind) {
@@ -129,8 +133,8 @@ export function wireStatus(view: TaskView, outcome: Outcome | undefined): WireSt
 }
 
 /**
- * The task with what its status calls for: result, error or input requests. `outcome` must be given for a task that is over.
- * Input requests that `abilities` cannot meet are left out (W4).
+ * The task with what its status calls for: result, error or input requests. `outcome` must be given for a task that is
+ * over. Input requests that `abilities` cannot meet are left out (W4).
  */
 export function detailedTask(view: TaskView, outcome: Outcome | undefined, abilities: InputAbilities): JsonObject {
   const fields = taskFields(view, wireStatus(view, outcome));

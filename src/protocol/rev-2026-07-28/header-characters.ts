@@ -7,8 +7,9 @@ import { findWorkflow } from '../tools.ts';
 const PLAIN = /^[\t\u0020-\u007E]*$/u;
 
 /**
- * The error for a request whose `Mcp-*` headers have characters that a header cannot carry. The SDK compares such a value with the body as if
- * they could, while what stands between client and server may read it differently. Only `Mcp-Param-*` that the called tool declares count.
+ * The error for a request whose `Mcp-*` headers have characters that a header cannot carry. The SDK compares such a
+ * value with the body as if they could, while what stands between client and server may read it differently. Only
+ * `Mcp-Param-*` that the called tool declares count.
  */
 export function checkHeaderCharacters(
   headers: Headers,

@@ -31,9 +31,10 @@ export interface CallDeps extends ProtocolDeps {
 }
 
 /**
- * Answers a call inside its request: the result, `input_required` when the workflow asks something that this client can answer,
- * or, at the soft deadline, when nobody here can answer or when the server stops, the task's id and what to do next; the run then
- * goes on. Rejects with the signal's reason when the request was withdrawn; what becomes of the run is the caller's decision.
+ * Answers a call inside its request: the result, `input_required` when the workflow asks something that this client can
+ * answer, or, at the soft deadline, when nobody here can answer or when the server stops, the task's id and what to do
+ * next; the run then goes on. Rejects with the signal's reason when the request was withdrawn; what becomes of the run
+ * is the caller's decision.
  */
 export async function answerPlainCall(
   round: Round,
@@ -104,8 +105,8 @@ async function untilAnswered(
 }
 
 /**
- * Somebody else has to answer, so waiting here helps nobody: the task's id and what to do next. A workflow that is never to be a task
- * has no such way out; it ends, and the error says which capability would have helped.
+ * Somebody else has to answer, so waiting here helps nobody: the task's id and what to do next. A workflow that is
+ * never to be a task has no such way out; it ends, and the error says which capability would have helped.
  */
 async function unanswerable(round: Round, view: TaskView, deps: CallDeps): Promise<JsonObject> {
   if (round.definition.task !== 'forbidden' || round.notShown.size > 0) return callToolResult(deferredResult(view));

@@ -9,15 +9,20 @@ import type { RequestState, StateBinding, StateSealer } from './request-state.ts
 
 /*
  * Questions inside a plain call: `input_required`, and the call again with the answers. The durable task is the state.
- * M1 names in `inputRequests` are for one round; the handle maps them to keys of the record, which are never reused, so that a
+ * M1 names in `inputRequests` are for one round; the handle maps them to keys of the record, which are never reused, so
+ *    that a
  *    late or repeated round answers nothing that it was not asked.
  * M2 only what this request's capabilities cover is asked.
  */
 
-/** How long a client has for one round. A person may have to be found, and the handle opens nothing but this one call. */
+/**
+ * How long a client has for one round. A person may have to be found, and the handle opens nothing but this one call.
+ */
 export const STATE_TTL_MS = 3_600_000;
 
-/** Questions of parallel steps come within moments of each other; this long without a new one, and they go out together. */
+/**
+ * Questions of parallel steps come within moments of each other; this long without a new one, and they go out together.
+ */
 const GATHER_QUIET_MS = 25;
 const GATHER_LIMIT_MS = 250;
 
@@ -30,7 +35,9 @@ export interface Round {
   readonly view: TaskView;
   /** Answers that came with the first round, before anything was asked: by name, each used once. */
   readonly prepared: Map<string, JsonValue>;
-  /** Record keys of questions that the host declined without showing them. They stay open and are not put to it again. */
+  /**
+   * Record keys of questions that the host declined without showing them. They stay open and are not put to it again.
+   */
   readonly notShown: ReadonlySet<string>;
 }
 
@@ -44,8 +51,8 @@ export function askable(round: Round, view: TaskView): readonly PendingInput[] {
 }
 
 /**
- * The name of a question in `inputRequests`: the step's id where the path is nothing but steps, else the key of the record.
- * A client can so answer a known question with its first call.
+ * The name of a question in `inputRequests`: the step's id where the path is nothing but steps, else the key of the
+ * record. A client can so answer a known question with its first call.
  */
 export function nameOf(input: PendingInput, among: readonly PendingInput[]): string {
   const name = stepName(input.path);
@@ -77,8 +84,9 @@ export function openState(text: string, binding: StateBinding, deps: RoundDeps):
 }
 
 /**
- * Passes the answers of a later round on. Names the round did not ask are ignored. Returns the record keys of questions that
- * were declined sooner than anybody can have read them. Rejects with `invalid_input_response` for an answer that does not fit.
+ * Passes the answers of a later round on. Names the round did not ask are ignored. Returns the record keys of questions
+ * that were declined sooner than anybody can have read them. Rejects with `invalid_input_response` for an answer that
+ * does not fit.
  */
 export async function answerRound(
   state: RequestState,

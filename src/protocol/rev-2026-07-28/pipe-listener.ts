@@ -15,10 +15,10 @@ import { parseListenFilter, type Subscription, type Subscriptions } from './subs
 import { missingTasksCapability } from './capability-error.ts';
 
 /**
- * A transport that serves `subscriptions/listen` by itself and passes everything else through: the SDK's own entry does not know
- * task ids. It refuses what names no revision or another one: after the first message the SDK looks no more. Requests whose envelope
- * is not in order otherwise are passed on, for the SDK to refuse.
- * Closing it ends every subscription, gracefully while the pipe still takes messages.
+ * A transport that serves `subscriptions/listen` by itself and passes everything else through: the SDK's own entry does
+ * not know task ids. It refuses what names no revision or another one: after the first message the SDK looks no more.
+ * Requests whose envelope is not in order otherwise are passed on, for the SDK to refuse. Closing it ends every
+ * subscription, gracefully while the pipe still takes messages.
  */
 export class PipeListener implements Transport {
   onclose?: () => void;

@@ -4,7 +4,8 @@ import type { JsonObject, JsonValue } from '../../core/json.ts';
 
 /*
  * `requestState` of a multi round-trip request: a handle to the durable task, never the state itself.
- * H1 it opens only with the same key, principal, tool and arguments that it was sealed with; one changed byte and it does not.
+ * H1 it opens only with the same key, principal, tool and arguments that it was sealed with; one changed byte and it
+ *    does not.
  * H2 it stops opening at its expiry.
  * H3 an echoed handle can be used again without harm: answers go to record keys, and those are never asked twice.
  */

@@ -5,8 +5,8 @@ import { parseUri } from '../resource-uris.ts';
 import { watchSchedules } from '../schedules.ts';
 
 /**
- * Calls `changed` whenever the resource may read differently. Resolves with what stops it, and with `undefined` when there is no
- * such resource for this principal or when it never changes.
+ * Calls `changed` whenever the resource may read differently. Resolves with what stops it, and with `undefined` when
+ * there is no such resource for this principal or when it never changes.
  */
 export async function watchResource(
   uri: string,

@@ -32,8 +32,8 @@ const LEVELS: readonly LoggingLevel[] = [
 const MINUTE_MS = 60_000;
 
 /**
- * A server of this generation, not connected yet: for one request over HTTP, for the connection over stdio. Everything but
- * discovery and the envelope is handled here.
+ * A server of this generation, not connected yet: for one request over HTTP, for the connection over stdio. Everything
+ * but discovery and the envelope is handled here.
  */
 export function create2026Server(deps: CallDeps, context: ConnectionContext & { readonly http: boolean }): McpServer {
   const product = new WorkflowServer(deps);
@@ -128,7 +128,9 @@ class WorkflowServer extends McpServer {
     this.#deps = deps;
   }
 
-  /** Where the HTTP entry finds the schema whose `x-mcp-header` properties it compares with the `Mcp-Param-*` headers. */
+  /**
+   * Where the HTTP entry finds the schema whose `x-mcp-header` properties it compares with the `Mcp-Param-*` headers.
+   */
   override toolInputSchemaJson(name: string): Record<string, unknown> | undefined {
     const loaded = findWorkflow(name, this.#deps);
     return loaded === undefined ? super.toolInputSchemaJson(name) : { ...loaded.definition.input_schema };
@@ -155,8 +157,8 @@ class WorkflowServer extends McpServer {
 }
 
 /**
- * What is wrong with members of a request that handlers never see as they came: the SDK takes answers that are no object for none, and shows
- * the insides of its validator for the others.
+ * What is wrong with members of a request that handlers never see as they came: the SDK takes answers that are no
+ * object for none, and shows the insides of its validator for the others.
  */
 function shapeProblem(message: JSONRPCMessage): string | undefined {
   if (!('method' in message) || !isJsonObject(message.params)) return undefined;

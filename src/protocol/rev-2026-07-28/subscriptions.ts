@@ -12,7 +12,8 @@ import { detailedTask, type InputAbilities } from './codec.ts';
  * L1 the acknowledgement goes first and names what is honoured; nothing that was not asked for is ever sent.
  * L2 a task's notification is what `tasks/get` says at that moment, and a task's notifications never go back in time.
  * L3 the first notification of a task is its state when the stream opened, so that a change just before is not missed.
- * L4 a slow reader gets fewer notifications, never a growing queue: changes in between are merged into the newest state.
+ * L4 a slow reader gets fewer notifications, never a growing queue: changes in between are merged into the newest
+ *    state.
  */
 
 /** `_meta` key by which a client matches notifications with the request that opened the stream. */
@@ -83,8 +84,8 @@ export interface SubscriptionDeps {
   readonly definitions: DefinitionSource;
   readonly logger: Logger;
   /**
-   * Calls `changed` when the resource's content may have changed. `undefined`: there is no such resource for this principal,
-   * or it never changes.
+   * Calls `changed` when the resource's content may have changed. `undefined`: there is no such resource for this
+   * principal, or it never changes.
    */
   readonly watchResource: (uri: string, principal: string, changed: () => void) => Promise<(() => void) | undefined>;
 }
@@ -104,8 +105,8 @@ export class Subscriptions {
   }
 
   /**
-   * Acknowledges and begins. `undefined` when too many streams are open; then nothing was sent. Rejects, with nothing left
-   * open, when the tasks could not be read or the acknowledgement could not be sent.
+   * Acknowledges and begins. `undefined` when too many streams are open; then nothing was sent. Rejects, with nothing
+   * left open, when the tasks could not be read or the acknowledgement could not be sent.
    */
   async open(listener: Listener): Promise<Subscription | undefined> {
     if (this.#open.size >= MAX_SUBSCRIPTIONS && !this.#makeRoom(listener.principal)) return undefined;
@@ -183,7 +184,8 @@ class OpenStream implements Subscription {
     if (tasks.length > 0) honoured['taskIds'] = tasks;
     const taskFeeds = tasks.map((taskId) => this.#taskFeed(taskId));
     await this.#notify('notifications/subscriptions/acknowledged', { notifications: honoured });
-    // Everything above may have changed while it was being looked up: those changes come now, after the acknowledgement (L1).
+    // Everything above may have changed while it was being looked up: those changes come now, after the acknowledgement
+    // (L1).
     for (const feed of [...feeds, ...this.#resourceFeeds]) feed.start();
     for (const feed of taskFeeds) {
       feed.changed();
@@ -260,7 +262,9 @@ class OpenStream implements Subscription {
   };
 }
 
-/** Turns any number of changes into as many sends as the reader takes, the last one always after the last change (L4). */
+/**
+ * Turns any number of changes into as many sends as the reader takes, the last one always after the last change (L4).
+ */
 class Feed {
   readonly #send: () => Promise<void>;
   readonly #failed: (error: unknown) => void;

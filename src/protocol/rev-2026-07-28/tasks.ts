@@ -8,7 +8,9 @@ import { isTerminal } from '../task-object.ts';
 import { abilitiesOf, getTaskResult } from './codec.ts';
 import type { HandlerTable } from './request.ts';
 
-/** `tasks/get`, `tasks/update`, `tasks/cancel`. Whoever registers them checks that the request declares the extension. */
+/**
+ * `tasks/get`, `tasks/update`, `tasks/cancel`. Whoever registers them checks that the request declares the extension.
+ */
 export const taskHandlers: HandlerTable = {
   'tasks/get': async (params, { caller, deps, capabilities }) => {
     const view = await requireTask(requiredText(params, 'taskId'), caller, deps);
@@ -19,8 +21,8 @@ export const taskHandlers: HandlerTable = {
   },
 
   /**
-   * Any part of the open questions may be answered. Keys that are not open are ignored; an answer that does not fit its question
-   * is an error, and the ones before it stand.
+   * Any part of the open questions may be answered. Keys that are not open are ignored; an answer that does not fit its
+   * question is an error, and the ones before it stand.
    */
   'tasks/update': async (params, { caller, deps, inputResponses, malformedResponses }) => {
     const view = await requireTask(requiredText(params, 'taskId'), caller, deps);

@@ -18,11 +18,14 @@ import { answerPrepared, answerRound, askable, inputRequired, openState, type Ro
 /*
  * `tools/call` of generation 2026-07-28. The server decides whether a call becomes a task:
  * C1 a handle goes only to a request that declares the Tasks extension, and only when the task is durable.
- * C2 with the extension, an `optional` workflow that ends within GRACE_MS is answered directly; one that lasts longer or asks
+ * C2 with the extension, an `optional` workflow that ends within GRACE_MS is answered directly; one that lasts longer
+ *    or asks
  *    something gets a handle. A `required` one always gets a handle, after its leading questions.
- * C3 without the extension, or for a `forbidden` workflow, the call is answered inside the request; questions are put by
+ * C3 without the extension, or for a `forbidden` workflow, the call is answered inside the request; questions are put
+ *    by
  *    multi round-trip (`input_required`), and the durable task is the state between the rounds.
- * C4 a client that withdraws the first round, or whose HTTP connection goes before its answer, cancels the task that it cannot
+ * C4 a client that withdraws the first round, or whose HTTP connection goes before its answer, cancels the task that it
+ *    cannot
  *    know the id of; with an idempotency key it can find the task again, so that task stays.
  */
 
@@ -48,8 +51,8 @@ export interface ToolCall {
 }
 
 /**
- * Answers a call: a tool result, a task handle or `input_required`. Rejects with a `WireError` or `TaskError`, and with the
- * signal's reason when the request was withdrawn.
+ * Answers a call: a tool result, a task handle or `input_required`. Rejects with a `WireError` or `TaskError`, and with
+ * the signal's reason when the request was withdrawn.
  */
 export async function answerToolCall(
   call: ToolCall,
@@ -121,7 +124,8 @@ async function firstRound(
     const prepared = new Map(Object.entries(call.answers));
     return { ...roundBasics(call, definition, caller), view, prepared, notShown: new Set() };
   } catch (error) {
-    // A model can mend its arguments when it reads what is wrong with them: that is a tool result, not a protocol error.
+    // A model can mend its arguments when it reads what is wrong with them: that is a tool result, not a protocol
+    // error.
     if (error instanceof TaskError && error.code === 'invalid_arguments') {
       return { refused: callToolResult(errorResult(error.message)) };
     }
@@ -130,8 +134,8 @@ async function firstRound(
 }
 
 /**
- * Whether the client lends its model. One that says no and takes no task is told what it lacks when the question comes (an error of the
- * protocol), unless another model can answer.
+ * Whether the client lends its model. One that says no and takes no task is told what it lacks when the question comes
+ * (an error of the protocol), unless another model can answer.
  */
 function samplesOf({ capabilities }: ToolCall, { task }: Definition): { readonly samples?: boolean } {
   if (abilitiesOf(capabilities).sampling) return { samples: true };
@@ -187,8 +191,8 @@ async function answerWithTask(round: Round, channel: CallChannel, deps: CallDeps
 }
 
 /**
- * The questions with which a workflow begins: its first steps, as far as they are unconditional `elicit` steps that the client
- * can show. The specification wants such questions asked before a handle goes out.
+ * The questions with which a workflow begins: its first steps, as far as they are unconditional `elicit` steps that the
+ * client can show. The specification wants such questions asked before a handle goes out.
  */
 function leadingQuestions(definition: Definition, round: Round, syntaxes: StepSyntaxTable): ReadonlySet<string> {
   const leading = new Set<string>();

@@ -9,7 +9,9 @@ const LOOK_MS = 5_000;
 const PAGE = 200;
 /** A reader that has so many to read is sent away: it comes back with its cursor. */
 const MOST_WAITING = 10_000;
-/** Changes are dated before they are durable, by clocks of several processes: so much before the cursor is told again. */
+/**
+ * Changes are dated before they are durable, by clocks of several processes: so much before the cursor is told again.
+ */
 const MARGIN_MS = 60_000;
 
 interface Told {
@@ -20,9 +22,10 @@ interface Told {
 }
 
 /**
- * The tasks of a principal as they change: `ready` when it listens, then `task` with the newest state of every task that changed. With `since`
- * (the id of an earlier stream's last event) every task that changed from then on is told first, read from the store, so a client that comes back,
- * also to another process, misses no state; one that it knows may come again. Ends on abort.
+ * The tasks of a principal as they change: `ready` when it listens, then `task` with the newest state of every task
+ * that changed. With `since` (the id of an earlier stream's last event) every task that changed from then on is told
+ * first, read from the store, so a client that comes back, also to another process, misses no state; one that it knows
+ * may come again. Ends on abort.
  */
 export async function* listEvents(
   told: Told,
@@ -128,7 +131,9 @@ class Changes {
     }
   }
 
-  /** Finds what other processes have changed among the newest tasks. The first time everything is known that is there. */
+  /**
+   * Finds what other processes have changed among the newest tasks. The first time everything is known that is there.
+   */
   async look(): Promise<void> {
     const { tasks, principal, workflow, clock } = this.#told;
     const page = await tasks.list({ principal, limit: PAGE, ...(workflow !== undefined && { workflow }) });

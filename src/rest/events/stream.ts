@@ -1,15 +1,18 @@
 import type { Clock } from '../../core/clock.ts';
 import type { ServerEvent } from '../route.ts';
 
-/** A line without meaning is sent after so long without an event, so that nothing in between takes the connection for dead. */
+/**
+ * A line without meaning is sent after so long without an event, so that nothing in between takes the connection for
+ * dead.
+ */
 const BEAT_MS = 15_000;
 /** After how long a client should come back when the connection broke. */
 const RETRY_MS = 2_000;
 
 /**
- * Events as a body of `text/event-stream` (HTML, 9.2). It is pulled: an event is made when the reader has room for it, so a slow reader
- * holds up nothing and nothing piles up. `leave` is called when the reader has gone or the events have ended; `failed` when they end because
- * of an error.
+ * Events as a body of `text/event-stream` (HTML, 9.2). It is pulled: an event is made when the reader has room for it,
+ * so a slow reader holds up nothing and nothing piles up. `leave` is called when the reader has gone or the events have
+ * ended; `failed` when they end because of an error.
  */
 export function eventBody(
   events: AsyncGenerator<ServerEvent>,

@@ -19,10 +19,10 @@ export function taskCursor(text: string): TaskCursor | undefined {
 }
 
 /**
- * The events of a task from a cursor on: `journal` for each entry, with its `seq` as id; `task` for each state that was seen; `end` behind the
- * last of them. What is read is the journal in the store, so the cursor holds over a restart and in every process: entries
- * come in order, none is left out, none comes twice. States in between may be left out, the newest never. Rejects when the task
- * is no more, or on abort.
+ * The events of a task from a cursor on: `journal` for each entry, with its `seq` as id; `task` for each state that was
+ * seen; `end` behind the last of them. What is read is the journal in the store, so the cursor holds over a restart and
+ * in every process: entries come in order, none is left out, none comes twice. States in between may be left out, the
+ * newest never. Rejects when the task is no more, or on abort.
  */
 export async function* taskEvents(
   tasks: TaskService,

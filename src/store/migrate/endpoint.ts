@@ -17,7 +17,10 @@ export interface Hold {
 export interface Endpoint {
   /** Where it is, for people; no password. */
   readonly shown: string;
-  /** The entries from a key on, in the order of the bytes of their keys: at most 500 and about 8 MiB, but at least one if there is one. */
+  /**
+   * The entries from a key on, in the order of the bytes of their keys: at most 500 and about 8 MiB, but at least one
+   * if there is one.
+   */
   page(from: string): Promise<readonly Entry[]>;
   /** Writes rows (`null` removes) in one durable transaction. */
   write(rows: readonly Row[]): Promise<void>;

@@ -20,9 +20,11 @@ export interface Migrated extends Contents {
 }
 
 /**
- * Makes the target hold what the source holds, and proves it by reading both again. It may be interrupted at any moment: until it has ended, the target
- * is refused by every server, and the same call goes on where it was. Nothing is changed in the source, and nobody can write there meanwhile.
- * Rejects with `MigrationError` when a process runs on the source, the target holds something else, or the two are not equal in the end; with `StoreError` when one of them fails.
+ * Makes the target hold what the source holds, and proves it by reading both again. It may be interrupted at any
+ * moment: until it has ended, the target is refused by every server, and the same call goes on where it was. Nothing is
+ * changed in the source, and nobody can write there meanwhile. Rejects with `MigrationError` when a process runs on the
+ * source, the target holds something else, or the two are not equal in the end; with `StoreError` when one of them
+ * fails.
  */
 export async function migrateStore(
   from: Endpoint,

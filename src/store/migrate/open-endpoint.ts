@@ -11,7 +11,8 @@ export function isStoreAddress(text: string): boolean {
 }
 
 /**
- * Opens the store at an address as one end of a migration. `sqlite:` alone means the folder of `data`. Rejects with `StoreError`.
+ * Opens the store at an address as one end of a migration. `sqlite:` alone means the folder of `data`. Rejects with
+ * `StoreError`.
  * @param make also where nothing is yet
  */
 export async function openEndpoint(

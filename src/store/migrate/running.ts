@@ -8,8 +8,8 @@ import { decodeValue } from '../value-codec.ts';
 import type { Endpoint } from './endpoint.ts';
 
 /**
- * A process that runs tasks of a store, as text for people; `undefined` when there is none. One whose process cannot be looked at (another machine) is watched
- * for as long as a living one would take to show itself.
+ * A process that runs tasks of a store, as text for people; `undefined` when there is none. One whose process cannot be
+ * looked at (another machine) is watched for as long as a living one would take to show itself.
  */
 export async function runningOn(store: Endpoint, clock: Clock, processes: ProcessProbe): Promise<string | undefined> {
   const first = await beats(store);

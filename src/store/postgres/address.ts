@@ -19,7 +19,8 @@ export function isPostgresAddress(text: string): boolean {
 }
 
 /**
- * Reads `postgres://[user[:password]@][host][:port][/database][?parameters]`, as the driver does, with one parameter of ours: `schema`.
+ * Reads `postgres://[user[:password]@][host][:port][/database][?parameters]`, as the driver does, with one parameter of
+ * ours: `schema`.
  * @throws PostgresError when it is no such address
  */
 export function parseAddress(text: string): PostgresAddress {

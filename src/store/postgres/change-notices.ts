@@ -8,7 +8,10 @@ import type { PostgresTable } from './table.ts';
 const BACKOFF = { kind: 'exponential', delaySeconds: 0.2, maxDelaySeconds: 10, jitter: true } as const;
 /** A notification says no more of a busy process than this often. */
 const TOLD_EVERY_MS = 20;
-/** A pooler that hands sessions to others takes LISTEN and passes nothing on: a notification of our own has to come back within this time. */
+/**
+ * A pooler that hands sessions to others takes LISTEN and passes nothing on: a notification of our own has to come back
+ * within this time.
+ */
 const ECHO_MS = 3000;
 const POLL_MS = { listening: 30_000, polling: 500 } as const;
 const MAX_TEXT = 7000;
@@ -20,8 +23,9 @@ interface Listener {
 }
 
 /**
- * Tells of what other processes have changed. They send a notification after their commits, which names the first words of the keys; after a lost connection
- * everybody is called once, and commits are counted now and then, so a notification that never came costs time and nothing else.
+ * Tells of what other processes have changed. They send a notification after their commits, which names the first words
+ * of the keys; after a lost connection everybody is called once, and commits are counted now and then, so a
+ * notification that never came costs time and nothing else.
  */
 export class ChangeNotices {
   readonly #connections: Connections;
@@ -111,7 +115,10 @@ export class ChangeNotices {
     }
   }
 
-  /** Resolves with the end of the connection once notifications come through, or with `undefined` when they do not. Rejects with `PostgresError`. */
+  /**
+   * Resolves with the end of the connection once notifications come through, or with `undefined` when they do not.
+   * Rejects with `PostgresError`.
+   */
   async #listen(): Promise<AbortSignal | undefined> {
     const client = await this.#connections.dedicated();
     this.#client = client;

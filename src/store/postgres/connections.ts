@@ -29,7 +29,10 @@ export interface ConnectionDeps {
   readonly warn: (message: string) => void;
 }
 
-/** Opens the connections of an address, lets `use` begin with them, and closes them when that fails. Rejects with `PostgresError`. */
+/**
+ * Opens the connections of an address, lets `use` begin with them, and closes them when that fails. Rejects with
+ * `PostgresError`.
+ */
 export async function connected<T>(
   address: string,
   deps: ConnectionDeps,
@@ -50,8 +53,8 @@ interface Known extends Backend {
 }
 
 /**
- * Our pool of connections to one database. Each connection is set up and checked before it is used; when the server is lost, all of them are given up and
- * new ones are tried for with back-off. Every method rejects with `PostgresError`.
+ * Our pool of connections to one database. Each connection is set up and checked before it is used; when the server is
+ * lost, all of them are given up and new ones are tried for with back-off. Every method rejects with `PostgresError`.
  */
 export class Connections {
   readonly address: PostgresAddress;
@@ -75,7 +78,10 @@ export class Connections {
     this.#reachability = new Reachability({ ...deps, patienceMs: PATIENCE_MS, attempt: () => this.#comeBack() });
   }
 
-  /** The rows of a statement that changes nothing, or may be made twice. It is made again on another connection when the first one breaks. */
+  /**
+   * The rows of a statement that changes nothing, or may be made twice. It is made again on another connection when the
+   * first one breaks.
+   */
   async read(sql: string, values: readonly unknown[] = []): Promise<readonly Columns[]> {
     for (let tries = 1; ; tries += 1) {
       try {
@@ -87,8 +93,8 @@ export class Connections {
   }
 
   /**
-   * The rows of one statement, made at most once. When its connection breaks in the middle, its server process is ended before anything else is asked:
-   * what was rejected does not take effect later.
+   * The rows of one statement, made at most once. When its connection breaks in the middle, its server process is ended
+   * before anything else is asked: what was rejected does not take effect later.
    */
   async write(sql: string, values: readonly unknown[]): Promise<readonly Columns[]> {
     try {
@@ -99,7 +105,10 @@ export class Connections {
     }
   }
 
-  /** Statements on one connection, as for a transaction. One on which something failed is given up, and with it what was not committed. */
+  /**
+   * Statements on one connection, as for a transaction. One on which something failed is given up, and with it what was
+   * not committed.
+   */
   async together<T>(act: (client: PoolClient) => Promise<T>): Promise<T> {
     const client = await this.#acquire();
     try {

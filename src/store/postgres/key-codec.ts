@@ -1,6 +1,6 @@
 /**
- * Keys as PostgreSQL can hold them. Its texts have no U+0000, which keys of SQLite may have and bounds of ranges do have: U+0000 becomes U+0001 U+0001,
- * U+0001 becomes U+0001 U+0002. The order of the bytes stays what it was.
+ * Keys as PostgreSQL can hold them. Its texts have no U+0000, which keys of SQLite may have and bounds of ranges do
+ * have: U+0000 becomes U+0001 U+0001, U+0001 becomes U+0001 U+0002. The order of the bytes stays what it was.
  */
 export function encodeKey(key: string): string {
   return key.includes('\0') || key.includes('\u0001')

@@ -22,12 +22,14 @@ export interface PostgresDeps extends ConnectionDeps {
 }
 
 /**
- * Tasks in a Keyv store on PostgreSQL 14 or newer. Reads go through Keyv with our checksums and marks; writes go through the adapter's guarded group commit.
- * Many processes on many machines may open the same database; each sees a commit as soon as it has resolved.
+ * Tasks in a Keyv store on PostgreSQL 14 or newer. Reads go through Keyv with our checksums and marks; writes go
+ * through the adapter's guarded group commit. Many processes on many machines may open the same database; each sees a
+ * commit as soon as it has resolved.
  *
- * Durability: `commit` resolves after the server has the transaction on its disk, and on each standby that `synchronous_standby_names` asks for.
- * When the server is lost, reads and commits wait for a moment, then reject; once it is back, they go on by themselves. A commit that was rejected does not take
- * effect later, unless on a server that nobody can reach any more.
+ * Durability: `commit` resolves after the server has the transaction on its disk, and on each standby that
+ * `synchronous_standby_names` asks for. When the server is lost, reads and commits wait for a moment, then reject; once
+ * it is back, they go on by themselves. A commit that was rejected does not take effect later, unless on a server that
+ * nobody can reach any more.
  */
 export class PostgresTaskStore implements TaskStore {
   readonly #table: PostgresTable;
@@ -58,7 +60,10 @@ export class PostgresTaskStore implements TaskStore {
     this.#keyv.on('error', () => undefined);
   }
 
-  /** Opens the database at an address and makes or updates our tables. Rejects with `PostgresError` when it cannot be used safely. */
+  /**
+   * Opens the database at an address and makes or updates our tables. Rejects with `PostgresError` when it cannot be
+   * used safely.
+   */
   static open(address: string, deps: PostgresDeps): Promise<PostgresTaskStore> {
     return connected(address, deps, async (connections) => {
       await migrate(connections);
@@ -118,8 +123,9 @@ export class PostgresTaskStore implements TaskStore {
   }
 
   /**
-   * Calls `listener` when another process may have changed something below a prefix; also when it has not, but never too rarely. Gives the way to end it.
-   * Told by LISTEN/NOTIFY, or by counting where a pooler lets no notification through.
+   * Calls `listener` when another process may have changed something below a prefix; also when it has not, but never
+   * too rarely. Gives the way to end it. Told by LISTEN/NOTIFY, or by counting where a pooler lets no notification
+   * through.
    */
   onChange(prefix: string, listener: () => void): () => void {
     return this.#notices.onChange(prefix, listener);

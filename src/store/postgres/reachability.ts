@@ -11,8 +11,9 @@ interface Waiting {
 }
 
 /**
- * Whether the server can be reached. Once it is lost, one loop with back-off tries to get it back, for everybody: a thousand readers do not hammer a
- * server that starts. Those who ask meanwhile wait for a moment, so that a short restart is no failure at all, and are then told the reason.
+ * Whether the server can be reached. Once it is lost, one loop with back-off tries to get it back, for everybody: a
+ * thousand readers do not hammer a server that starts. Those who ask meanwhile wait for a moment, so that a short
+ * restart is no failure at all, and are then told the reason.
  */
 export class Reachability {
   readonly #clock: Clock;
@@ -36,7 +37,10 @@ export class Reachability {
     this.#patienceMs = deps.patienceMs;
   }
 
-  /** Resolves when the server can be used, at once while nothing is known against it; rejects with the reason after the time of patience. */
+  /**
+   * Resolves when the server can be used, at once while nothing is known against it; rejects with the reason after the
+   * time of patience.
+   */
   async ready(): Promise<void> {
     if (this.#closed.signal.aborted) throw closedError();
     if (this.#reason === undefined) return;

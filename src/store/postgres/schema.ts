@@ -4,7 +4,10 @@ import type { Connections } from './connections.ts';
 import { PostgresError } from './failures.ts';
 import { LOCK_MS, STATEMENT_MS } from './session.ts';
 
-/** A transaction with more keys than this locks the whole store: the server's table of locks is small (`max_locks_per_transaction`). */
+/**
+ * A transaction with more keys than this locks the whole store: the server's table of locks is small
+ * (`max_locks_per_transaction`).
+ */
 const MAX_KEY_LOCKS = 256;
 const MIGRATION_LOCK_MS = 60_000;
 
@@ -14,7 +17,8 @@ export function wholeStoreLock(schema: string): string {
 }
 
 /**
- * What each version adds, in order: written once, never changed, as databases have it already. All of a migration happens or nothing.
+ * What each version adds, in order: written once, never changed, as databases have it already. All of a migration
+ * happens or nothing.
  * `${schema}` is a plain name (`address.ts`).
  */
 const MIGRATIONS: readonly ((schema: string) => string)[] = [
@@ -90,8 +94,8 @@ $body$;
 export const SCHEMA_VERSION = MIGRATIONS.length;
 
 /**
- * Brings the tables to this release's version. Many processes may start at once: one does it, the others wait for it. Rejects with `PostgresError`, also
- * when a newer release was here.
+ * Brings the tables to this release's version. Many processes may start at once: one does it, the others wait for it.
+ * Rejects with `PostgresError`, also when a newer release was here.
  */
 export async function migrate(connections: Connections): Promise<void> {
   const { schema, shown } = connections.address;
@@ -100,7 +104,8 @@ export async function migrate(connections: Connections): Promise<void> {
   await connections.together(async (client) => {
     const lock = [`mcp-workflow-engine/${schema}`];
     await client.query(`SET lock_timeout = ${MIGRATION_LOCK_MS}; SET statement_timeout = 0`);
-    // Before the transaction: one that has begun already may not see the names of tables that another process has just made.
+    // Before the transaction: one that has begun already may not see the names of tables that another process has just
+    // made.
     await client.query('SELECT pg_advisory_lock(hashtextextended($1, 2))', lock);
     await client.query('BEGIN');
     const version = await versionOf(client, schema);

@@ -1,13 +1,19 @@
 import type { ClientBase } from 'pg';
 import { PostgresError } from './failures.ts';
 
-/** How long the server works on one statement, and waits for one lock. The driver gives a server up that is silent for longer. */
+/**
+ * How long the server works on one statement, and waits for one lock. The driver gives a server up that is silent for
+ * longer.
+ */
 export const STATEMENT_MS = 15_000;
 export const LOCK_MS = 5000;
 export const SILENCE_MS = 20_000;
 
 const OLDEST_VERSION = 140_000;
-/** Values of `synchronous_commit` with which a commit that is answered is on the disk, here and on every standby that has to have it. */
+/**
+ * Values of `synchronous_commit` with which a commit that is answered is on the disk, here and on every standby that
+ * has to have it.
+ */
 const DURABLE: ReadonlySet<string> = new Set(['on', 'remote_apply']);
 
 /** The server process behind a connection: its number, which may be used again, and its start. */
@@ -19,7 +25,8 @@ export interface Backend {
 }
 
 /*
- * Not as parameters of the connection: poolers refuse those. `remote_apply`, which an operator may have chosen, is more than we need and stays.
+ * Not as parameters of the connection: poolers refuse those. `remote_apply`, which an operator may have chosen, is more
+ * than we need and stays.
  */
 const SETTINGS = [
   `SET statement_timeout = ${STATEMENT_MS}`,
@@ -37,7 +44,8 @@ const LOOK = `SELECT pg_is_in_recovery() AS standby, current_setting('transactio
 
 /**
  * Sets a new connection up and checks that the server does what we rely on, as the store on SQLite checks its settings.
- * Rejects with `PostgresError` for a standby, a server that is too old, has another encoding or does not make commits durable, and with the driver's errors.
+ * Rejects with `PostgresError` for a standby, a server that is too old, has another encoding or does not make commits
+ * durable, and with the driver's errors.
  */
 export async function prepareSession(client: ClientBase, where: string): Promise<Backend> {
   await client.query(SETTINGS);
@@ -72,7 +80,8 @@ const END = `SELECT pg_terminate_backend(pid, ${END_MS}) AS ended FROM pg_stat_a
   WHERE pid = $1 AND extract(epoch FROM backend_start)::text = $2`;
 
 /**
- * Ends a server process of ours of which nobody knows what it still does; resolves when it is gone, also where it had gone before. Rejects with
+ * Ends a server process of ours of which nobody knows what it still does; resolves when it is gone, also where it had
+ * gone before. Rejects with
  * `PostgresError` when it does not end, and with the driver's errors.
  */
 export async function endBackend(client: ClientBase, { pid, start }: Backend): Promise<void> {

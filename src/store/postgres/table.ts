@@ -17,9 +17,10 @@ export type Written = 'refused' | 'alone' | 'heard';
 const OUTCOMES: Readonly<Record<number, Written>> = { 0: 'refused', 1: 'alone', 2: 'heard' };
 
 /**
- * Keyv's PostgreSQL adapter with what tasks need beside get and set: a pool of our own (the adapter's is one for the whole process), a guarded atomic write
- * of a group of batches, and ordered range reads. Never use `set`, `delete`, `clear`, `iterator`, namespaces or TTL of it: the tables are not the
- * adapter's, and these know neither guards nor the encoding of keys. Every method rejects with `PostgresError`.
+ * Keyv's PostgreSQL adapter with what tasks need beside get and set: a pool of our own (the adapter's is one for the
+ * whole process), a guarded atomic write of a group of batches, and ordered range reads. Never use `set`, `delete`,
+ * `clear`, `iterator`, namespaces or TTL of it: the tables are not the adapter's, and these know neither guards nor the
+ * encoding of keys. Every method rejects with `PostgresError`.
  */
 export class PostgresTable extends KeyvPostgres implements GroupWriter {
   readonly #connections: Connections;

@@ -107,8 +107,9 @@ export interface StreamEvent {
 }
 
 /**
- * Follows a stream of events and takes it up again behind the last event whenever the connection breaks, until it is stopped or has come to its end.
- * Not an EventSource, which cannot send a token. `connected` is told as that changes. Returns what stops it.
+ * Follows a stream of events and takes it up again behind the last event whenever the connection breaks, until it is
+ * stopped or has come to its end. Not an EventSource, which cannot send a token. `connected` is told as that changes.
+ * Returns what stops it.
  */
 export function follow(
   path: string,

@@ -173,7 +173,10 @@ function typeOf(type: Json | undefined): Field['type'] {
   return type === 'boolean' ? 'switch' : 'json';
 }
 
-/** MCP has three spellings of one choice: `enum`, `enum` with `enumNames`, `oneOf` of constants. Values are kept as JSON. */
+/**
+ * MCP has three spellings of one choice: `enum`, `enum` with `enumNames`, `oneOf` of constants. Values are kept as
+ * JSON.
+ */
 function optionsOf(member: JsonObject): Field['options'] {
   const { enum: values, enumNames: names, oneOf } = member;
   if (Array.isArray(values)) {

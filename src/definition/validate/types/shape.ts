@@ -1,6 +1,6 @@
 /**
- * What a value can be, as far as it is known. Everything here is sound: what is called impossible is impossible for every value that fits the schema; where a schema
- * says something that is not looked at, the answer is that it may be.
+ * What a value can be, as far as it is known. Everything here is sound: what is called impossible is impossible for
+ * every value that fits the schema; where a schema says something that is not looked at, the answer is that it may be.
  */
 import { isJsonObject, ownProperty, type JsonObject, type JsonValue } from '../../../core/json.ts';
 
@@ -16,7 +16,10 @@ export type Shape =
   | { readonly kind: 'scalar'; readonly type: 'string' | 'number' | 'boolean' | 'null' }
   | undefined;
 
-/** What a step into a value finds. `undeclared`: a schema lists members without this one, and does not say that there are no others. */
+/**
+ * What a step into a value finds. `undeclared`: a schema lists members without this one, and does not say that there
+ * are no others.
+ */
 export type Member =
   | { readonly is: 'possible'; readonly shape: Shape }
   | { readonly is: 'undeclared' | 'impossible'; readonly known: readonly string[] };
@@ -28,7 +31,10 @@ const MAX_LOOKS = 500;
 /** Words behind which a schema may list more members. */
 const ELSEWHERE = ['then', 'else', 'dependentSchemas', 'dependencies', '$dynamicRef', '$recursiveRef'] as const;
 
-/** A member of a value of this shape, as `{{a.b}}` or `{{a[0]}}` reads it. Null, which every value may turn out to be, has none and is passed over. */
+/**
+ * A member of a value of this shape, as `{{a.b}}` or `{{a[0]}}` reads it. Null, which every value may turn out to be,
+ * has none and is passed over.
+ */
 export function memberShape(shape: Shape, segment: string | number): Member {
   if (shape === undefined) return ANYTHING;
   switch (shape.kind) {
@@ -54,7 +60,9 @@ export function memberShape(shape: Shape, segment: string | number): Member {
   }
 }
 
-/** JSON Schema's words for what a value of this shape can be; `undefined` = anything. `number` stands for integers too. */
+/**
+ * JSON Schema's words for what a value of this shape can be; `undefined` = anything. `number` stands for integers too.
+ */
 export function typesOf(shape: Shape, depth = 0): ReadonlySet<string> | undefined {
   if (shape === undefined || depth > MAX_DEPTH) return undefined;
   switch (shape.kind) {
@@ -175,7 +183,10 @@ function both(members: readonly Member[]): Member {
   return members.every((member) => member.is === 'undeclared') && only !== undefined ? only : ANYTHING;
 }
 
-/** The schema that a `$ref` into the same document stands for; the schema itself when that has more than the reference or leads elsewhere. */
+/**
+ * The schema that a `$ref` into the same document stands for; the schema itself when that has more than the reference
+ * or leads elsewhere.
+ */
 function resolved(schema: JsonValue, root: JsonObject, depth: number): JsonValue {
   let at = schema;
   for (let step = depth; step < MAX_DEPTH && isJsonObject(at); step += 1) {
@@ -206,7 +217,10 @@ const CONSTRAINING: ReadonlySet<string> = new Set([
   'oneOf',
 ]);
 
-/** What a JSON Pointer in a fragment names. Anything else (`$anchor`, another document, a schema with an `$id` of its own) is not looked for. */
+/**
+ * What a JSON Pointer in a fragment names. Anything else (`$anchor`, another document, a schema with an `$id` of its
+ * own) is not looked for.
+ */
 function pointed(root: JsonObject, reference: string): JsonValue | undefined {
   if (reference === '#') return root;
   if (!reference.startsWith('#/')) return undefined;

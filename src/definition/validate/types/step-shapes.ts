@@ -188,7 +188,10 @@ function schemaShape(schema: JsonValue | undefined): Shape {
   return isJsonObject(schema) ? { kind: 'schema', schema, root: schema } : undefined;
 }
 
-/** What a value of the definition becomes when it is rendered at a place. Names that a block binds there are not followed. */
+/**
+ * What a value of the definition becomes when it is rendered at a place. Names that a block binds there are not
+ * followed.
+ */
 export function valueShape(value: JsonValue, context: TypeContext, followed: number, place: StepPlace): Shape {
   if (typeof value === 'string') return textShape(value, context, followed, place);
   if (typeof value === 'number') return NUMBER;

@@ -1,4 +1,5 @@
-// The floor of every request: the same SDK and transports, a handler that looks into a map, and nothing else. `--stdio` or HTTP on any port.
+// The floor of every request: the same SDK and transports, a handler that looks into a map, and nothing else. `--stdio`
+// or HTTP on any port.
 import { randomUUID } from 'node:crypto';
 import { createServer } from 'node:http';
 import { Server } from '@modelcontextprotocol/sdk/server/index.js';

@@ -1,4 +1,5 @@
-// An engine in a process of its own, for figures about kills and restarts: `node child.mjs FOLDER JOB [N]`. Answers are lines of JSON.
+// An engine in a process of its own, for figures about kills and restarts: `node child.mjs FOLDER JOB [N]`. Answers are
+// lines of JSON.
 import { setTimeout as pause } from 'node:timers/promises';
 import { open, PRINCIPAL } from './engine.mjs';
 

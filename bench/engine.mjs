@@ -36,7 +36,10 @@ export function open(path, options = {}) {
   return openEngine(loadConfig(flagsOf(path), {}, path), { claims: 'all', logger: silent, ...options });
 }
 
-/** Runs `count` tasks of a workflow, `width` at a time; resolves with the milliseconds it took, from first call to last durable outcome. */
+/**
+ * Runs `count` tasks of a workflow, `width` at a time; resolves with the milliseconds it took, from first call to last
+ * durable outcome.
+ */
 export async function runTasks(engine, workflow, count, width, args = {}) {
   const waiting = new Map();
   const failed = [];

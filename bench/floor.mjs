@@ -5,8 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 /**
- * The adapter by itself with the settings of the product's store: a write-ahead log, `synchronous=FULL` (one fsync a commit), the
- * same table. `commits(n)` makes n single durable commits, one after another, each a new row of `bytes`; resolves with milliseconds.
+ * The adapter by itself with the settings of the product's store: a write-ahead log, `synchronous=FULL` (one fsync a
+ * commit), the same table. `commits(n)` makes n single durable commits, one after another, each a new row of `bytes`;
+ * resolves with milliseconds.
  */
 export async function driverFloor(bytes = 400) {
   const path = await mkdtemp(join(tmpdir(), 'mcp-workflow-floor-'));

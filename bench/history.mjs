@@ -75,8 +75,8 @@ async function pages(path) {
 }
 
 /**
- * Writes finished one-step tasks as the store writes them, but in bulk and in the order of keys. Ids are random and times are
- * spread over them, so that the tasks of a page lie all over the file.
+ * Writes finished one-step tasks as the store writes them, but in bulk and in the order of keys. Ids are random and
+ * times are spread over them, so that the tasks of a page lie all over the file.
  */
 async function seed(data, count) {
   await mkdir(data, { recursive: true });

@@ -1,6 +1,6 @@
-// npm run bench [-- --only NAME] [--quick] [--json]
-// Every figure is measured beside a floor of the same machine in the same run, where there is one: read the ratios, not the numbers.
-// It uses the build in dist/: run `npm run build` first.
+// npm run bench [-- --only NAME] [--quick] [--json] Every figure is measured beside a floor of the same machine in the
+// same run, where there is one: read the ratios, not the numbers. It uses the build in dist/: run `npm run build`
+// first.
 import { parseArgs } from 'node:util';
 import * as blocks from './blocks.mjs';
 import * as expressions from './expressions.mjs';

@@ -11,8 +11,8 @@ export function percentile(values, percent) {
 }
 
 /**
- * Measures floor and figure in turn, `rounds` times after one to warm up, and gives the medians of both and of the ratio
- * figure / floor of each round: whatever else the machine does meets both.
+ * Measures floor and figure in turn, `rounds` times after one to warm up, and gives the medians of both and of the
+ * ratio figure / floor of each round: whatever else the machine does meets both.
  */
 export async function beside(rounds, floor, figure) {
   await floor();

@@ -1,4 +1,5 @@
-// After a SIGKILL: how soon tasks in flight are finished and open ones run again, and what ten thousand waiting ones hold in memory.
+// After a SIGKILL: how soon tasks in flight are finished and open ones run again, and what ten thousand waiting ones
+// hold in memory.
 import { folder } from './engine.mjs';
 import { median } from './numbers.mjs';
 import { runChild } from './process.mjs';

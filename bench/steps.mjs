@@ -1,5 +1,5 @@
-// Durable steps per second: five-step tasks, one at a time and a hundred at once, beside single commits of the same driver. Steps that compute may
-// share commits; steps with an effect each have one of their own.
+// Durable steps per second: five-step tasks, one at a time and a hundred at once, beside single commits of the same
+// driver. Steps that compute may share commits; steps with an effect each have one of their own.
 import { folder, open, runTasks } from './engine.mjs';
 import { driverFloor } from './floor.mjs';
 import { beside } from './numbers.mjs';

@@ -1,5 +1,5 @@
-// The point in a minute: a workflow runs as a task over real MCP servers, the engine is killed with SIGKILL in the middle,
-// started again on the same data folder, and the client gets the finished result by the old task id.
+// The point in a minute: a workflow runs as a task over real MCP servers, the engine is killed with SIGKILL in the
+// middle, started again on the same data folder, and the client gets the finished result by the old task id.
 import { spawn } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';

@@ -1,4 +1,5 @@
-// `npm run test:full [-- FILES or -t NAME]`: the property tests, torn logs, the kill loop and all costly inputs at their full dose; takes hours.
+// `npm run test:full [-- FILES or -t NAME]`: the property tests, torn logs, the kill loop and all costly inputs at
+// their full dose; takes hours.
 import { spawnSync } from 'node:child_process';
 
 const given = process.argv.slice(2);

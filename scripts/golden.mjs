@@ -1,5 +1,6 @@
-// Writes the golden data of this release: test/fixtures/golden/<version>/tasks.sqlite, a data folder as this release leaves it, and
-// expected.json, what was in it. A later release must read both (D15). Run once a release, after `npm run build`: node scripts/golden.mjs
+// Writes the golden data of this release: test/fixtures/golden/<version>/tasks.sqlite, a data folder as this release
+// leaves it, and expected.json, what was in it. A later release must read both (D15). Run once a release, after `npm
+// run build`: node scripts/golden.mjs
 import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';

@@ -1,4 +1,5 @@
-// Planted bugs of what was found by trials from outside (test/cases/entries.ts), in the form of mutants-list.mjs; `guarantee` is the entry.
+// Planted bugs of what was found by trials from outside (test/cases/entries.ts), in the form of mutants-list.mjs;
+// `guarantee` is the entry.
 
 const tasks = 'src/tasks';
 

@@ -1,11 +1,16 @@
-// Planted bugs: each a small patch of the source, and the test that has to catch it. `from` must stand in the file exactly once.
-// `built`: the test drives the built command, so the patched source is built first. `slow`: left out by `--fast`, as in CI.
+// Planted bugs: each a small patch of the source, and the test that has to catch it. `from` must stand in the file
+// exactly once.
+// `built`: the test drives the built command, so the patched source is built first. `slow`: left out by `--fast`, as in
+// CI.
 import { CASE_MUTANTS } from './mutants-cases.mjs';
 import { MODEL_MUTANTS } from './mutants-models.mjs';
 
 const tasks = 'src/tasks';
 
-/** @type {readonly { id: string, bug: string, guarantee: string, file: string, from: string, to: string, test: string, name: string, built?: true, slow?: true }[]} */
+/**
+ * @type {readonly { id: string, bug: string, guarantee: string, file: string, from: string, to: string, test: string,
+ * name: string, built?: true, slow?: true }[]}
+ */
 export const MUTANTS = [
   {
     id: 'pg-no-locks',

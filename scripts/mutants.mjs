@@ -1,5 +1,6 @@
-// Plants known bugs, one at a time, in a copy of the source, and runs the test that has to catch each: `npm run test:mutants [-- --fast | ID …]`.
-// A bug is caught when the named test fails, runs at all, and passes without the bug. Exit 1 when one survives.
+// Plants known bugs, one at a time, in a copy of the source, and runs the test that has to catch each: `npm run
+// test:mutants [-- --fast | ID …]`. A bug is caught when the named test fails, runs at all, and passes without the bug.
+// Exit 1 when one survives.
 import { spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

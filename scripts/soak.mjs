@@ -1,6 +1,7 @@
-// `npm run soak -- --minutes N [--seed S]`: random workflows on two servers that are killed and stopped, with clocks that are set, full disks and a downstream
-// server that dies; each is compared with what it does when nothing goes wrong. Prints the seed of every round; the same seed makes the same workflows, faults and
-// answers. A round is always finished: `--minutes 0` is one.
+// `npm run soak -- --minutes N [--seed S]`: random workflows on two servers that are killed and stopped, with clocks
+// that are set, full disks and a downstream server that dies; each is compared with what it does when nothing goes
+// wrong. Prints the seed of every round; the same seed makes the same workflows, faults and answers. A round is always
+// finished: `--minutes 0` is one.
 import { spawnSync } from 'node:child_process';
 import { parseArgs } from 'node:util';
 

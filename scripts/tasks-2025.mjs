@@ -1,11 +1,13 @@
 /**
  * Holds any server of MCP 2025-11-25 to the requirements of the tasks page:
  *
- *   npm run test:tasks-2025 -- --url http://127.0.0.1:3000/mcp [--header 'authorization: Bearer …'] [--stranger-header '…'] --tools tools.json
+ *  npm run test:tasks-2025 -- --url http://127.0.0.1:3000/mcp [--header 'authorization: Bearer …'] [--stranger-header
+ *   '…'] --tools tools.json
  *   npm run test:tasks-2025 -- --tools tools.json --command node server.js
  *
- * `tools.json` says what the server's tools of each kind are called (`Subject.tools` in test/e2e/tasks-2025-scenarios.ts); a scenario whose tool
- * is not named is skipped. Without it, the names of our own test workflows. `--only TEXT`: scenarios whose name has it. Exit code 0 = none failed.
+ * `tools.json` says what the server's tools of each kind are called (`Subject.tools` in
+ * test/e2e/tasks-2025-scenarios.ts); a scenario whose tool is not named is skipped. Without it, the names of our own
+ * test workflows. `--only TEXT`: scenarios whose name has it. Exit code 0 = none failed.
  */
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';

@@ -1,6 +1,6 @@
 /**
- * The rooms of `src` in reading order, and what each may import beside itself: a room, or one file of it. The same arrows stand
- * in .oxlintrc.json (so that the editor shows them) and in docs/architecture.md; tests compare the three.
+ * The rooms of `src` in reading order, and what each may import beside itself: a room, or one file of it. The same
+ * arrows stand in .oxlintrc.json (so that the editor shows them) and in docs/architecture.md; tests compare the three.
  */
 export const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   core: [],
@@ -94,8 +94,8 @@ export function lintOverrides(): readonly object[] {
 const SINGLE_FILES: ReadonlySet<string> = new Set(['config', 'settings', 'compose']);
 
 /**
- * Files below compose that read the machine's clock, and why. It is no source of behaviour there: only a stop for work that
- * does not end by itself.
+ * Files below compose that read the machine's clock, and why. It is no source of behaviour there: only a stop for work
+ * that does not end by itself.
  */
 export const OWN_CLOCK: Readonly<Record<string, string>> = {
   'core/clock.ts': 'it is the clock',

@@ -2,7 +2,10 @@ import { existsSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { titlesOf } from '../support/test-titles.ts';
 
-/** A behaviour of the DAG executor and the task manager that seed 004 describes: a line of it, and the test that proves ours. */
+/**
+ * A behaviour of the DAG executor and the task manager that seed 004 describes: a line of it, and the test that proves
+ * ours.
+ */
 interface Behaviour {
   readonly says: string;
   readonly file: string;

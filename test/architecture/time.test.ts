@@ -1,7 +1,10 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 
-/** What reads the clock of the machine or waits for it, with the reason: what a busy machine takes longer for fails none of them. */
+/**
+ * What reads the clock of the machine or waits for it, with the reason: what a busy machine takes longer for fails none
+ * of them.
+ */
 const OWN_CLOCK: Readonly<Record<string, string>> = {
   'e2e/client.mjs': 'polls, and answers as a person does',
   'e2e/restart-2025.test.ts': 'waits until a request is old enough to be kept',
@@ -27,7 +30,10 @@ const OWN_CLOCK: Readonly<Record<string, string>> = {
 };
 
 const CLOCK = /\bDate\.now\(|\bperformance\.now\(|\bhrtime\b|\bsetTimeout\b/;
-/** Limits of a test's own: a number of milliseconds behind its function or among its options, and waiting that gives up after a second. */
+/**
+ * Limits of a test's own: a number of milliseconds behind its function or among its options, and waiting that gives up
+ * after a second.
+ */
 const OWN_LIMIT =
   /^\s*\}, ?[\d_]{4,}\);|\b(?:testTimeout|hookTimeout|timeout): ?[\d_]{4,}|\bexpect\.poll\(|\bvi\.wait(?:For|Until)\(/m;
 

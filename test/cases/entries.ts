@@ -1,6 +1,7 @@
 /**
- * What public bug reports of comparable software, real clients and trials as a new user found (2026-11-28): each entry with what is right. `A3` and so on are
- * what titles of tests begin with; test/architecture/cases.test.ts holds that none is without a test.
+ * What public bug reports of comparable software, real clients and trials as a new user found (2026-11-28): each entry
+ * with what is right. `A3` and so on are what titles of tests begin with; test/architecture/cases.test.ts holds that
+ * none is without a test.
  */
 export const ENTRIES = {
   // A: a wrong result, a repeated effect, or something taken away.

@@ -1,11 +1,12 @@
 /**
- * Runs the official conformance suite against the built server, with the workflows in ./definitions as its fixtures: every server scenario of
- * both revisions, scored or not, and those of the Tasks extension.
+ * Runs the official conformance suite against the built server, with the workflows in ./definitions as its fixtures:
+ * every server scenario of both revisions, scored or not, and those of the Tasks extension.
  *
  *   npm run build && npm run test:conformance [-- --only SCENARIO] [--verbose] [--suite DIR] [--node FILE]
  *
- * The suite needs Node.js >= 22; an older one gets it through npx. What cannot pass stands in expected-failures.yaml with a reason each; an
- * entry that passes, or names no scenario, is an error too. Exit code 0 = something ran, and everything as expected.
+ * The suite needs Node.js >= 22; an older one gets it through npx. What cannot pass stands in expected-failures.yaml
+ * with a reason each; an entry that passes, or names no scenario, is an error too. Exit code 0 = something ran, and
+ * everything as expected.
  */
 import { spawn } from 'node:child_process';
 import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';

@@ -1,9 +1,11 @@
 /**
  * One client as a process of its own: `node client.mjs '<plan as JSON>'` prints what it got as one line of JSON.
  *
- * Plan: `kind` (tasks-2026 | tasks-2025 | progress | plain), `target` ({url} or {command, args, cwd, env}), `tool`, `arguments`, and
- * `phase`: `whole` calls and stays until the result is there, answering questions with `name`; `begin` cannot be asked, calls, and
- * leaves with the id of the task; `finish` comes back to `taskId`, answers, and takes the result; `cancel` calls, cancels, and looks.
+ * Plan: `kind` (tasks-2026 | tasks-2025 | progress | plain), `target` ({url} or {command, args, cwd, env}), `tool`,
+ * `arguments`, and
+ * `phase`: `whole` calls and stays until the result is there, answering questions with `name`; `begin` cannot be asked,
+ * calls, and leaves with the id of the task; `finish` comes back to `taskId`, answers, and takes the result; `cancel`
+ * calls, cancels, and looks.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';

@@ -76,7 +76,10 @@ const ENVELOPE = {
   'io.modelcontextprotocol/clientCapabilities': { extensions: { 'io.modelcontextprotocol/tasks': {} } },
 };
 
-/** How a pipe is opened in each generation, a request that is always answered, and how the generation takes a malformed message. */
+/**
+ * How a pipe is opened in each generation, a request that is always answered, and how the generation takes a malformed
+ * message.
+ */
 const PIPES = [
   {
     revision: '2025-11-25',

@@ -65,8 +65,8 @@ const PLACES: readonly (readonly [string, () => Place])[] = [
 ];
 
 /**
- * The Inspector shows no forms. In 2025-11-25 it is told of the task and its calls go on with the tools. In 2026-07-28 it declares Tasks and stays until
- * the end; meanwhile other calls of it answer and cancel.
+ * The Inspector shows no forms. In 2025-11-25 it is told of the task and its calls go on with the tools. In 2026-07-28
+ * it declares Tasks and stays until the end; meanwhile other calls of it answer and cancel.
  */
 function inspectorClient(place: () => Place, era: 'legacy' | 'modern'): RealClient {
   const callTool = (name: string, args = {}) => command.callTool(place(), era, name, args);

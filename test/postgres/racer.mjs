@@ -1,5 +1,5 @@
-// A process of its own with several pools: for each key that comes in on a line it tries to be the one that creates it, with every pool at once, and
-// writes how many of them were told that they had done so.
+// A process of its own with several pools: for each key that comes in on a line it tries to be the one that creates it,
+// with every pool at once, and writes how many of them were told that they had done so.
 import { randomUUID } from 'node:crypto';
 import { createInterface } from 'node:readline';
 

@@ -20,7 +20,10 @@ const timed = definitionOf(
   { name: 'timed', output: { last: '{{quick.text}}' } },
 );
 
-/** When, by the monotonic clock, the wall clock is set by how much (`epoch`: to 1970), and whether the process dies then. */
+/**
+ * When, by the monotonic clock, the wall clock is set by how much (`epoch`: to 1970), and whether the process dies
+ * then.
+ */
 const jump = fc.record({
   at: fc.integer({ min: 0, max: 10_000 }),
   by: fc.constantFrom<number | 'epoch'>(HOUR, -HOUR, YEAR, -YEAR, 'epoch', 1, -1),

@@ -52,7 +52,10 @@ const shape: fc.Arbitrary<Shape> = fc.letrec<{ node: Shape; leaf: Shape; block: 
   node: fc.oneof({ maxDepth: 3, depthSize: 'small', withCrossShrink: true }, tie('leaf'), tie('block')),
 })).node;
 
-/** Steps whose outcome does not depend on timing: what runs at the same time as something else never fails the block and never ends the task. */
+/**
+ * Steps whose outcome does not depend on timing: what runs at the same time as something else never fails the block and
+ * never ends the task.
+ */
 class Grower {
   #next = 0;
   readonly targets: PlainStep[] = [];

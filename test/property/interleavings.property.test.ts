@@ -26,7 +26,10 @@ const ACTIONS = [
 ] as const;
 type Action = (typeof ACTIONS)[number];
 
-/** What happens at the same time, each after some turns of the event loop; and how many turns each call to the store takes. */
+/**
+ * What happens at the same time, each after some turns of the event loop; and how many turns each call to the store
+ * takes.
+ */
 const schedule = fc.record({
   actions: fc.uniqueArray(fc.record({ what: fc.constantFrom(...ACTIONS), after: fc.nat(40) }), {
     minLength: 2,

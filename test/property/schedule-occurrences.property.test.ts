@@ -4,7 +4,10 @@ import type { Schedule } from '../../src/definition/model.ts';
 import { fireTime, occurrencesOf } from '../../src/schedule/occurrence.ts';
 import { clockChanges, DAY, localMinute, MINUTE, offsetAt } from '../support/local-time.ts';
 
-/** Zones whose clocks change by an hour, by half an hour, at midnight, backwards in winter, by law at short notice, or by a day. */
+/**
+ * Zones whose clocks change by an hour, by half an hour, at midnight, backwards in winter, by law at short notice, or
+ * by a day.
+ */
 const ZONES = [
   'Europe/Berlin',
   'Europe/Dublin',

@@ -60,7 +60,10 @@ const { schema } = fc.letrec<{ schema: JsonValue }>((tie) => {
   return { schema: fc.oneof({ maxDepth: 3 }, fc.boolean(), fc.constant({}), sparse(object), sparse(object)) };
 });
 
-/** Of all words a few: schemas with every word fit nothing. Half of them describe an object that is closed, which is where something is impossible. */
+/**
+ * Of all words a few: schemas with every word fit nothing. Half of them describe an object that is closed, which is
+ * where something is impossible.
+ */
 function sparse(object: fc.Arbitrary<{ readonly [word: string]: JsonValue }>): fc.Arbitrary<JsonObject> {
   return fc
     .tuple(object, fc.array(fc.nat(30), { minLength: 1, maxLength: 3 }), fc.boolean())

@@ -64,7 +64,9 @@ const DISKS: readonly Disk[] = [
   },
 ];
 
-/** On CI nothing may pass by being left out, so there a disk that cannot be had fails its test; only root may mount one. */
+/**
+ * On CI nothing may pass by being left out, so there a disk that cannot be had fails its test; only root may mount one.
+ */
 const isCi = process.env['CI'] !== undefined && process.getuid?.() === 0;
 
 describe.each(DISKS)('$what', (disk) => {

@@ -24,7 +24,10 @@ afterEach(async () => {
   server = workspace = undefined;
 });
 
-/** A folder with one workflow `job` that makes one long call, over the ledger (trusted or not) and the server with tasks. */
+/**
+ * A folder with one workflow `job` that makes one long call, over the ledger (trusted or not) and the server with
+ * tasks.
+ */
 async function folder(step: string, modern?: string): Promise<Workspace> {
   const made = await newWorkspace({
     definitions: { 'job.yaml': `name: job\ntask: required\nsteps:\n  - ${step}\noutput: { said: '{{call.text}}' }\n` },

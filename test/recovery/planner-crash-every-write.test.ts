@@ -39,7 +39,10 @@ const LIFE: readonly Step[] = [
   { tool: 'approve_request_completion', args: { requestId: 'req-1' } },
 ];
 
-/** A planner in a process that may die, and its client: who was not answered, or was told that the store fails, comes back and asks again. */
+/**
+ * A planner in a process that may die, and its client: who was not answered, or was told that the store fails, comes
+ * back and asks again.
+ */
 class Lives {
   readonly director: FaultDirector;
   readonly #open: () => Promise<TaskStore>;
@@ -113,7 +116,10 @@ function gone(error: unknown, tool: string): boolean {
   return tool === 'delete_task' && error instanceof PlannerRefusal && error.message === 'Task not found';
 }
 
-/** One life with one fault. After every answer the plan is what it was without the fault: nothing is lost, nothing is there twice. */
+/**
+ * One life with one fault. After every answer the plan is what it was without the fault: nothing is lost, nothing is
+ * there twice.
+ */
 async function play(
   open: () => Promise<TaskStore>,
   keyed: boolean,

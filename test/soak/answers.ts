@@ -13,8 +13,10 @@ export const CAPABILITIES: JsonObject = {
 };
 
 /**
- * The answer to a question, which depends on its text alone, so that every run of a workflow is answered alike. `undefined`: it is never answered.
- * `nonce` goes into answers that have a place for it, and into nothing that is compared: it tells which of several answers was taken.
+ * The answer to a question, which depends on its text alone, so that every run of a workflow is answered alike.
+ * `undefined`: it is never answered.
+ * `nonce` goes into answers that have a place for it, and into nothing that is compared: it tells which of several
+ * answers was taken.
  */
 export function answerTo(request: JsonValue | undefined, nonce: string): JsonObject | undefined {
   if (!isJsonObject(request) || !isJsonObject(request['params'])) return undefined;

@@ -54,7 +54,10 @@ const MOST_OPEN = 10;
 const CANCEL_WITHIN_MS = 2000;
 export const TERMINAL: ReadonlySet<string> = new Set(['completed', 'failed', 'cancelled']);
 
-/** Clients that call workflows, look, answer and cancel, each time at some server that lives, and note what they were told. */
+/**
+ * Clients that call workflows, look, answer and cancel, each time at some server that lives, and note what they were
+ * told.
+ */
 export class Caller {
   readonly told = new Map<string, Told>();
   readonly violations: string[] = [];

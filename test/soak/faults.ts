@@ -6,7 +6,9 @@ import type { Watcher } from './watcher.ts';
 
 /** What happens to the servers, and how long after the fault before. Times in ms. */
 export type Fault = { readonly after: number } &
-  /** SIGKILL. `aimed`: so long after the moment at which they all run a task; else whatever they do, starting included. */
+  /**
+   * SIGKILL. `aimed`: so long after the moment at which they all run a task; else whatever they do, starting included.
+   */
   (
     | {
         readonly kind: 'kill';
@@ -155,7 +157,10 @@ function setClock(offset: number, { fleet, isBusy }: FaultWorld, fired: Fired): 
   fleet.setClock(offset);
 }
 
-/** A process that is stopped inside of a commit keeps all others from writing: then it is woken, and stopped again at another moment. */
+/**
+ * A process that is stopped inside of a commit keeps all others from writing: then it is woken, and stopped again at
+ * another moment.
+ */
 async function stopPastTheLease(
   { server, offset, longer }: Extract<Fault, { kind: 'freeze' }>,
   world: FaultWorld,

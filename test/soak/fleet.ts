@@ -23,7 +23,10 @@ interface Life {
 
 const PRELOAD = new URL('../support/shifted-clock.mjs', import.meta.url).href;
 
-/** Servers on one folder, and what can happen to them. Their clocks, the wall clocks only, are those of the fleet; those of their downstream servers are right. */
+/**
+ * Servers on one folder, and what can happen to them. Their clocks, the wall clocks only, are those of the fleet; those
+ * of their downstream servers are right.
+ */
 export class Fleet {
   readonly #folder: string;
   readonly #lives: (Life | undefined)[];

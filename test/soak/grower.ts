@@ -4,7 +4,10 @@ import { allSteps } from './step-tree.ts';
 /** Where a step stands. */
 export interface Place {
   readonly depth: number;
-  /** It must not fail its block: something beside it would be cut off at a moment that nobody knows, or the whole has to complete. */
+  /**
+   * It must not fail its block: something beside it would be cut off at a moment that nobody knows, or the whole has to
+   * complete.
+   */
   readonly calm: boolean;
   /** Others run at the same time, so that what it reads of variables depends on timing. */
   readonly beside: boolean;
@@ -85,7 +88,10 @@ export class Grower {
     }
   }
 
-  /** The output of the workflow: the variables, and what the steps at the top gave, where that does not depend on timing. */
+  /**
+   * The output of the workflow: the variables, and what the steps at the top gave, where that does not depend on
+   * timing.
+   */
   output(steps: readonly PlainStep[]): object {
     const told = steps.filter(
       (step) => step.id !== 'first' && [step, ...allSteps(step).values()].every((one) => one['x-wild'] === undefined),

@@ -95,7 +95,10 @@ function checkpointsOf(plan: Plan, journal: readonly StoredEntry[]): readonly st
 /** Which answer it was, what depends on timing, how many runs there were before, and which child. */
 const UNLIKE: ReadonlySet<string> = new Set(['nonce', 'wild', 'runs', 'task_id']);
 
-/** An outcome without what differs from run to run: ids of tasks, the order in which branches that run at once put entries into a list, and which answer it was. */
+/**
+ * An outcome without what differs from run to run: ids of tasks, the order in which branches that run at once put
+ * entries into a list, and which answer it was.
+ */
 function comparable(outcome: JsonValue | undefined): string {
   if (!isJsonObject(outcome)) return 'none';
   const { kind, output, failure, code, message } = outcome;

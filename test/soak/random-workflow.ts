@@ -5,7 +5,9 @@ import { Grower } from './grower.ts';
 import { costOf } from './step-tree.ts';
 import type { Cost } from './step-tree.ts';
 
-/** A workflow that chance made. Its outcome does not depend on timing or faults, but inside of steps that say `x-wild`. */
+/**
+ * A workflow that chance made. Its outcome does not depend on timing or faults, but inside of steps that say `x-wild`.
+ */
 export interface RandomWorkflow {
   readonly name: string;
   /** JSON of a definition file. */

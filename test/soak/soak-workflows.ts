@@ -14,7 +14,10 @@ export interface Workflows {
   readonly plans: ReadonlyMap<string, Plan>;
 }
 
-/** Two children that complete and one that fails; what the clients call: tours through all that there is, one workflow that fails, and some others. */
+/**
+ * Two children that complete and one that fails; what the clients call: tours through all that there is, one workflow
+ * that fails, and some others.
+ */
 export function grow(random: () => number): Workflows {
   const calm = [0, 1].map((index) => randomWorkflow({ name: `calm_${index}`, random, end: 'calm' }));
   const failing = [randomWorkflow({ name: 'failing', random, end: 'failing' })];

@@ -48,7 +48,9 @@ async function leftOf(workspace: Workspace, plans: Workflows['plans']): Promise<
   }
 }
 
-/** Every workflow with every `k`, on one server to which nothing happens: by workflow and `k`, how each run has to end. */
+/**
+ * Every workflow with every `k`, on one server to which nothing happens: by workflow and `k`, how each run has to end.
+ */
 async function withoutFaults(
   { definitions, plans }: Workflows,
   random: () => number,

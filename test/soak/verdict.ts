@@ -9,7 +9,9 @@ import { idsIn } from './left.ts';
 import type { Left } from './left.ts';
 import { keysOf } from './watcher.ts';
 
-/** What a round has left behind: on the disk, at the downstream server, with the client, and what was seen meanwhile. */
+/**
+ * What a round has left behind: on the disk, at the downstream server, with the client, and what was seen meanwhile.
+ */
 export interface Evidence {
   readonly left: readonly Left[];
   readonly ledger: readonly LedgerEntry[];
@@ -22,7 +24,9 @@ export interface Evidence {
   readonly oracle: ReadonlyMap<string, Left>;
 }
 
-/** A call that is under way when its step ends or its task is cancelled may take so long to arrive on a busy machine. */
+/**
+ * A call that is under way when its step ends or its task is cancelled may take so long to arrive on a busy machine.
+ */
 const UNDER_WAY_MS = 150;
 /** Within this time after it was woken a process sends what it was about to send when it was stopped. */
 const AWAKE_MS = 100;
@@ -168,7 +172,10 @@ function cancelViolations(
     );
 }
 
-/** A task that failed or was cancelled has undone what had completed, the last first, each once; one that completed has undone nothing. */
+/**
+ * A task that failed or was cancelled has undone what had completed, the last first, each once; one that completed has
+ * undone nothing.
+ */
 function undoViolations({ plan, journal, status }: Left): readonly string[] {
   const finished = journal.flatMap((entry) => (entry.type === 'finished' ? [entry] : []));
   const undone = finished.flatMap(({ path, step }) =>
@@ -279,8 +286,8 @@ function isWildIn({ record }: Left, known: ReadonlyMap<string, Left>): boolean {
 }
 
 /**
- * Between its look whether a task is still its own and the call, a process can be stopped too (docs/decisions/0021): the first call of each that was
- * woken is not held against it.
+ * Between its look whether a task is still its own and the call, a process can be stopped too (docs/decisions/0021):
+ * the first call of each that was woken is not held against it.
  */
 function sentInTheGap({ ledger, woken }: Evidence): ReadonlySet<LedgerEntry> {
   return new Set(

@@ -17,8 +17,9 @@ interface Watched {
 }
 
 /**
- * Looks at the data folder again and again, as a process of its own would, and notes when a checkpoint was seen first, by the clock of the machine:
- * it was on the disk by then. Nothing of that depends on what the servers take the time to be.
+ * Looks at the data folder again and again, as a process of its own would, and notes when a checkpoint was seen first,
+ * by the clock of the machine: it was on the disk by then. Nothing of that depends on what the servers take the time to
+ * be.
  */
 export class Watcher {
   /** When the checkpoint of a key was seen. */
@@ -110,8 +111,8 @@ export class Watcher {
 }
 
 /**
- * The idempotency keys that the calls of a step path may have, as docs/guarantees.md has it: SHA-256 of task and path. What a run has begun and a
- * clean-up goes on with keeps its key.
+ * The idempotency keys that the calls of a step path may have, as docs/guarantees.md has it: SHA-256 of task and path.
+ * What a run has begun and a clean-up goes on with keeps its key.
  */
 export function keysOf(taskId: string, path: string): readonly string[] {
   const main = path.replace(/^cleanup\//u, '');

@@ -11,7 +11,10 @@ import type { PlainStep } from '../support/engine-world.ts';
 interface Row {
   readonly succeeds: { readonly keys: object; readonly output: JsonValue };
   readonly fails: { readonly keys: object; readonly code: string };
-  /** Goes on until it is stopped. `instant`: the kind is done as soon as it has begun, so it is stopped in the step before it. */
+  /**
+   * Goes on until it is stopped. `instant`: the kind is done as soon as it has begun, so it is stopped in the step
+   * before it.
+   */
   readonly lasts: object | 'instant';
 }
 

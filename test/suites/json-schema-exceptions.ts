@@ -1,4 +1,7 @@
-/** Tests of the JSON Schema suite that end differently with us, and why: a group as `file: description`, a single test as `file: description > description`. */
+/**
+ * Tests of the JSON Schema suite that end differently with us, and why: a group as `file: description`, a single test
+ * as `file: description > description`.
+ */
 export interface JsonSchemaException {
   readonly reason: string;
   /** What the refusal or the violation says. */

@@ -1,8 +1,8 @@
 /**
- * The JSON Schema test suite through our validation: all required tests of draft 2020-12, and the optional ones that are about schemas and not
- * about formats. Out of the folder that `JSON_SCHEMA_SUITE` names (known: commit 44401e0c, and the one in Debian 12's
- * libtest-json-schema-acceptance-perl, which CI installs). What ends differently is listed in json-schema-exceptions.ts, by description, since
- * each edition numbers its tests anew.
+ * The JSON Schema test suite through our validation: all required tests of draft 2020-12, and the optional ones that
+ * are about schemas and not about formats. Out of the folder that `JSON_SCHEMA_SUITE` names (known: commit 44401e0c,
+ * and the one in Debian 12's libtest-json-schema-acceptance-perl, which CI installs). What ends differently is listed
+ * in json-schema-exceptions.ts, by description, since each edition numbers its tests anew.
  */
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -56,7 +56,10 @@ function numbered(names: readonly string[]): readonly string[] {
   });
 }
 
-/** What ends differently from the suite: the group's name when its schema is refused, else `name > test`, with what we say. */
+/**
+ * What ends differently from the suite: the group's name when its schema is refused, else `name > test`, with what we
+ * say.
+ */
 function differences(group: Group): ReadonlyMap<string, string> {
   const wrong = new Map<string, string>();
   let validate: Validator;

@@ -1,4 +1,7 @@
-/** Cases of the JSONata suite whose answer is another one with us, and why. A case that no longer belongs here fails the test. */
+/**
+ * Cases of the JSONata suite whose answer is another one with us, and why. A case that no longer belongs here fails the
+ * test.
+ */
 export interface JsonataException {
   readonly reason: string;
   /** What the failure says, where the case fails with us. */

@@ -1,6 +1,6 @@
 /**
- * The JSONata project's own test suite through `{% … %}`, with our bounds, out of a checkout of release 2.2.2; what the bounds exclude is listed in
- * jsonata-exceptions.ts.
+ * The JSONata project's own test suite through `{% … %}`, with our bounds, out of a checkout of release 2.2.2; what the
+ * bounds exclude is listed in jsonata-exceptions.ts.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -75,7 +75,9 @@ async function difference(given: Case): Promise<string | undefined> {
   return same(value, given.result) ? undefined : `expected ${JSON.stringify(given.result)}, got ${answer}`;
 }
 
-/** The names of an expression are always an object; other input goes in as `data`. Bindings become assignments in front. */
+/**
+ * The names of an expression are always an object; other input goes in as `data`. Bindings become assignments in front.
+ */
 function adapted(given: Case): { readonly names: JsonObject; readonly source: string } {
   const input = 'data' in given ? given.data : given.dataset === undefined ? undefined : DATASETS[given.dataset];
   const assignments = Object.entries(given.bindings ?? {}).map(

@@ -18,8 +18,8 @@ export interface ReadAnswer {
 }
 
 /**
- * Holds answers to an OpenAPI document: the path, the method, the status and the media type have to be described, and the body has to fit its
- * schema. More than the document promises: a member that is not described is an error too.
+ * Holds answers to an OpenAPI document: the path, the method, the status and the media type have to be described, and
+ * the body has to fit its schema. More than the document promises: a member that is not described is an error too.
  */
 export class ApiCheck {
   readonly #ajv = new Ajv2020({ strict: false, allErrors: true });

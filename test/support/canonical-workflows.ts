@@ -9,7 +9,10 @@ export interface Canonical {
   /** The first one is called. */
   readonly definitions: readonly Definition[];
   readonly input?: JsonObject;
-  /** How the client behaves beside answering: cancels as soon as the tool `hang` is called, or resumes it once it has failed. */
+  /**
+   * How the client behaves beside answering: cancels as soon as the tool `hang` is called, or resumes it once it has
+   * failed.
+   */
   readonly client?: 'cancels' | 'resumes';
   /** A crash may make the task fail as interrupted instead: `on_interrupt: fail`. */
   readonly mayBeInterrupted?: true;

@@ -50,7 +50,9 @@ export function runCli(
   return startCli(args, cwd, env).finished;
 }
 
-/** Fills a folder with definitions and a servers file that names the reference server `everything` and what is given. */
+/**
+ * Fills a folder with definitions and a servers file that names the reference server `everything` and what is given.
+ */
 export async function writeWorkspace(
   folder: string,
   definitions: Readonly<Record<string, string>>,

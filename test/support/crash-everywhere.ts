@@ -16,9 +16,10 @@ function callsOf(world: EngineWorld, path: string): number {
 }
 
 /**
- * Runs a definition once as it is, then once for every append of that run dying before it and once dying right after it was
- * applied, each time going on from what the journal holds. Every one must end with the same outcome and the same checkpoints,
- * and no tool whose step was committed at the crash may be called again. Resolves with the number of crashes that were made.
+ * Runs a definition once as it is, then once for every append of that run dying before it and once dying right after it
+ * was applied, each time going on from what the journal holds. Every one must end with the same outcome and the same
+ * checkpoints, and no tool whose step was committed at the crash may be called again. Resolves with the number of
+ * crashes that were made.
  */
 export async function crashEverywhere(make: () => EngineWorld, definition: Definition): Promise<number> {
   const calm = make();

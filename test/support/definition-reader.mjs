@@ -1,6 +1,7 @@
 /**
- * Reads definitions as the built server does, one after the other, in a process that may use little memory, and writes a line of JSON for each:
- * what came of it and what it cost. Arguments: the folder of dist, then files. Names of files come on standard input, one a line.
+ * Reads definitions as the built server does, one after the other, in a process that may use little memory, and writes
+ * a line of JSON for each: what came of it and what it cost. Arguments: the folder of dist, then files. Names of files
+ * come on standard input, one a line.
  */
 import { createInterface } from 'node:readline';
 

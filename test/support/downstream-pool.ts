@@ -15,7 +15,10 @@ export function testServer(file: string, args: readonly string[] = [], more: Jso
   return { command: process.execPath, args: [path.join(SERVERS_FOLDER, file), ...args], ...more };
 }
 
-/** A pool on the real clock, unless another is given, over a servers file with these entries; `environment` is added to this process's own. */
+/**
+ * A pool on the real clock, unless another is given, over a servers file with these entries; `environment` is added to
+ * this process's own.
+ */
 export function openPool(
   mcpServers: JsonObject,
   options: { readonly environment?: Record<string, string>; readonly logger?: Logger; readonly clock?: Clock } = {},

@@ -32,8 +32,9 @@ export interface Acknowledged {
 }
 
 /**
- * The real task manager and the real engine over a store in which one commit of all goes wrong. When the process dies, a new one is
- * started on the same data at the next call. A dead process reaches neither the data nor a downstream server.
+ * The real task manager and the real engine over a store in which one commit of all goes wrong. When the process dies,
+ * a new one is started on the same data at the next call. A dead process reaches neither the data nor a downstream
+ * server.
  */
 export class DurableWorld {
   readonly clock = new ManualClock();
@@ -72,8 +73,8 @@ export class DurableWorld {
   }
 
   /**
-   * Calls as a client would that comes back whenever the server was gone or could not write: until there is an answer that is not about
-   * the store. What was not acknowledged is asked for again.
+   * Calls as a client would that comes back whenever the server was gone or could not write: until there is an answer
+   * that is not about the store. What was not acknowledged is asked for again.
    */
   async call<T>(act: (tasks: TaskService) => Promise<T>): Promise<T> {
     for (;;) {

@@ -50,7 +50,9 @@ export class FaultDirector {
   }
 }
 
-/** The store of one process that may die: of a dead one nothing reaches the data any more, and no call ever comes back. */
+/**
+ * The store of one process that may die: of a dead one nothing reaches the data any more, and no call ever comes back.
+ */
 export class DyingStore implements TaskStore {
   readonly #inner: TaskStore;
   readonly #director: FaultDirector;

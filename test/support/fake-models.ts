@@ -3,7 +3,10 @@ import type { ModelAnswer, ModelBound, ModelCall, ModelRequest, Models } from '.
 /** What a scripted model says: a text, a whole answer in part, or a failure. */
 export type Said = string | Partial<ModelAnswer> | Error;
 
-/** Models that answer by a script, for tests of the engine. A turn takes 100 tokens and 0.01 dollars, and at most 200 and 0.02. */
+/**
+ * Models that answer by a script, for tests of the engine. A turn takes 100 tokens and 0.01 dollars, and at most 200
+ * and 0.02.
+ */
 export class FakeModels implements Models {
   readonly asked: { readonly name: string; readonly request: ModelRequest }[] = [];
   readonly #names: readonly string[];

@@ -34,7 +34,10 @@ export interface FakeRun {
   readonly ask: (request: InputRequest, path?: string) => Promise<JsonValue>;
 }
 
-/** A scripted workflow: what it returns is its tool result, an `Outcome` is taken as it is, what it throws is a failed step. */
+/**
+ * A scripted workflow: what it returns is its tool result, an `Outcome` is taken as it is, what it throws is a failed
+ * step.
+ */
 export type FakeWorkflow = (run: FakeRun) => Promise<ToolResult | Outcome>;
 
 interface Entry {
@@ -48,9 +51,9 @@ interface Entry {
 }
 
 /**
- * A `TaskService` in memory that obeys the port: views are frozen snapshots with growing `rev`, an id of somebody else is
- * unknown, first answer wins, a terminal task never changes. Workflows are functions; nothing is validated but what a
- * workflow's entry in `rejects` says.
+ * A `TaskService` in memory that obeys the port: views are frozen snapshots with growing `rev`, an id of somebody else
+ * is unknown, first answer wins, a terminal task never changes. Workflows are functions; nothing is validated but what
+ * a workflow's entry in `rejects` says.
  */
 export class FakeTaskService implements TaskService {
   readonly workflows = new Map<string, FakeWorkflow>();

@@ -16,9 +16,9 @@ export interface Verdict {
 }
 
 /**
- * Compares three histories: what the client was told, what the downstream server was really called for, and what is on the disk.
- * Of the workflows of the lane none but `pays` may fail.
- * Wall-clock times of one machine are compared, so calls and checkpoints of one step need not be more than a millisecond apart.
+ * Compares three histories: what the client was told, what the downstream server was really called for, and what is on
+ * the disk. Of the workflows of the lane none but `pays` may fail. Wall-clock times of one machine are compared, so
+ * calls and checkpoints of one step need not be more than a millisecond apart.
  */
 export async function checkHistories(
   history: History,

@@ -65,8 +65,8 @@ class Dice {
 }
 
 /**
- * `count` files that a seed determines: first the corpus, then good definitions with up to eight wounds, and documents that a grammar makes of
- * our keys with anything behind them. A quarter of them is wounded again as bytes.
+ * `count` files that a seed determines: first the corpus, then good definitions with up to eight wounds, and documents
+ * that a grammar makes of our keys with anything behind them. A quarter of them is wounded again as bytes.
  */
 export function* hostileFiles(count: number, seed: number): Generator<HostileFile> {
   const corpus = HOSTILE_DEFINITIONS.slice(0, count);

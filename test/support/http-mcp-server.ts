@@ -29,7 +29,10 @@ interface Call {
   readonly progress: (value: number) => Promise<void>;
 }
 
-/** A real MCP server over Streamable HTTP of one generation, with the tools `echo`, `wait` (until cancelled) and `count` (progress to 3). */
+/**
+ * A real MCP server over Streamable HTTP of one generation, with the tools `echo`, `wait` (until cancelled) and `count`
+ * (progress to 3).
+ */
 export async function startHttpMcpServer(generation: '2025-11-25' | '2026-07-28'): Promise<HttpMcpServer> {
   const events: string[] = [];
   let headers: IncomingMessage['headers'] = {};

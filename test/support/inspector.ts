@@ -14,11 +14,17 @@ export type InspectorTarget = HttpEndpoint | StdioCommand;
 
 /** The Inspector's command line: every call is a process and a connection of its own. */
 export interface Inspector {
-  /** Calls a tool, and resolves with its result, also one with `isError`; rejects with what the Inspector says when there is none. */
+  /**
+   * Calls a tool, and resolves with its result, also one with `isError`; rejects with what the Inspector says when
+   * there is none.
+   */
   callTool(target: InspectorTarget, era: 'legacy' | 'modern', name: string, args?: JsonObject): Promise<JsonObject>;
 }
 
-/** Installs the pinned Inspector where it is not there yet, with a Node.js that is new enough for it. Throws when it cannot. */
+/**
+ * Installs the pinned Inspector where it is not there yet, with a Node.js that is new enough for it. Throws when it
+ * cannot.
+ */
 export function inspector(): Inspector {
   const wanted = (JSON.parse(readFileSync(`${FOLDER}package.json`, 'utf8')) as { readonly dependencies: JsonObject })
     .dependencies; // our own file

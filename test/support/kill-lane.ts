@@ -93,8 +93,9 @@ export interface LaneOptions {
 const TERMINAL: ReadonlySet<string> = new Set(['completed', 'failed', 'cancelled']);
 
 /**
- * One client and one server on a folder, and the server is killed again and again, at moments that `random` chooses: while it starts, recovers,
- * creates, calls, asks, cancels, ends. What was not acknowledged is asked for again with the same key.
+ * One client and one server on a folder, and the server is killed again and again, at moments that `random` chooses:
+ * while it starts, recovers, creates, calls, asks, cancels, ends. What was not acknowledged is asked for again with the
+ * same key.
  */
 export class KillLane {
   /** The store of the servers, beside them. */

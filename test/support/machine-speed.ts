@@ -1,6 +1,9 @@
 import { parse } from 'yaml';
 
-/** Milliseconds of processor time that the work below takes on the machine for which bounds are written, when nothing else runs there. */
+/**
+ * Milliseconds of processor time that the work below takes on the machine for which bounds are written, when nothing
+ * else runs there.
+ */
 const AT_HOME_MS = 50;
 const TRIES = 8;
 
@@ -9,15 +12,19 @@ const TEXT = Array.from(
   (_, index) => `- { id: step_${index}, type: set, values: { n: ${index} } }`,
 ).join('\n');
 
-/** Milliseconds of processor time since `before` (of `process.cpuUsage`), of all threads of this process: what other processes do does not count. */
+/**
+ * Milliseconds of processor time since `before` (of `process.cpuUsage`), of all threads of this process: what other
+ * processes do does not count.
+ */
 export function processorMsSince(before: NodeJS.CpuUsage): number {
   const { user, system } = process.cpuUsage(before);
   return (user + system) / 1000;
 }
 
 /**
- * How many times longer this machine takes now for work that is none of ours (reading YAML by the library alone), at least 1. A bound in
- * milliseconds of processor time is multiplied by it: a slow or busy machine slows down both, and only what we do badly fails.
+ * How many times longer this machine takes now for work that is none of ours (reading YAML by the library alone), at
+ * least 1. A bound in milliseconds of processor time is multiplied by it: a slow or busy machine slows down both, and
+ * only what we do badly fails.
  */
 export function slowness(): number {
   let best = Infinity;

@@ -6,8 +6,8 @@ interface Sleeper {
 }
 
 /**
- * A clock that stands still until it is told to go on. With `auto` it jumps to the next sleeper as soon as nothing else is left
- * to do in this process (a turn of the event loop passes without a new sleeper or wake-up).
+ * A clock that stands still until it is told to go on. With `auto` it jumps to the next sleeper as soon as nothing else
+ * is left to do in this process (a turn of the event loop passes without a new sleeper or wake-up).
  */
 export class ManualClock implements Clock {
   #wall: number;

@@ -13,8 +13,8 @@ export interface CrashPlan {
 }
 
 /**
- * A journal in memory. Entries survive in `entries()`, so a journal made from them is a restart. Everything goes through JSON, as
- * in a store: what a caller changes later does not change what is stored.
+ * A journal in memory. Entries survive in `entries()`, so a journal made from them is a restart. Everything goes
+ * through JSON, as in a store: what a caller changes later does not change what is stored.
  */
 export class MemoryJournal implements Journal {
   readonly #entries: StoredEntry[];

@@ -47,8 +47,8 @@ export interface ModernHttp {
 }
 
 /**
- * The 2026-07-28 generation behind a bare HTTP server on loopback, and a client that writes raw JSON-RPC. Every message that
- * comes back is checked against the schemas of the generation.
+ * The 2026-07-28 generation behind a bare HTTP server on loopback, and a client that writes raw JSON-RPC. Every message
+ * that comes back is checked against the schemas of the generation.
  */
 export async function serveModern(deps: ProtocolDeps): Promise<ModernHttp> {
   const hurry = new AbortController();

@@ -12,8 +12,9 @@ export interface ModernTaskServer extends TestHttpServer {
 }
 
 /**
- * A server of the 2026-07-28 generation that answers every call of its tool `job` with a task, which works until `finish`. Its
- * answer to `tools/call` is put on the wire by hand: the SDK's server does not let `resultType: "task"` through.
+ * A server of the 2026-07-28 generation that answers every call of its tool `job` with a task, which works until
+ * `finish`. Its answer to `tools/call` is put on the wire by hand: the SDK's server does not let `resultType: "task"`
+ * through.
  */
 export async function startModernTaskServer(): Promise<ModernTaskServer> {
   const events: string[] = [];

@@ -14,7 +14,9 @@ export interface Pipe {
   readonly received: JSONRPCMessage[];
 }
 
-/** Two streams as one pipe, with the SDK's framing on the client's side; what comes out is checked against the schemas. */
+/**
+ * Two streams as one pipe, with the SDK's framing on the client's side; what comes out is checked against the schemas.
+ */
 export function createPipe(): Pipe {
   const { input, output } = watchedPipe({ input: new PassThrough(), output: new PassThrough() });
   const received: JSONRPCMessage[] = [];

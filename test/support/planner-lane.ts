@@ -35,8 +35,9 @@ const SHARED = 'shared';
 const MOST_SHARED = 400;
 
 /**
- * Two servers on one data folder, killed again and again while writers call both: over the route and over MCP, each call with an idempotency key, and
- * repeated with that key at any server until it is answered. Each writer compares every answer with what it was told before.
+ * Two servers on one data folder, killed again and again while writers call both: over the route and over MCP, each
+ * call with an idempotency key, and repeated with that key at any server until it is answered. Each writer compares
+ * every answer with what it was told before.
  */
 export class PlannerLane {
   readonly violations: string[] = [];
@@ -58,7 +59,10 @@ export class PlannerLane {
     this.#random = random;
   }
 
-  /** So many kills, each behind some more answers, then an end in order at which all that was acknowledged has to be there. */
+  /**
+   * So many kills, each behind some more answers, then an end in order at which all that was acknowledged has to be
+   * there.
+   */
   async live(kills: number): Promise<void> {
     for (let at = 0; at < 2; at += 1) await this.#start(at);
     await this.#make({
@@ -85,7 +89,9 @@ export class PlannerLane {
     }
   }
 
-  /** SIGKILL to one or both behind a random number of answers, and new ones in their place while the other serves on. */
+  /**
+   * SIGKILL to one or both behind a random number of answers, and new ones in their place while the other serves on.
+   */
   async #killSome(): Promise<void> {
     const enough = this.acknowledged + Math.trunc(this.#random() * 12);
     await waitUntil('answers', () => this.acknowledged >= enough || this.violations.length > 0);
@@ -263,7 +269,10 @@ export class PlannerLane {
   }
 }
 
-/** What a tool answered; the text when it refused; `undefined` when the store could not be used. Rejects when there was no answer. */
+/**
+ * What a tool answered; the text when it refused; `undefined` when the store could not be used. Rejects when there was
+ * no answer.
+ */
 async function callOnce(
   url: string,
   byRoute: boolean,

@@ -11,7 +11,10 @@ import { waitUntil } from './wait-until.ts';
 
 const DEBIAN = '/usr/lib/postgresql';
 
-/** The folder of the newest PostgreSQL of this machine. Throws where there is none: a test that needs one does not pass without. */
+/**
+ * The folder of the newest PostgreSQL of this machine. Throws where there is none: a test that needs one does not pass
+ * without.
+ */
 function programs(): string {
   const versions = existsSync(DEBIAN) ? readdirSync(DEBIAN).sort((a, b) => Number(b) - Number(a)) : [];
   const folder = versions.map((version) => join(DEBIAN, version, 'bin')).find((bin) => existsSync(join(bin, 'initdb')));
@@ -147,7 +150,9 @@ export class Cluster {
     await rm(join(this.data, 'postmaster.pid'), { force: true });
   }
 
-  /** Ends the server as an operator does in a hurry: `fast` breaks connections, `immediate` also skips the checkpoint. */
+  /**
+   * Ends the server as an operator does in a hurry: `fast` breaks connections, `immediate` also skips the checkpoint.
+   */
   down(how: 'fast' | 'immediate' = 'fast'): Promise<void> {
     return this.#end(how === 'fast' ? 'SIGINT' : 'SIGQUIT');
   }

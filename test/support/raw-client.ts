@@ -22,7 +22,8 @@ const META = {
 };
 
 /**
- * One request of the 2026-07-28 generation without any SDK, for a server that may be killed meanwhile: resolves with the result, rejects with
+ * One request of the 2026-07-28 generation without any SDK, for a server that may be killed meanwhile: resolves with
+ * the result, rejects with
  * `RawError`, or with whatever `fetch` says when there was no answer, as when `gone` aborts before it comes.
  */
 export async function rawRequest(

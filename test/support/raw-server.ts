@@ -16,7 +16,10 @@ export interface RawMessage {
 /** The built server on a folder over stdio, to which any text is written. */
 export interface RawServer {
   readonly pid: number;
-  /** Writes a request with the text of its params, as it stands, and resolves with the answer. Rejects when the server ends. */
+  /**
+   * Writes a request with the text of its params, as it stands, and resolves with the answer. Rejects when the server
+   * ends.
+   */
   request(method: string, params: string): Promise<RawMessage>;
   /** What a request of the server is answered with: the text of a JSON-RPC result. */
   onRequest: ((message: RawMessage) => string | undefined) | undefined;

@@ -1,5 +1,6 @@
 // Loaded before the program (`node --import`): what it reads asynchronously from the folder GATE_FOLDER waits until the
-// file GATE_OPEN exists. The file GATE_REACHED is made when something waits. So loading can take as long as a test wants.
+// file GATE_OPEN exists. The file GATE_REACHED is made when something waits. So loading can take as long as a test
+// wants.
 import fs from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
 import { setTimeout as sleep } from 'node:timers/promises';

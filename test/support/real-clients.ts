@@ -92,7 +92,10 @@ export async function sdkOne(place: Place): Promise<RealClient> {
   };
 }
 
-/** The client of SDK 2.x, which finds the generation by itself and knows no tasks: it goes on with the tools, as a model would. */
+/**
+ * The client of SDK 2.x, which finds the generation by itself and knows no tasks: it goes on with the tools, as a model
+ * would.
+ */
 export async function sdkTwo(place: Place): Promise<RealClient> {
   const { client } = await modern(place, 'auto');
   const callTool = async (name: string, args: JsonObject): Promise<JsonObject> =>

@@ -5,7 +5,10 @@ import { tempDir } from './temp-dir.ts';
 
 const ROOT = resolve(fileURLToPath(new URL('../..', import.meta.url)));
 
-/** The clone as a newcomer has it after `npm ci`, as far as the samples use it: what they write does not reach the real one. */
+/**
+ * The clone as a newcomer has it after `npm ci`, as far as the samples use it: what they write does not reach the real
+ * one.
+ */
 export interface SampleWorkspace {
   readonly path: string;
   /** What the servers of servers.json take from the environment. */

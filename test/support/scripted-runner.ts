@@ -15,7 +15,10 @@ export interface Script {
 
 export type ScriptBody = (script: Script) => Promise<JsonValue>;
 
-/** A `WorkflowRunner` whose workflows are functions by name: a fake of the engine's port, resumable by the journal as the engine is. */
+/**
+ * A `WorkflowRunner` whose workflows are functions by name: a fake of the engine's port, resumable by the journal as
+ * the engine is.
+ */
 export class ScriptedRunner implements WorkflowRunner {
   readonly bodies = new Map<string, ScriptBody>();
   readonly cleanUps = new Map<string, (script: Script) => Promise<CleanUpReport | void>>();

@@ -1,6 +1,9 @@
 import type { SeedText } from './seed-texts.ts';
 
-/** A seed document as it stands, a fragment inside the least that makes a definition of it. The piece's own text is untouched. */
+/**
+ * A seed document as it stands, a fragment inside the least that makes a definition of it. The piece's own text is
+ * untouched.
+ */
 export function seedDefinition(piece: SeedText, name = 'wrapped'): string {
   if (piece.kind === 'document') return piece.text;
   const wrap = WRAPPINGS[piece.name];

@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
-/** A piece of the seed's text with the heading it stands under. `document`: a whole workflow. `fragment`: a part of one. */
+/**
+ * A piece of the seed's text with the heading it stands under. `document`: a whole workflow. `fragment`: a part of one.
+ */
 export interface SeedText {
   readonly name: string;
   readonly kind: 'document' | 'fragment';

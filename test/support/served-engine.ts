@@ -14,11 +14,13 @@ const TOKEN = 'a-token-of-the-tests';
 export type Reach = 'stdio' | 'HTTP';
 
 /**
- * The built server on a folder, as processes. Over stdio every client has a process of its own on the shared data; over HTTP all
- * clients are sessions of one process and present the same token.
+ * The built server on a folder, as processes. Over stdio every client has a process of its own on the shared data; over
+ * HTTP all clients are sessions of one process and present the same token.
  */
 export interface ServedEngine {
-  /** A new client on a new connection; starts the server when none runs. `prepare` can add handlers before it connects. */
+  /**
+   * A new client on a new connection; starts the server when none runs. `prepare` can add handlers before it connects.
+   */
   connect(options?: {
     readonly capabilities?: ClientCapabilities;
     readonly prepare?: (client: Client) => void;

@@ -1,5 +1,6 @@
-// Preloaded with `--import`: the wall clock of the process is off by as many milliseconds as the file named by CLOCK_OFFSET_FILE says, from
-// one moment to the next, as when somebody sets the clock of the machine. Clocks that never go back are left alone.
+// Preloaded with `--import`: the wall clock of the process is off by as many milliseconds as the file named by
+// CLOCK_OFFSET_FILE says, from one moment to the next, as when somebody sets the clock of the machine. Clocks that
+// never go back are left alone.
 import { readFileSync } from 'node:fs';
 
 const file = process.env.CLOCK_OFFSET_FILE;

@@ -17,8 +17,9 @@ const SUITE = new URL('../../node_modules/@modelcontextprotocol/conformance/dist
 const BEGINNING = '{$schema:`https://json-schema.org/draft/2020-12/schema`,$defs:';
 
 /**
- * The specification's own JSON Schema of a revision. The official conformance suite, a pinned dependency, carries it as a literal of its one file,
- * so that nothing is copied into this repository. With `MCP_SCHEMA_DIR`, a folder that has it as `<revision>.json`, that copy instead.
+ * The specification's own JSON Schema of a revision. The official conformance suite, a pinned dependency, carries it as
+ * a literal of its one file, so that nothing is copied into this repository. With `MCP_SCHEMA_DIR`, a folder that has
+ * it as `<revision>.json`, that copy instead.
  */
 export function specSchema(revision: WireRevision): JsonObject {
   const folder = process.env['MCP_SCHEMA_DIR'];
@@ -105,7 +106,10 @@ function literalAt(text: string, at: number): string {
   throw new Error('a literal without an end');
 }
 
-/** An early copy of 2025-11-25 has integers as the bounds of a number in a form; the page and the released schema have numbers. */
+/**
+ * An early copy of 2025-11-25 has integers as the bounds of a number in a form; the page and the released schema have
+ * numbers.
+ */
 function corrected(schema: JsonObject): JsonObject {
   const { $defs } = schema;
   const form = isJsonObject($defs) && isJsonObject($defs['NumberSchema']) ? properties($defs['NumberSchema']) : {};

@@ -56,7 +56,9 @@ export interface ProcessOptions {
   readonly logger?: Logger;
 }
 
-/** A process of the world: a task manager with its own connection and runner; `kill` lets it vanish without a goodbye. */
+/**
+ * A process of the world: a task manager with its own connection and runner; `kill` lets it vanish without a goodbye.
+ */
 export interface WorldProcess {
   readonly tasks: TaskManager;
   readonly runner: ScriptedRunner;
@@ -152,7 +154,10 @@ export async function viewWhere(
   }
 }
 
-/** A store whose process may die or be paused: of a dead one nothing reaches the data any more, and no call ever comes back. */
+/**
+ * A store whose process may die or be paused: of a dead one nothing reaches the data any more, and no call ever comes
+ * back.
+ */
 class MortalStore implements TaskStore {
   readonly #inner: TaskStore;
   #dead = false;

@@ -10,7 +10,10 @@ export function titlesOf(file: string): readonly string[] {
   return [...source.matchAll(calls)].map(({ groups }) => groups?.['title'] ?? '');
 }
 
-/** The entries (`A3`, `G7`) that texts in a source file begin with, as titles of tests, of groups and of rows of a table do: `A3: …`, `G7, G8: …`. */
+/**
+ * The entries (`A3`, `G7`) that texts in a source file begin with, as titles of tests, of groups and of rows of a table
+ * do: `A3: …`, `G7, G8: …`.
+ */
 export function entriesCitedIn(file: string): readonly string[] {
   const source = readFileSync(new URL(file, root), 'utf8');
   const texts = /(?<!\.(?:skip|todo)\(\s*)['"`](?<ids>[A-Z]\d+(?:(?:, | and )[A-Z]\d+)*): /g;

@@ -1,7 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { PATIENCE_MS } from './patience.ts';
 
-/** Waits until `condition` holds and gives its value; fails with `what` after `ms`. For conditions outside this process. */
+/**
+ * Waits until `condition` holds and gives its value; fails with `what` after `ms`. For conditions outside this process.
+ */
 export async function waitUntil<T>(
   what: string,
   condition: () => T | undefined | false | Promise<T | undefined | false>,

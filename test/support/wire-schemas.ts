@@ -57,8 +57,9 @@ const OF_REVISION: { readonly [revision in WireRevision]: { readonly [method: st
 };
 
 /**
- * Checks a message that the server has emitted against the schemas of its generation, and throws on the first violation or on a
- * kind of message that the generation does not have. `answered` is the method of the request that a response belongs to.
+ * Checks a message that the server has emitted against the schemas of its generation, and throws on the first violation
+ * or on a kind of message that the generation does not have. `answered` is the method of the request that a response
+ * belongs to.
  *
  * The schemas are the specification's own JSON Schemas, those of the SDKs, and those of the Tasks extension's package.
  */

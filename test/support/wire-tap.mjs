@@ -1,6 +1,7 @@
 /**
- * Between a client and a server on a pipe: `node wire-tap.mjs <log> <command> [arguments]` starts the command, hands everything on in both
- * directions, and appends each line to the log as `{pid, from, line}`. For clients that are processes of their own; `wire-taps.ts` reads the log.
+ * Between a client and a server on a pipe: `node wire-tap.mjs <log> <command> [arguments]` starts the command, hands
+ * everything on in both directions, and appends each line to the log as `{pid, from, line}`. For clients that are
+ * processes of their own; `wire-taps.ts` reads the log.
  */
 import { spawn } from 'node:child_process';
 import { appendFileSync } from 'node:fs';

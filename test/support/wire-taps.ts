@@ -8,7 +8,10 @@ import { Conversation, HttpConversations, jsonOf } from './wire-watch.ts';
 
 const TAP = fileURLToPath(new URL('wire-tap.mjs', import.meta.url));
 
-/** The same command with a tap in front, for a client that is a process of its own. What it notes goes to `log`; see `checkTap`. */
+/**
+ * The same command with a tap in front, for a client that is a process of its own. What it notes goes to `log`; see
+ * `checkTap`.
+ */
 export function tapped(server: StdioCommand, log: string): StdioCommand {
   return { ...server, command: process.execPath, args: [TAP, log, server.command, ...server.args] };
 }

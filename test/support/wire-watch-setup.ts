@@ -1,7 +1,7 @@
 /**
- * In force in every integration test: whatever a server of ours answers over HTTP is checked against the schemas of its generation as it is
- * read, and a test fails with the first message that breaks one. The tests of downstream servers are left out: there we are the client, and
- * the servers are strangers, some of them hostile.
+ * In force in every integration test: whatever a server of ours answers over HTTP is checked against the schemas of its
+ * generation as it is read, and a test fails with the first message that breaks one. The tests of downstream servers
+ * are left out: there we are the client, and the servers are strangers, some of them hostile.
  */
 import { afterEach, expect } from 'vitest';
 import { HttpConversations, jsonOf, verifyWire } from './wire-watch.ts';

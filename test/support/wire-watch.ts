@@ -5,15 +5,18 @@ import { checkWire } from './wire-schemas.ts';
 
 const violations: Error[] = [];
 
-/** Throws the first message since the last call that broke a schema. Every integration test ends with it (`wire-watch-setup.ts`). */
+/**
+ * Throws the first message since the last call that broke a schema. Every integration test ends with it
+ * (`wire-watch-setup.ts`).
+ */
 export function verifyWire(): void {
   const [first] = violations.splice(0);
   if (first !== undefined) throw first;
 }
 
 /**
- * The messages of one connection, in the order in which its client saw them: each of the server's is checked against the schemas of the
- * generation that the client speaks there. What is wrong is kept for `verifyWire`.
+ * The messages of one connection, in the order in which its client saw them: each of the server's is checked against
+ * the schemas of the generation that the client speaks there. What is wrong is kept for `verifyWire`.
  */
 export class Conversation {
   readonly #asked = new Map<unknown, { readonly method: string; readonly revision: WireRevision }>();
@@ -132,7 +135,10 @@ export class HttpConversations {
   }
 }
 
-/** Watches a pipe in this process: what is written to `input` and what comes out of `output`, line by line. Gives the streams back. */
+/**
+ * Watches a pipe in this process: what is written to `input` and what comes out of `output`, line by line. Gives the
+ * streams back.
+ */
 export function watchedPipe<T extends { readonly input: Writable; readonly output: Readable }>(streams: T): T {
   const conversation = new Conversation();
   const { input, output } = streams;

@@ -8,7 +8,9 @@ import { FakeDownstream } from './engine-world.ts';
 import { TaskWorld } from './task-world.ts';
 import type { ProcessOptions } from './task-world.ts';
 
-/** A process that runs workflows. Dead or stopped it reaches neither the store nor a server, and its timers stand still. */
+/**
+ * A process that runs workflows. Dead or stopped it reaches neither the store nor a server, and its timers stand still.
+ */
 export interface WorkflowProcess {
   readonly tasks: TaskManager;
   /** SIGKILL. */

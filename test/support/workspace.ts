@@ -4,7 +4,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { tempDir } from './temp-dir.ts';
 
-/** A call as a stand-in has noted it before it answered. `tool` for tools, `method` and `name` where the stand-in says. */
+/**
+ * A call as a stand-in has noted it before it answered. `tool` for tools, `method` and `name` where the stand-in says.
+ */
 export interface LedgerEntry {
   readonly server?: string;
   readonly method?: string;

@@ -46,7 +46,8 @@ beforeAll(async () => {
   workspace = await createWorkspace(`${folder.path}/definitions`);
   await folder.remove();
   server = await startBuiltServer(workspace);
-  // A client that can ask nobody: no forms, no roots, and a model that it declares and does not lend. Without that word nobody is asked (no_model).
+  // A client that can ask nobody: no forms, no roots, and a model that it declares and does not lend. Without that word
+  // nobody is asked (no_model).
   client = await rawHttp(server, { sampling: {} });
   client.answer('sampling/createMessage', () => {
     throw new RpcError(-32601, 'Method not found');

@@ -1,11 +1,14 @@
-// A stdio MCP server that does what its first argument says, a JSON text. Written on a bare pipe, since no SDK would do most of it.
-// Its only tool `go` answers with where and how the process runs.
+// A stdio MCP server that does what its first argument says, a JSON text. Written on a bare pipe, since no SDK would do
+// most of it. Its only tool `go` answers with where and how the process runs.
 import { createInterface } from 'node:readline';
 
 /**
- * `first` is written before anything else, `before` before every line; `stderr` and `exit` end the process at once, `crash` throws;
- * `initialize`, `list`, `tool` and `result` are laid over the answers; `envelope` over every message; `textIds` makes ids texts; `silent` answers nothing.
- * @type {{ first?: string, before?: string, stderr?: string, exit?: number, crash?: string, initialize?: object, list?: object, tool?: object, result?: object,
+ * `first` is written before anything else, `before` before every line; `stderr` and `exit` end the process at once,
+ * `crash` throws;
+ * `initialize`, `list`, `tool` and `result` are laid over the answers; `envelope` over every message; `textIds` makes
+ * ids texts; `silent` answers nothing.
+ * @type {{ first?: string, before?: string, stderr?: string, exit?: number, crash?: string, initialize?: object, list?:
+ *   object, tool?: object, result?: object,
  *   envelope?: object, textIds?: boolean, silent?: boolean }}
  */
 const plan = JSON.parse(process.argv[2] ?? '{}');

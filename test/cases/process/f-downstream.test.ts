@@ -16,7 +16,10 @@ import { openServersWorld, type ServersWorld } from './c-world.ts';
 const TOOL = { name: 'go', inputSchema: { type: 'object' as const } };
 type Hold = (response: ServerResponse, id: unknown) => unknown;
 
-/** A server over HTTP of a generation whose tool `go` does what `hold` does, and how many of its calls have an open connection. */
+/**
+ * A server over HTTP of a generation whose tool `go` does what `hold` does, and how many of its calls have an open
+ * connection.
+ */
 class HoldingServer {
   calls = 0;
   open = 0;

@@ -1,6 +1,7 @@
-// A stdio MCP server that writes a storm of messages during each call of `storm`, before it answers: `count` messages of the kind `kind`. During a call of `restless` it says
-// again and again that its tools have changed, and waits each time until its client has answered a ping. Both answer how often the tools were listed so far.
-// Written on a bare pipe: no SDK would be so rude.
+// A stdio MCP server that writes a storm of messages during each call of `storm`, before it answers: `count` messages
+// of the kind `kind`. During a call of `restless` it says again and again that its tools have changed, and waits each
+// time until its client has answered a ping. Both answer how often the tools were listed so far. Written on a bare
+// pipe: no SDK would be so rude.
 import { createInterface } from 'node:readline';
 
 const PIECE = 200;

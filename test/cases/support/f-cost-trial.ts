@@ -4,7 +4,10 @@ import type { RawMessage } from '../../support/raw-server.ts';
 import type { End, HostileInput } from './f-cost-corpus.ts';
 import { startSubject, type Cost, type Subject, type SubjectSetup } from './f-cost-subject.ts';
 
-/** One thing that costs whoever is careless much. Rejects where it costs more than it may, or ends otherwise than it should. */
+/**
+ * One thing that costs whoever is careless much. Rejects where it costs more than it may, or ends otherwise than it
+ * should.
+ */
 export interface CostRow {
   /** After the entry: what it is. */
   readonly title: string;

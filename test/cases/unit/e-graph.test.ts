@@ -115,7 +115,10 @@ function pointsOn(path: string): readonly (readonly [number, number])[] {
   return points;
 }
 
-/** Of a letter of ten units in the fonts that stand in for Helvetica where that is not installed, on average, as DejaVu Sans. */
+/**
+ * Of a letter of ten units in the fonts that stand in for Helvetica where that is not installed, on average, as DejaVu
+ * Sans.
+ */
 const LETTER_WIDTH = 5.8;
 const ABOVE = 8;
 const BELOW = 2;

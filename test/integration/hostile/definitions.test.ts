@@ -15,8 +15,8 @@ const FILES = Number(process.env['HOSTILE_FILES'] ?? 5_000);
 const SEED = Number(process.env['HOSTILE_SEED'] ?? 20_260_704);
 
 /**
- * Milliseconds of processor time for one file, on the machine that `slowness` knows. What takes longer is read again: compiling, and collecting after the files
- * before, may fall into it.
+ * Milliseconds of processor time for one file, on the machine that `slowness` knows. What takes longer is read again:
+ * compiling, and collecting after the files before, may fall into it.
  */
 const CPU_MS = 200;
 const TRIES = 4;

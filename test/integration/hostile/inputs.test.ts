@@ -100,7 +100,10 @@ const INPUTS: readonly (readonly [what: string, args: string, expected: 'done' |
   ['keys that only look alike', '{"any":{"a":1,"\\u0430":2,"\\uff41":3}}', 'done'],
 ];
 
-/** Milliseconds of the server's processor time on the machine that `slowness` knows, the least of several tries, and one more for so many bytes that were taken and kept. */
+/**
+ * Milliseconds of the server's processor time on the machine that `slowness` knows, the least of several tries, and one
+ * more for so many bytes that were taken and kept.
+ */
 const CPU_MS = 200;
 const BYTES_PER_MS = 10_000;
 const TRIES = 3;

@@ -7,8 +7,8 @@ import { DAY, MINUTE } from '../../support/local-time.ts';
 import { ScheduleWorld } from '../../support/schedule-world.ts';
 
 /*
- * A year of fake time. Downtimes, clocks that are set, machines that sleep; schedules of every type, policy and zone. What must have run
- * is computed from the times at which a server was up, apart from the scheduler:
+ * A year of fake time. Downtimes, clocks that are set, machines that sleep; schedules of every type, policy and zone.
+ * What must have run is computed from the times at which a server was up, apart from the scheduler:
  * - nothing is begun twice;
  * - whatever comes while a server is up runs, at its time;
  * - what comes while none is up runs exactly by its `catch_up`.

@@ -1,4 +1,5 @@
-// A stdio MCP server whose tool `wait` answers only when it is cancelled; it writes `started` and `cancelled` to LEDGER.
+// A stdio MCP server whose tool `wait` answers only when it is cancelled; it writes `started` and `cancelled` to
+// LEDGER.
 import { appendFileSync } from 'node:fs';
 import { Server } from '@modelcontextprotocol/sdk/server/index.js';
 import { StdioServerTransport } from '@modelcontextprotocol/sdk/server/stdio.js';

@@ -1,5 +1,6 @@
 // Stands in for `code-mcp` of seed 001: `execute` and two more tools over stdio. It runs no Python: `print('text')` and
-// `print(json.dumps({…}))` with a literal print it, any other code is acknowledged. See stand-in.mjs for ledger and script.
+// `print(json.dumps({…}))` with a literal print it, any other code is acknowledged. See stand-in.mjs for ledger and
+// script.
 import { serve, textResult } from './stand-in.mjs';
 
 const code = { type: 'object', properties: { code: { type: 'string' } }, required: ['code'] };

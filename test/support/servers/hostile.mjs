@@ -1,5 +1,7 @@
-// A stdio MCP server that misbehaves in the way its first argument names. Written on bare pipes, since no SDK would do this.
-// `node hostile.mjs list` prints the names. Every behaviour but those that break the handshake lists the tools `go` and `ok`;
+// A stdio MCP server that misbehaves in the way its first argument names. Written on bare pipes, since no SDK would do
+// this.
+// `node hostile.mjs list` prints the names. Every behaviour but those that break the handshake lists the tools `go` and
+// `ok`;
 // `ok` always answers, `go` misbehaves.
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';

@@ -30,7 +30,10 @@ export function countInLedger(tool, label) {
   return readLedger().filter((entry) => entry.tool === tool && entry.args?.label === label).length;
 }
 
-/** Resolves when the test lets the calls pass that it holds (`release` of its workspace), or rejects when the call is cancelled. */
+/**
+ * Resolves when the test lets the calls pass that it holds (`release` of its workspace), or rejects when the call is
+ * cancelled.
+ */
 export async function released(signal) {
   while (!existsSync(`${file}.released`)) await sleep(10, undefined, { signal });
 }

@@ -1,5 +1,5 @@
-// A real MCP server (2025-11-25, stdio) that is the ground truth of "what was really called": each call is appended to the file
-// named by LEDGER and fsynced BEFORE it is answered. Run with `node ledger.mjs`.
+// A real MCP server (2025-11-25, stdio) that is the ground truth of "what was really called": each call is appended to
+// the file named by LEDGER and fsynced BEFORE it is answered. Run with `node ledger.mjs`.
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Server } from '@modelcontextprotocol/sdk/server/index.js';

@@ -1,5 +1,6 @@
-// The downstream server of the soak (2025-11-25, stdio): notes each call with its idempotency key in the file named by LEDGER and fsyncs it BEFORE it
-// answers. What it answers depends on `label` alone, so that a run with faults and one without can be compared.
+// The downstream server of the soak (2025-11-25, stdio): notes each call with its idempotency key in the file named by
+// LEDGER and fsyncs it BEFORE it answers. What it answers depends on `label` alone, so that a run with faults and one
+// without can be compared.
 import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Server } from '@modelcontextprotocol/sdk/server/index.js';

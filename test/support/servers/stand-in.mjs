@@ -1,11 +1,12 @@
-// What the stand-ins for the seed's servers share: an MCP server (2025-11-25, stdio) whose every call goes to the ledger
-// (LEDGER) before it is answered, and whose answers a script can replace.
+// What the stand-ins for the seed's servers share: an MCP server (2025-11-25, stdio) whose every call goes to the
+// ledger (LEDGER) before it is answered, and whose answers a script can replace.
 //
-// STANDIN_SCRIPT names a JSON file: {"tools": {"verify": [answer, …]}, "resources": {"<uri>": […]}, "prompts": {"<name>": […]}}.
-// The Nth call gets the Nth answer, later calls the last one. The count comes from the ledger, so it survives a restart
-// (without a ledger it is the process's own). An answer is {text | json | result, is_error, delay_ms, held, error: {code, message}, exit, default: true};
-// `held: true` waits until the test releases it, `default: true` means what the stand-in does by itself. `when: {argument: value}` limits an answer to calls with these
-// arguments; such answers are counted by themselves.
+// STANDIN_SCRIPT names a JSON file: {"tools": {"verify": [answer, …]}, "resources": {"<uri>": […]}, "prompts":
+// {"<name>": […]}}. The Nth call gets the Nth answer, later calls the last one. The count comes from the ledger, so it
+// survives a restart (without a ledger it is the process's own). An answer is {text | json | result, is_error,
+// delay_ms, held, error: {code, message}, exit, default: true};
+// `held: true` waits until the test releases it, `default: true` means what the stand-in does by itself. `when:
+// {argument: value}` limits an answer to calls with these arguments; such answers are counted by themselves.
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
@@ -23,8 +24,14 @@ import {
 } from '@modelcontextprotocol/sdk/types.js';
 import { appendToLedger, idempotencyKeyOf, readLedger, released } from './ledger-file.mjs';
 
-/** @typedef {{ text?: string, json?: unknown, result?: any, is_error?: boolean, delay_ms?: number, held?: boolean, error?: { code: number, message: string }, exit?: number, default?: boolean, when?: Record<string, unknown> }} Answer */
-/** @typedef {{ name: string, tools: any[], resources?: any[], prompts?: any[], call: (name: string, args: any) => any, read?: (uri: string) => any, prompt?: (name: string, args: any) => any }} StandIn */
+/**
+ * @typedef {{ text?: string, json?: unknown, result?: any, is_error?: boolean, delay_ms?: number, held?: boolean,
+ * error?: { code: number, message: string }, exit?: number, default?: boolean, when?: Record<string, unknown> }} Answer
+ */
+/**
+ * @typedef {{ name: string, tools: any[], resources?: any[], prompts?: any[], call: (name: string, args: any) => any,
+ * read?: (uri: string) => any, prompt?: (name: string, args: any) => any }} StandIn
+ */
 
 const scriptFile = process.env.STANDIN_SCRIPT;
 const script = scriptFile === undefined ? {} : JSON.parse(readFileSync(scriptFile, 'utf8'));

@@ -1,5 +1,6 @@
-// A stdio MCP server (2025-11-25) whose tool `job` runs as a task when asked (`must` only so). Tasks live in the file STATE, so
-// they survive a restart of the server; a task is over `ms` milliseconds after its creation. LEDGER gets every request.
+// A stdio MCP server (2025-11-25) whose tool `job` runs as a task when asked (`must` only so). Tasks live in the file
+// STATE, so they survive a restart of the server; a task is over `ms` milliseconds after its creation. LEDGER gets
+// every request.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { randomUUID } from 'node:crypto';
 import { Server } from '@modelcontextprotocol/sdk/server/index.js';

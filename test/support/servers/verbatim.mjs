@@ -1,9 +1,9 @@
-// An MCP server on a pipe (2025-11-25) that answers what a file says, to the letter, since no SDK would let it. Every call
-// goes to the ledger (LEDGER).
+// An MCP server on a pipe (2025-11-25) that answers what a file says, to the letter, since no SDK would let it. Every
+// call goes to the ledger (LEDGER).
 //
-// The first argument names a JSON file: {initialize, list, tools: [tool, …], answers: {name: {result | error, progress}}}.
-// The name of an answer is that of a tool or a prompt, or the URI of a resource. `initialize` and `list` are members that
-// replace or join those of the results of `initialize` and `tools/list`.
+// The first argument names a JSON file: {initialize, list, tools: [tool, …], answers: {name: {result | error,
+// progress}}}. The name of an answer is that of a tool or a prompt, or the URI of a resource. `initialize` and `list`
+// are members that replace or join those of the results of `initialize` and `tools/list`.
 import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { appendToLedger, idempotencyKeyOf } from './ledger-file.mjs';

@@ -1,5 +1,6 @@
-// Stands in for `vision-agent-mcp` of seed 001: nine tools, four resources, four prompts, over stdio, without a browser.
-// A page is known by its URL; the text of pages can be given as JSON in PAGES ({"https://…": "text"}), every other page says
+// Stands in for `vision-agent-mcp` of seed 001: nine tools, four resources, four prompts, over stdio, without a
+// browser. A page is known by its URL; the text of pages can be given as JSON in PAGES ({"https://…": "text"}), every
+// other page says
 // `Welcome to <url>`. See stand-in.mjs for the ledger and the script.
 import { serve, textResult } from './stand-in.mjs';
 

@@ -5,8 +5,8 @@ import { runDefinitionTests } from '../../../src/rehearsal/definition-test.ts';
 import { stepKinds, stepSyntaxes } from '../../../src/steps/index.ts';
 
 /**
- * The language line by line: small definitions with tests of their own, several in a file, one for each thing that the language
- * promises. They run on the real engine.
+ * The language line by line: small definitions with tests of their own, several in a file, one for each thing that the
+ * language promises. They run on the real engine.
  */
 const FOLDER = new URL('../../fixtures/language/', import.meta.url);
 

@@ -1,6 +1,7 @@
 /**
- * What the Open Cron Pattern Specification 1.0 to 1.4 says of patterns, as schedules of ours with fixed times. Clock changes are held by the table in
- * occurrence.test.ts of the schedules: a time that is skipped runs at the first moment after the gap, where the specification skips it.
+ * What the Open Cron Pattern Specification 1.0 to 1.4 says of patterns, as schedules of ours with fixed times. Clock
+ * changes are held by the table in occurrence.test.ts of the schedules: a time that is skipped runs at the first moment
+ * after the gap, where the specification skips it.
  */
 import { describe, expect, it } from 'vitest';
 import { occurrencesOf } from '../../../src/schedule/occurrence.ts';

@@ -45,7 +45,10 @@ const one = (steps: readonly PlainStep[]): { readonly w: readonly PlainStep[] } 
 /** A workflow whose entries and result grow by a byte with every unit. */
 const text = (size: number): readonly PlainStep[] => [{ id: 'a', type: 'set', values: { x: 'x'.repeat(size) } }];
 
-/** Bytes of what `text(0)` leaves: its entry, its result. Found by the limit itself, as what is around the text is not ours to know. */
+/**
+ * Bytes of what `text(0)` leaves: its entry, its result. Found by the limit itself, as what is around the text is not
+ * ours to know.
+ */
 async function overhead(key: 'entryBytes' | 'outcomeBytes' | 'outputBytes', bench: Bench): Promise<number> {
   for (let limit = 1; limit < 2000; limit += 1)
     if ((await bench.run({ [key]: limit }, one(text(0)), [{}])) === 'ok') return limit;

@@ -32,11 +32,12 @@ import { JsonataPool } from './definition/expression/jsonata-pool.ts';
 import { openIfThere } from './store/open-if-there.ts';
 import { openPostgres, openPostgresIfThere } from './store/open-postgres.ts';
 import { MemoryTaskStore } from './store/memory-task-store.ts';
-import { refuseUnfinished } from './store/migrate/unfinished.ts';
+import { refuseUnfinished } from './migrate/unfinished.ts';
+import { isAskedFor } from './tasks/keys.ts';
 import { TaskMetrics } from './tasks/metrics.ts';
 import { TaskManager } from './tasks/task-manager.ts';
 import type { Greeted } from './transports/greeter.ts';
-import type { TaskStore } from './tasks/task-store.ts';
+import type { TaskStore } from './store/task-store.ts';
 import { loadCatalog, loadDefinitions, loadModels } from './compose/load-files.ts';
 import { processText } from './compose/process-metrics.ts';
 import { protocolDeps } from './compose/protocol-deps.ts';
@@ -214,7 +215,9 @@ async function openStore(config: Config, { onlyLooks, aboutTasks, logger }: Engi
     warn: (message: string) => logger.warn({}, message),
   };
   if (onlyLooks !== true) {
-    return postgres === undefined ? await KeyvTaskStore.open(join(data, DATABASE)) : await openPostgres(postgres, deps);
+    return postgres === undefined
+      ? await KeyvTaskStore.open(join(data, DATABASE), { readSoon: isAskedFor })
+      : await openPostgres(postgres, deps);
   }
   const found = postgres === undefined ? await openIfThere(data, DATABASE) : await openPostgresIfThere(postgres, deps);
   if (found !== undefined) return found;

@@ -3,7 +3,7 @@ import { ConfigError } from '../config.ts';
 import { messageOf } from '../core/failure.ts';
 import { UnknownScheduleError } from '../schedule/schedules.ts';
 import { PostgresError } from '../store/postgres/failures.ts';
-import { StoreError } from '../tasks/task-store.ts';
+import { StoreError } from '../store/task-store.ts';
 import { TaskError } from '../tasks/task.ts';
 import type { TaskErrorCode } from '../tasks/task.ts';
 import type { CliContext } from './context.ts';

@@ -22,8 +22,8 @@ export function addStore(program: Command, context: CliContext): void {
     const { DATABASE } = await loadEngine();
     const [{ isStoreAddress, openEndpoint }, { migrateStore, MigrationError }, { machineProcesses }] =
       await Promise.all([
-        import('../store/migrate/open-endpoint.ts'),
-        import('../store/migrate/migrate-store.ts'),
+        import('../migrate/open-endpoint.ts'),
+        import('../migrate/migrate-store.ts'),
         import('../tasks/process-probe.ts'),
       ]);
     for (const [flag, address] of Object.entries({ from, to })) {

@@ -15,7 +15,7 @@ import type { Schedules } from '../schedule/schedules.ts';
 import { stepSyntaxes } from '../steps/index.ts';
 import { sharedSecret } from '../store/shared-secret.ts';
 import type { TaskManager } from '../tasks/task-manager.ts';
-import type { TaskStore } from '../tasks/task-store.ts';
+import type { TaskStore } from '../store/task-store.ts';
 import { serverInfo } from './server-info.ts';
 
 /** What has been opened, for the protocol to serve. */

@@ -5,7 +5,7 @@ import type { Planner } from '../planner/planner.ts';
 import { plannerRoutes } from '../planner/routes.ts';
 import type { ProtocolDeps } from '../protocol/deps.ts';
 import type { Schedules } from '../schedule/schedules.ts';
-import type { TaskStore } from '../tasks/task-store.ts';
+import type { TaskStore } from '../store/task-store.ts';
 import type { HttpFront } from '../transports/http.ts';
 
 /** What is served over HTTP. */

@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import type { JsonValue } from '../core/json.ts';
-import { DamagedValueError } from '../tasks/task-store.ts';
-import type { Mark, TaskStore } from '../tasks/task-store.ts';
+import { DamagedValueError } from '../store/task-store.ts';
+import type { Mark, TaskStore } from '../store/task-store.ts';
 import { numberOf, type KeyRange, type PlanKeys } from './keys.ts';
 import { storedHead, storedKey, storedRequest, storedRow, storedTaskRow } from './plan.ts';
 import type { Head, RequestRow, StoredRequest } from './plan.ts';

@@ -1,4 +1,4 @@
-import type { TaskStore } from '../tasks/task-store.ts';
+import type { TaskStore } from '../store/task-store.ts';
 import { planKeys, type Intent, type PlanKeys } from './keys.ts';
 import type { PlannerLimits } from './limits.ts';
 import { requestNumber, taskNumber } from './plan.ts';

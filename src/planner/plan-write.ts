@@ -1,5 +1,5 @@
 import type { JsonValue } from '../core/json.ts';
-import type { Batch, Mark } from '../tasks/task-store.ts';
+import type { Batch, Mark } from '../store/task-store.ts';
 import type { Intent, PlanKeys } from './keys.ts';
 import type { PlannerLimits } from './limits.ts';
 import { requestNumber, taskNumber } from './plan.ts';

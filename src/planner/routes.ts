@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { isJsonObject, type JsonObject, type JsonValue } from '../core/json.ts';
-import { StoreError } from '../tasks/task-store.ts';
+import { StoreError } from '../store/task-store.ts';
 import { invalidParameters } from './arguments.ts';
 import type { Planner, PlannerCaller } from './planner.ts';
 import { PlannerRefusal } from './refusal.ts';

@@ -1,7 +1,7 @@
 import type { Logger } from '../core/logger.ts';
 import { messageOf } from '../core/failure.ts';
 import type { JsonObject, JsonValue } from '../core/json.ts';
-import { StoreError } from '../tasks/task-store.ts';
+import { StoreError } from '../store/task-store.ts';
 import { TaskError, type TaskErrorCode } from '../tasks/task.ts';
 
 /**

@@ -2,7 +2,7 @@ import { Hono, type Context } from 'hono';
 import type { z } from 'zod';
 import type { JsonObject, JsonValue } from '../core/json.ts';
 import { UnknownScheduleError } from '../schedule/schedules.ts';
-import { StoreError } from '../tasks/task-store.ts';
+import { StoreError } from '../store/task-store.ts';
 import { TaskError } from '../tasks/task.ts';
 import { openApiDocument } from './document.ts';
 import { eventBody } from './events/stream.ts';

@@ -1,8 +1,8 @@
 import { isJsonObject } from '../core/json.ts';
 import type { JsonValue } from '../core/json.ts';
 import { keys, under } from '../tasks/keys.ts';
-import { DamagedValueError } from '../tasks/task-store.ts';
-import type { Mark, Stored, TaskStore } from '../tasks/task-store.ts';
+import { DamagedValueError } from '../store/task-store.ts';
+import type { Mark, Stored, TaskStore } from '../store/task-store.ts';
 
 /** Layout of the row (D15). */
 export const ROW_VERSION = 1;

@@ -4,7 +4,7 @@ import { messageOf } from '../core/failure.ts';
 import type { Logger } from '../core/logger.ts';
 import type { LoadedDefinition } from '../definition/model.ts';
 import type { TaskService } from '../tasks/task.ts';
-import type { TaskStore } from '../tasks/task-store.ts';
+import type { TaskStore } from '../store/task-store.ts';
 import type { Plan } from './decide.ts';
 import { ScheduleDriver } from './driver.ts';
 import type { TaskDoor } from './driver.ts';

@@ -3,7 +3,7 @@ import type { BigIntStats } from 'node:fs';
 import { lstat, mkdir, open, stat, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { messageOf } from '../core/failure.ts';
-import { StoreError } from '../tasks/task-store.ts';
+import { StoreError } from './task-store.ts';
 
 const DATABASE_HEADER = 'SQLite format 3\0';
 

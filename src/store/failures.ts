@@ -1,7 +1,7 @@
 import { statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { messageOf } from '../core/failure.ts';
-import { StoreError } from '../tasks/task-store.ts';
+import { StoreError } from './task-store.ts';
 import { adviceOnLock } from './lock-holder.ts';
 
 /** What a log and its index need at the least. */

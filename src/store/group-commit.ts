@@ -1,5 +1,5 @@
-import { StoreError } from '../tasks/task-store.ts';
-import type { Batch, CommitResult, Mark } from '../tasks/task-store.ts';
+import { StoreError } from './task-store.ts';
+import type { Batch, CommitResult, Mark } from './task-store.ts';
 import { encodeValue } from './value-codec.ts';
 
 /** A row to write: its encoded text, or `null` to remove the key. */

@@ -1,8 +1,7 @@
 import Keyv from 'keyv';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { DamagedValueError, StoreError } from '../tasks/task-store.ts';
-import type { Batch, CommitResult, Stored, TaskStore } from '../tasks/task-store.ts';
-import { isAskedFor } from '../tasks/keys.ts';
+import { DamagedValueError, StoreError } from './task-store.ts';
+import type { Batch, CommitResult, Stored, TaskStore } from './task-store.ts';
 import { deepFreeze } from '../core/json.ts';
 import { GroupCommit } from './group-commit.ts';
 import type { Guard, Row } from './group-commit.ts';
@@ -13,6 +12,13 @@ import type { Decoded } from './value-codec.ts';
 
 /** Written by `probe`: by whom, and the how manyeth time. */
 const PROBE_KEY = 'probe';
+
+export interface KeyvTaskStoreOptions {
+  /** See `SqliteTable.open`. */
+  readonly busyTimeoutMs?: number;
+  /** Which values are asked for as soon as they have been written: they are kept in memory. */
+  readonly readSoon?: (key: string) => boolean;
+}
 
 /**
  * Tasks in a Keyv store on SQLite. Reads go through Keyv with a serialisation of our own (checksum and mark); writes go
@@ -27,9 +33,9 @@ export class KeyvTaskStore implements TaskStore {
   #closing: Promise<void> | undefined;
   #probes = 0;
 
-  private constructor(table: SqliteTable) {
+  private constructor(table: SqliteTable, readSoon: (key: string) => boolean) {
     this.#table = table;
-    this.#recent = new RecentValues(table, (key, text) => deepFreeze(decodeValue(key, text)), isAskedFor);
+    this.#recent = new RecentValues(table, (key, text) => deepFreeze(decodeValue(key, text)), readSoon);
     this.#commits = new GroupCommit(
       { write: (rows, guards) => this.#write(rows, guards), failing: (guards) => table.failing(guards) },
       () => nextTurn(),
@@ -51,10 +57,9 @@ export class KeyvTaskStore implements TaskStore {
 
   /**
    * Opens or creates the database file at `path`. Rejects with `StoreError` when it cannot be used safely.
-   * `busyTimeoutMs`: see `SqliteTable.open`.
    */
-  static async open(path: string, busyTimeoutMs?: number): Promise<KeyvTaskStore> {
-    return new KeyvTaskStore(await SqliteTable.open(path, busyTimeoutMs));
+  static async open(path: string, { busyTimeoutMs, readSoon }: KeyvTaskStoreOptions = {}): Promise<KeyvTaskStore> {
+    return new KeyvTaskStore(await SqliteTable.open(path, busyTimeoutMs), readSoon ?? (() => false));
   }
 
   async get(key: string): Promise<Stored | undefined> {

@@ -1,6 +1,6 @@
 import type { Clock } from '../core/clock.ts';
 import { metricText } from '../core/metrics-text.ts';
-import type { Batch, CommitResult, TaskStore } from '../tasks/task-store.ts';
+import type { Batch, CommitResult, TaskStore } from './task-store.ts';
 
 /** A store that counts its commits, how long they take and how many of them fail. */
 export class MeasuredStore implements TaskStore {

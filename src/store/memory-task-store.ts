@@ -1,5 +1,5 @@
-import { DamagedValueError } from '../tasks/task-store.ts';
-import type { Batch, CommitResult, Stored, TaskStore } from '../tasks/task-store.ts';
+import { DamagedValueError } from './task-store.ts';
+import type { Batch, CommitResult, Stored, TaskStore } from './task-store.ts';
 import { GroupCommit } from './group-commit.ts';
 import type { Guard, GroupWriter, Row } from './group-commit.ts';
 import { decodeValue, MARK_LENGTH } from './value-codec.ts';

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { DamagedValueError, StoreError } from '../tasks/task-store.ts';
-import type { TaskStore } from '../tasks/task-store.ts';
+import { DamagedValueError, StoreError } from './task-store.ts';
+import type { TaskStore } from './task-store.ts';
 
 const SECRET_BYTES = 32;
 

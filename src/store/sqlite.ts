@@ -1,6 +1,6 @@
 import { KeyvSqlite } from '@keyv/sqlite';
 import type sqlite3 from 'sqlite3';
-import { StoreError } from '../tasks/task-store.ts';
+import { StoreError } from './task-store.ts';
 import { DatabaseFile } from './database-file.ts';
 import { openingErrorOf, storeErrorOf, withAdvice } from './failures.ts';
 import type { Guard, GroupWriter, Row } from './group-commit.ts';

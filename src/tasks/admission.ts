@@ -16,8 +16,8 @@ import type { SameTask } from './same-task.ts';
 import { savedValues } from './saved-values.ts';
 import { TaskError } from './task.ts';
 import type { CreateTask } from './task.ts';
-import { DamagedValueError, StoreError } from './task-store.ts';
-import type { Batch, CommitResult } from './task-store.ts';
+import { DamagedValueError, StoreError } from '../store/task-store.ts';
+import type { Batch, CommitResult } from '../store/task-store.ts';
 import type { Ticket, TurnTickets } from './turn-tickets.ts';
 
 /** How many tasks this process has open. */

@@ -2,7 +2,8 @@ import type { CleanUpReport } from '../engine/ports.ts';
 import type { TaskContext } from './context.ts';
 import { keys, lastPart, under } from './keys.ts';
 import type { CleanUpState } from './task.ts';
-import { DamagedValueError } from './task-store.ts';
+import { DamagedValueError } from '../store/task-store.ts';
+import { scan } from '../store/scan.ts';
 
 /** How often a clean-up that somebody waits for is looked at. */
 const LOOK_MS = 100;
@@ -38,6 +39,5 @@ export async function cleanUpState(
 export async function cleanedUp(context: TaskContext, id: string, signal: AbortSignal): Promise<void> {
   const { store, clock } = context;
   while ((await store.get(keys.clean(id))) !== undefined) await clock.sleep(LOOK_MS, signal);
-  const { items } = await store.range({ ...under(keys.children(id)), limit: 10_000 });
-  for (const { key } of items) await cleanedUp(context, lastPart(key), signal);
+  for await (const { key } of scan(store, under(keys.children(id)))) await cleanedUp(context, lastPart(key), signal);
 }

@@ -11,7 +11,7 @@ import { keys } from './keys.ts';
 import { asJson, loadRecord, objectOf, viewOf } from './record.ts';
 import type { TaskRecord } from './record.ts';
 import { loadEntries, RunJournal } from './run-journal.ts';
-import { DamagedValueError, StoreError } from './task-store.ts';
+import { DamagedValueError, StoreError } from '../store/task-store.ts';
 
 /** The row that says who cleans up after a task that was ended from outside. */
 export interface CleanUpRow {

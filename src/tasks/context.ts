@@ -10,7 +10,7 @@ import type { ProcessProbe } from './process-probe.ts';
 import type { DefinitionSnapshots } from './definition-snapshots.ts';
 import type { RetentionClock } from './retention-clock.ts';
 import type { StoreHealth } from './store-health.ts';
-import type { TaskStore } from './task-store.ts';
+import type { TaskStore } from '../store/task-store.ts';
 import type { Turns } from './turns.ts';
 
 /**

@@ -3,8 +3,8 @@ import type { JsonValue } from '../core/json.ts';
 import type { Definition, LoadedDefinition } from '../definition/model.ts';
 import { keys } from './keys.ts';
 import { asJson } from './record.ts';
-import { DamagedValueError } from './task-store.ts';
-import type { TaskStore } from './task-store.ts';
+import { DamagedValueError } from '../store/task-store.ts';
+import type { TaskStore } from '../store/task-store.ts';
 
 /** Parsed snapshots kept in memory; tasks of one digest share the value. */
 const MAX_CACHED = 500;

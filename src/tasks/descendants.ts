@@ -1,7 +1,8 @@
 import type { Clock } from '../core/clock.ts';
 import { keys, under } from './keys.ts';
 import { TaskError } from './task.ts';
-import type { TaskStore } from './task-store.ts';
+import type { TaskStore } from '../store/task-store.ts';
+import { scanPages } from '../store/scan.ts';
 
 const PAGE = 1000;
 /** How old a count may be that other processes can have added to. */
@@ -91,11 +92,10 @@ export class Descendants {
   async #count(root: string): Promise<number> {
     const { store, limits } = this.#deps;
     let count = 0;
-    for (let { from, to } = under(keys.descendants(root)); ;) {
-      const { items, damaged } = await store.range({ from, to, limit: PAGE });
-      count += items.length + damaged.length;
-      if (items.length + damaged.length < PAGE || count >= limits.descendants) return count;
-      from = `${[items.at(-1)?.key ?? '', ...damaged].sort().at(-1) ?? to}\0`;
+    for await (const page of scanPages(store, under(keys.descendants(root)), PAGE)) {
+      count += page.length;
+      if (count >= limits.descendants) break;
     }
+    return count;
   }
 }

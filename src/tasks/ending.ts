@@ -7,7 +7,7 @@ import { ANY_RUNNER, keys } from './keys.ts';
 import type { TaskLimits } from './limits.ts';
 import { asJson, runnerOf } from './record.ts';
 import type { TaskRecord } from './record.ts';
-import type { Batch } from './task-store.ts';
+import type { Batch } from '../store/task-store.ts';
 import type { Applied } from './task-writer.ts';
 import { transition } from './transition.ts';
 

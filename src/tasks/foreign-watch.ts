@@ -2,10 +2,10 @@ import type { TaskContext } from './context.ts';
 import { ANY_RUNNER, keys, lastPart, under } from './keys.ts';
 import { loadRecords, viewOf } from './record.ts';
 import type { TaskRuns } from './task-runs.ts';
+import { scan } from '../store/scan.ts';
 
 /** How often other processes' commits are looked for. */
 export const POLL_MS = 200;
-const PAGE = 500;
 
 /**
  * Notices what other processes have done to the store: cancels and answers for our runs, tasks that are for anybody to
@@ -44,12 +44,14 @@ export class ForeignWatch {
   }
 
   async #answerBells(prefix: string, answer: (id: string) => Promise<void>): Promise<void> {
-    const { store } = this.#context;
-    const { items } = await store.range({ ...under(prefix), limit: PAGE });
-    for (const { key, mark } of items) {
-      await answer(lastPart(key));
+    const { store, reportDamage } = this.#context;
+    for await (const { key, stored } of scan(store, under(prefix))) {
+      // For whom a damaged one was rung is not certain.
+      for (const id of stored === undefined ? this.#runs.ids() : [lastPart(key)]) await answer(id);
+      if (stored === undefined) reportDamage(key, `${key}: a bell is damaged`);
       // Rung again meanwhile: the bell has another value, stays, and is answered in the next round.
-      await store.commit({ guards: [{ key, mark }], puts: [], deletes: [key] });
+      const guards = stored === undefined ? [] : [{ key, mark: stored.mark }];
+      await store.commit({ guards, puts: [], deletes: [key] });
     }
   }
 

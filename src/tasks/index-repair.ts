@@ -3,8 +3,9 @@ import { isIndexRow, keys } from './keys.ts';
 import { openRow } from './open-rows.ts';
 import { recordOf, runnerOf } from './record.ts';
 import type { MarkedRecord, TaskRecord } from './record.ts';
-import { DamagedValueError } from './task-store.ts';
-import type { Batch, Mark, Stored } from './task-store.ts';
+import { DamagedValueError } from '../store/task-store.ts';
+import type { Batch, Mark, Stored } from '../store/task-store.ts';
+import { scan } from '../store/scan.ts';
 
 const PAGE = 200;
 /** Rows that belong nowhere are looked at, each alone, up to so many at a start. */
@@ -80,23 +81,17 @@ export class IndexRepair {
 
   async #repair(): Promise<boolean> {
     const { store, logger } = this.#context;
-    const { from: first, to } = keys.allTasks;
     let open = false;
     let rows = 0;
-    for (let from: string = first; ;) {
-      const page = await store.range({ from, to, limit: PAGE });
-      for (const stored of page.items) {
-        const marked = readable(stored);
-        if (marked === undefined) continue;
-        const missing = await this.#missing(marked.record);
-        if (missing.length === 0) continue;
-        const { guards, puts } = await this.#batch(marked, missing);
-        if (!(await store.commit({ guards, puts, deletes: [] })).ok) continue;
-        rows += puts.length;
-        open ||= marked.record.state.kind === 'open';
-      }
-      if (page.items.length + page.damaged.length < PAGE) break;
-      from = `${[page.items.at(-1)?.key ?? '', ...page.damaged].sort().at(-1) ?? to}\0`;
+    for await (const { stored } of scan(store, keys.allTasks, PAGE)) {
+      const marked = stored && readable(stored);
+      if (marked === undefined) continue;
+      const missing = await this.#missing(marked.record);
+      if (missing.length === 0) continue;
+      const { guards, puts } = await this.#batch(marked, missing);
+      if (!(await store.commit({ guards, puts, deletes: [] })).ok) continue;
+      rows += puts.length;
+      open ||= marked.record.state.kind === 'open';
     }
     if (rows > 0)
       logger.warn({ rows }, 'index rows were lost and have been made again from the records of their tasks');

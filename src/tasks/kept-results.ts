@@ -5,8 +5,9 @@ import type { KeptResult, ResultCache } from '../engine/ports.ts';
 import { keys } from './keys.ts';
 import { asJson, objectOf } from './record.ts';
 import type { Principal } from './task.ts';
-import { DamagedValueError } from './task-store.ts';
-import type { Stored, TaskStore } from './task-store.ts';
+import { DamagedValueError } from '../store/task-store.ts';
+import type { Stored, TaskStore } from '../store/task-store.ts';
+import { scan } from '../store/scan.ts';
 
 /**
  * Results kept for one workflow and principal: each key has one of so many places, and takes it from whatever was
@@ -87,13 +88,7 @@ function expiryOf(stored: Stored): number {
 
 /** Removes the results whose time is over. Rejects with `StoreError`. */
 export async function sweepKeptResults(store: TaskStore, now: number): Promise<void> {
-  const { from, to } = keys.keptEndsUpTo(now);
-  for (;;) {
-    const page = await store.range({ from, to, limit: PAGE });
-    const rows = [...page.items.map(({ key }) => key), ...page.damaged].sort();
-    for (const row of rows) await sweepRow(store, row, now);
-    if (rows.length < PAGE) return;
-  }
+  for await (const { key } of scan(store, keys.keptEndsUpTo(now), PAGE)) await sweepRow(store, key, now);
 }
 
 /** A place may have been taken by a newer result since; a damaged one is of no use to anybody. */

@@ -3,7 +3,7 @@ import { isOver } from './admission.ts';
 import { keys, lastPart, under } from './keys.ts';
 import { loadRecords, missingRecord, viewOf } from './record.ts';
 import { TaskError } from './task.ts';
-import { DamagedValueError } from './task-store.ts';
+import { DamagedValueError } from '../store/task-store.ts';
 import type { ListQuery, TaskView } from './task.ts';
 
 const DEFAULT_LIMIT = 50;

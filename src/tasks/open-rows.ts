@@ -3,7 +3,8 @@ import type { JsonValue } from '../core/json.ts';
 import { hashOf, keys, lastPart, under } from './keys.ts';
 import { loadRecords, objectOf } from './record.ts';
 import type { TaskRecord } from './record.ts';
-import type { Stored, TaskStore } from './task-store.ts';
+import type { Stored, TaskStore } from '../store/task-store.ts';
+import { scanPages } from '../store/scan.ts';
 
 const PAGE = 1000;
 /** How old the count of other processes' tasks may be. */
@@ -47,13 +48,12 @@ export class OthersOpen {
   async #count(): Promise<ReadonlyMap<string, number>> {
     const { store, runnerId } = this.#deps;
     const byOwner = new Map<string, number>();
-    for (let { from, to } = under(keys.allOpen); ;) {
-      const page = await store.range({ from, to, limit: PAGE });
-      const others = page.items.filter((stored) => objectOf(stored)['runner'] !== runnerId);
+    for await (const page of scanPages(store, under(keys.allOpen), PAGE)) {
+      const rows = page.flatMap(({ stored }) => stored ?? []);
+      const others = rows.filter((stored) => objectOf(stored)['runner'] !== runnerId);
       for (const owner of await this.#ownersOf(others)) byOwner.set(owner, (byOwner.get(owner) ?? 0) + 1);
-      if (page.items.length + page.damaged.length < PAGE) return byOwner;
-      from = `${[page.items.at(-1)?.key ?? '', ...page.damaged].sort().at(-1) ?? to}\0`;
     }
+    return byOwner;
   }
 
   /** Rows of older releases do not say whose they are; their records do. */

@@ -13,6 +13,7 @@ import type { TaskReads } from './task-reads.ts';
 import type { TaskRuns } from './task-runs.ts';
 import type { Applied, Written } from './task-writer.ts';
 import { transition } from './transition.ts';
+import { scanPages } from '../store/scan.ts';
 
 /** Children of one task that are cancelled at the same time. */
 const CANCELLED_AT_ONCE = 250;
@@ -65,18 +66,17 @@ export class OutsideChanges {
   /** Cancels the children that a task has now, and theirs. */
   async cancelChildren(parent: string, reason: string): Promise<void> {
     const { store, reportDamage } = this.#context;
-    for (let { from, to } = under(keys.children(parent)); ;) {
-      const { items, damaged } = await refusing(() => store.range({ from, to, limit: CHILDREN_PAGE }));
-      // At once: the commits share transactions, and a tree that still grows is stopped faster than it grows.
-      await eachOf(items, CANCELLED_AT_ONCE, async ({ key }) => {
-        // A damaged one is reported and keeps nobody from being cancelled.
-        const [child] = await refusing(() => loadRecords(store, [lastPart(key)], reportDamage));
-        if (child?.record.state.kind !== 'open') return;
-        await this.#cancelIfOpen(child.record.id, child.record.principal, reason);
-      });
-      if (items.length + damaged.length < CHILDREN_PAGE) return;
-      from = `${[items.at(-1)?.key ?? '', ...damaged].sort().at(-1) ?? to}\0`;
-    }
+    await refusing(async () => {
+      for await (const page of scanPages(store, under(keys.children(parent)), CHILDREN_PAGE)) {
+        // At once: the commits share transactions, and a tree that still grows is stopped faster than it grows.
+        await eachOf(page, CANCELLED_AT_ONCE, async ({ key }) => {
+          // A damaged one is reported and keeps nobody from being cancelled.
+          const [child] = await loadRecords(store, [lastPart(key)], reportDamage);
+          if (child?.record.state.kind !== 'open') return;
+          await this.#cancelIfOpen(child.record.id, child.record.principal, reason);
+        });
+      }
+    });
   }
 
   /** Cancels a task that a newer call of its workflow replaces. */

@@ -5,8 +5,8 @@ import type { StoredEntry } from '../engine/journal.ts';
 import type { Phase } from '../engine/ports.ts';
 import { keys } from './keys.ts';
 import type { PendingInput, Principal, TaskView } from './task.ts';
-import { DamagedValueError } from './task-store.ts';
-import type { Stored, TaskStore } from './task-store.ts';
+import { DamagedValueError } from '../store/task-store.ts';
+import type { Stored, TaskStore } from '../store/task-store.ts';
 
 /** Layout of the record (D15). */
 export const RECORD_VERSION = 1;

@@ -13,12 +13,13 @@ import type { MarkedRecord, TaskRecord } from './record.ts';
 import { decide } from './recovery.ts';
 import { loadEntries } from './run-journal.ts';
 import type { RunnerRegistry, RunnerState } from './runner-registry.ts';
-import { DamagedValueError, StoreError } from './task-store.ts';
-import type { Stored } from './task-store.ts';
+import { DamagedValueError, StoreError } from '../store/task-store.ts';
 import type { TaskRuns } from './task-runs.ts';
 import { leaveLines } from './turn-tickets.ts';
 import type { Change } from './task-writer.ts';
 import { transition } from './transition.ts';
+import { scan, scanPages } from '../store/scan.ts';
+import type { ScannedRow } from '../store/scan.ts';
 
 const PAGE = 500;
 const AT_ONCE = 64;
@@ -100,14 +101,9 @@ export class RecoverySweep {
 
   async #eachRow(prefix: string, act: (row: Row) => Promise<void>): Promise<void> {
     const { store, reportDamage } = this.#context;
-    let { from } = under(prefix);
-    for (;;) {
-      const page = await store.range({ from, to: under(prefix).to, limit: PAGE });
-      for (const key of page.damaged) reportDamage(key, 'an index row is damaged');
-      await eachOf([...page.items.map(rowOf), ...page.damaged.map(damagedRow)], AT_ONCE, act);
-      const last = [page.items.at(-1)?.key ?? '', ...page.damaged].sort().at(-1) ?? '';
-      if (page.items.length + page.damaged.length < PAGE) return;
-      from = `${last}\0`;
+    for await (const page of scanPages(store, under(prefix))) {
+      for (const { key, damaged } of page) if (damaged) reportDamage(key, 'an index row is damaged');
+      await eachOf(page.map(rowOf), AT_ONCE, act);
     }
   }
 
@@ -217,7 +213,7 @@ export class RecoverySweep {
     const { store } = this.#context;
     const { entries } = await loadEntries(store, id);
     if (openHandles(new JournalState(entries)).length > 0) return true;
-    for (const { key } of (await store.range({ ...under(keys.children(id)), limit: PAGE })).items) {
+    for await (const { key } of scan(store, under(keys.children(id)))) {
       const child = await loadRecord(store, lastPart(key));
       if (child?.record.state.kind === 'open') return true;
     }
@@ -286,11 +282,8 @@ interface Row {
   readonly runner: string | null | undefined;
 }
 
-function damagedRow(key: string): Row {
-  return { id: lastPart(key), runner: undefined };
-}
-
-function rowOf(stored: Stored): Row {
+function rowOf({ key, stored }: ScannedRow): Row {
+  if (stored === undefined) return { id: lastPart(key), runner: undefined };
   const { runner } = objectOf(stored);
-  return { id: lastPart(stored.key), runner: typeof runner === 'string' ? runner : null };
+  return { id: lastPart(key), runner: typeof runner === 'string' ? runner : null };
 }

@@ -1,5 +1,5 @@
 import { TaskError } from './task.ts';
-import { DamagedValueError, StoreError } from './task-store.ts';
+import { DamagedValueError, StoreError } from '../store/task-store.ts';
 
 /** What a caller hears when the store cannot be written (D13). */
 export function unavailable(reason: string | undefined, cause?: StoreError): TaskError {

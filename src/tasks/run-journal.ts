@@ -5,7 +5,7 @@ import type { JournalState } from './journal-state.ts';
 import { asJson, entryOf } from './record.ts';
 import { keys } from './keys.ts';
 import type { TaskLimits } from './limits.ts';
-import type { TaskStore } from './task-store.ts';
+import type { TaskStore } from '../store/task-store.ts';
 import type { DatedEntry } from './task-writer.ts';
 
 /** Makes entries durable, in order; resolves with them numbered, once `JournalState` has them. */

@@ -4,8 +4,8 @@ import { identityOf } from './process-probe.ts';
 import type { ProcessProbe } from './process-probe.ts';
 import { objectOf } from './record.ts';
 import type { StoreHealth } from './store-health.ts';
-import { StoreError } from './task-store.ts';
-import type { TaskStore } from './task-store.ts';
+import { StoreError } from '../store/task-store.ts';
+import type { TaskStore } from '../store/task-store.ts';
 
 /** How often a runner shows that it lives. */
 export const BEAT_MS = 2000;

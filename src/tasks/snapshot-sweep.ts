@@ -3,11 +3,11 @@ import type { LoadedDefinition } from '../definition/model.ts';
 import { snapshotIn } from './definition-snapshots.ts';
 import { keys, lastPart, under } from './keys.ts';
 import { objectOf } from './record.ts';
-import type { Stored, TaskStore } from './task-store.ts';
+import type { Stored, TaskStore } from '../store/task-store.ts';
+import { scan } from '../store/scan.ts';
 
 /** How often it is done: it reads every record when there is a snapshot that is nobody's current definition. */
 export const SNAPSHOT_SWEEP_MS = 3_600_000;
-const PAGE = 500;
 
 /**
  * Removes definition snapshots that no task uses. First they are retired, which changes their mark and so makes every
@@ -50,7 +50,7 @@ export class SnapshotSweep {
   /** Snapshots that are not the current definition of their name. */
   async #idle(): Promise<readonly Stored[]> {
     const idle: Stored[] = [];
-    for await (const stored of this.#each(keys.definition(''))) {
+    for await (const { stored } of scan(this.#store, under(keys.definition('')))) {
       if (stored === undefined) continue;
       const { definition } = snapshotIn(stored.value);
       const name = isJsonObject(definition) ? definition['name'] : undefined;
@@ -63,21 +63,10 @@ export class SnapshotSweep {
   /** The digests that tasks were made with; `undefined` when that cannot be known. */
   async #used(): Promise<ReadonlySet<unknown> | undefined> {
     const used = new Set<unknown>();
-    for await (const stored of this.#each(keys.task(''))) {
+    for await (const { stored } of scan(this.#store, keys.allTasks)) {
       if (stored === undefined) return undefined;
       used.add(objectOf(stored)['digest']);
     }
     return used;
-  }
-
-  /** Every row under a prefix; `undefined` for each that is damaged. */
-  async *#each(prefix: string): AsyncIterable<Stored | undefined> {
-    for (let { from, to } = under(prefix); ;) {
-      const page = await this.#store.range({ from, to, limit: PAGE });
-      yield* page.items;
-      for (const _damaged of page.damaged) yield undefined;
-      if (page.items.length + page.damaged.length < PAGE) return;
-      from = `${[page.items.at(-1)?.key ?? '', ...page.damaged].sort().at(-1) ?? to}\0`;
-    }
   }
 }

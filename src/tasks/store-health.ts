@@ -2,8 +2,8 @@ import type { Clock } from '../core/clock.ts';
 import { Interruption, messageOf } from '../core/failure.ts';
 import type { Logger } from '../core/logger.ts';
 import { storeFailureIn } from './refusal.ts';
-import { StoreError } from './task-store.ts';
-import type { TaskStore } from './task-store.ts';
+import { StoreError } from '../store/task-store.ts';
+import type { TaskStore } from '../store/task-store.ts';
 
 const FIRST_PROBE_MS = 100;
 const LONGEST_PROBE_MS = 5000;

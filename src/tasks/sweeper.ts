@@ -6,12 +6,12 @@ import { messageOf } from '../core/failure.ts';
 import { loadRecord, objectOf, runnerOf } from './record.ts';
 import type { MarkedRecord } from './record.ts';
 import type { TaskRuns } from './task-runs.ts';
-import { DamagedValueError } from './task-store.ts';
+import { DamagedValueError } from '../store/task-store.ts';
+import { scan, scanPages } from '../store/scan.ts';
 
 /** How often expired tasks are looked for. */
 export const SWEEP_MS = 30_000;
 const PAGE = 200;
-const JOURNAL_PAGE = 500;
 
 /**
  * Removes tasks whose ttl is over (D12). One that is still open is failed first and removed in a later round. Time is
@@ -28,26 +28,21 @@ export class Sweeper {
 
   /** One round over all that has expired, page by page. Rejects with `StoreError`. */
   async round(): Promise<void> {
-    const { store, logger, reportDamage } = this.#context;
+    const { store, reportDamage } = this.#context;
     const now = this.#context.retention.now();
     await sweepKeptResults(store, now);
-    let { from } = keys.endsUpTo(now);
-    const { to } = keys.endsUpTo(now);
-    for (;;) {
-      const page = await store.range({ from, to, limit: PAGE });
-      for (const key of page.damaged) reportDamage(key, `${key}: an index row is damaged`);
-      for (const { key: row } of page.items) {
-        try {
-          await this.#expired(row, now);
-        } catch (error) {
-          if (!(error instanceof DamagedValueError)) throw error;
-          reportDamage(error.key, error.message);
-        }
-      }
-      const rows = [...page.items.map(({ key }) => key), ...page.damaged].sort();
-      if (rows.length < PAGE) return;
-      logger.debug({ rows: rows.length }, 'expired tasks swept');
-      from = `${rows.at(-1) ?? from}\0`;
+    for await (const { key, damaged } of scan(store, keys.endsUpTo(now), PAGE)) {
+      if (damaged) reportDamage(key, `${key}: an index row is damaged`);
+      else await this.#expiredOrDamaged(key, now);
+    }
+  }
+
+  async #expiredOrDamaged(row: string, now: number): Promise<void> {
+    try {
+      await this.#expired(row, now);
+    } catch (error) {
+      if (!(error instanceof DamagedValueError)) throw error;
+      this.#context.reportDamage(error.key, error.message);
     }
   }
 
@@ -94,11 +89,8 @@ export class Sweeper {
   async #remove({ record, mark }: MarkedRecord, row: string): Promise<void> {
     const { store, feed } = this.#context;
     const { id } = record;
-    const range = under(keys.entries(id));
-    for (;;) {
-      const page = await store.range({ ...range, limit: JOURNAL_PAGE });
-      const entries = [...page.items.map(({ key }) => key), ...page.damaged];
-      if (entries.length === 0) break;
+    for await (const page of scanPages(store, under(keys.entries(id)))) {
+      const entries = page.map(({ key }) => key);
       const removed = await store.commit({ guards: [{ key: keys.task(id), mark }], puts: [], deletes: entries });
       if (!removed.ok) return;
     }

@@ -36,7 +36,7 @@ import type {
 } from './task.ts';
 import { TaskReads } from './task-reads.ts';
 import { TaskRuns } from './task-runs.ts';
-import { StoreError } from './task-store.ts';
+import { StoreError } from '../store/task-store.ts';
 import { GuardConflict } from './task-writer.ts';
 import { TurnTickets } from './turn-tickets.ts';
 import { Turns } from './turns.ts';

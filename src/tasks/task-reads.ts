@@ -14,7 +14,7 @@ import { loadEntries } from './run-journal.ts';
 import { stepTable } from './step-table.ts';
 import { taskInside } from './task-inside.ts';
 import type { CleanUpState, ListQuery, Principal, StepRow, TaskInside, TaskView } from './task.ts';
-import { DamagedValueError } from './task-store.ts';
+import { DamagedValueError } from '../store/task-store.ts';
 
 /** The part of `TaskService` that looks and changes nothing. A task is there for its principal alone. */
 export class TaskReads {

@@ -5,8 +5,8 @@ import { keys } from './keys.ts';
 import { asJson, changed, loadRecord, recordValue } from './record.ts';
 import type { MarkedRecord, TaskRecord } from './record.ts';
 import type { StoreHealth } from './store-health.ts';
-import { StoreError } from './task-store.ts';
-import type { Batch, TaskStore } from './task-store.ts';
+import { StoreError } from '../store/task-store.ts';
+import type { Batch, TaskStore } from '../store/task-store.ts';
 import { transition } from './transition.ts';
 
 /*

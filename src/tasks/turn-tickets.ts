@@ -5,8 +5,9 @@ import { loadRecord } from './record.ts';
 import type { TaskRecord } from './record.ts';
 import { refusing } from './refusal.ts';
 import { TaskError } from './task.ts';
-import { DamagedValueError } from './task-store.ts';
-import type { Batch, TaskStore } from './task-store.ts';
+import { DamagedValueError } from '../store/task-store.ts';
+import type { Batch, TaskStore } from '../store/task-store.ts';
+import { scanPages } from '../store/scan.ts';
 
 /*
  * L1 The line of a workflow is its rows in order of their numbers. A number is drawn in the very commit that puts the
@@ -109,19 +110,13 @@ export class TurnTickets {
   }
 }
 
-const PAGE = 500;
-
 /**
  * Takes a task out of every line: nobody runs it, and as its record is damaged nobody can ever end it, so its place
  * would hold up the others for good (D14).
  */
 export async function leaveLines(store: TaskStore, id: string): Promise<void> {
-  for (let { from, to } = under(keys.allTurns); ;) {
-    const page = await store.range({ from, to, limit: PAGE });
-    const rows = [...page.items.map(({ key }) => key), ...page.damaged].sort();
-    const own = rows.filter((key) => lastPart(key) === id);
+  for await (const page of scanPages(store, under(keys.allTurns))) {
+    const own = page.map(({ key }) => key).filter((key) => lastPart(key) === id);
     if (own.length > 0) await store.commit({ guards: [], puts: [], deletes: own });
-    if (rows.length < PAGE) return;
-    from = `${rows.at(-1) ?? to}\0`;
   }
 }

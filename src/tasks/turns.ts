@@ -7,7 +7,8 @@ import { keys, lastPart, under } from './keys.ts';
 import { loadRecords } from './record.ts';
 import type { TaskRecord } from './record.ts';
 import type { StoreHealth } from './store-health.ts';
-import type { TaskStore } from './task-store.ts';
+import type { TaskStore } from '../store/task-store.ts';
+import { scanPages } from '../store/scan.ts';
 
 const PAGE = 500;
 /** How often those far behind are told how many stand before them. */
@@ -153,18 +154,14 @@ export class Turns {
     const head = Math.max(...all.map(({ concurrency }) => concurrency.limit)) + 10;
     const byKey = new Map(all.map((waiter) => [waiter.key, waiter]));
     const rows: string[] = [];
-    for (let { from, to } = under(keys.turns(workflow)); ;) {
-      const page = await store.range({ from, to, limit: PAGE });
-      const found = [...page.items.map(({ key }) => key), ...page.damaged].sort();
-      for (const row of found) this.#place(byKey.get(row), rows.push(row) - 1, far || rows.length <= head);
-      if (found.length < PAGE) {
-        // Without a place there is nothing to wait for; whoever was cancelled meanwhile does not get far.
-        for (const waiter of all) if (!rows.includes(waiter.key)) waiter.begin();
-        break;
-      }
-      if (!far && rows.length >= head) break;
-      from = `${rows.at(-1) ?? from}\0`;
+    let whole = true;
+    for await (const page of scanPages(store, under(keys.turns(workflow)), PAGE)) {
+      for (const { key } of page) this.#place(byKey.get(key), rows.push(key) - 1, far || rows.length <= head);
+      whole = far || rows.length < head || page.length < PAGE;
+      if (!whole) break;
     }
+    // Without a place there is nothing to wait for; whoever was cancelled meanwhile does not get far.
+    if (whole) for (const waiter of all) if (!rows.includes(waiter.key)) waiter.begin();
     if (far) line.lastTold = clock.monotonic();
     this.#clear(line, rows);
   }

@@ -9,7 +9,7 @@ import type { ProtocolDeps } from '../protocol/deps.ts';
 import { RPC } from '../protocol/errors.ts';
 import { createGenerations, type GenerationTable } from '../protocol/generations.ts';
 import type { Principal } from '../tasks/task.ts';
-import type { TaskStore } from '../tasks/task-store.ts';
+import type { TaskStore } from '../store/task-store.ts';
 import { BearerTokens } from './bearer.ts';
 import { BoundedResponse } from './bounded-response.ts';
 import {

@@ -2,7 +2,7 @@ import type { JSONRPCMessage } from '@modelcontextprotocol/sdk/types.js';
 import type { Clock } from '../core/clock.ts';
 import { isJsonObject, type JsonObject } from '../core/json.ts';
 import type { Logger } from '../core/logger.ts';
-import type { TaskStore } from '../tasks/task-store.ts';
+import type { TaskStore } from '../store/task-store.ts';
 import { parsePlaceKey, placeKey, type EventPlace } from './event-id.ts';
 
 /** An event of a session, as it is kept. */

@@ -1,7 +1,7 @@
 import type { Clock } from '../core/clock.ts';
 import { isJsonObject, type JsonObject } from '../core/json.ts';
 import type { Logger } from '../core/logger.ts';
-import type { TaskStore } from '../tasks/task-store.ts';
+import type { TaskStore } from '../store/task-store.ts';
 
 /** A request that waits, as it came, and the task that it has become. */
 export type WaitingRequest = {

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import type { PostgresTaskStore } from '../../src/store/postgres/postgres-task-store.ts';
-import { StoreError } from '../../src/tasks/task-store.ts';
+import { StoreError } from '../../src/store/task-store.ts';
 import { Cluster } from '../support/postgres-cluster.ts';
 import { openPostgresStore } from '../support/postgres-store.ts';
 import { TcpRelay } from '../support/tcp-relay.ts';

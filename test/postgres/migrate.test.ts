@@ -4,7 +4,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { isJsonObject } from '../../src/core/json.ts';
 import { KeyvTaskStore } from '../../src/store/keyv-task-store.ts';
 import { SqliteTable } from '../../src/store/sqlite.ts';
-import type { TaskStore } from '../../src/tasks/task-store.ts';
+import type { TaskStore } from '../../src/store/task-store.ts';
 import { runCli, startCli } from '../support/cli-process.ts';
 import { Cluster } from '../support/postgres-cluster.ts';
 import { openPostgresStore } from '../support/postgres-store.ts';

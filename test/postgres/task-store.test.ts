@@ -1,6 +1,6 @@
 import { afterAll, beforeAll } from 'vitest';
 import { taskStoreSuite } from '../store/task-store.suite.ts';
-import type { TaskStore } from '../../src/tasks/task-store.ts';
+import type { TaskStore } from '../../src/store/task-store.ts';
 import { Cluster } from '../support/postgres-cluster.ts';
 import { openPostgresStore } from '../support/postgres-store.ts';
 

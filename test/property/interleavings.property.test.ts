@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { TaskError } from '../../src/tasks/task.ts';
-import type { TaskStore } from '../../src/tasks/task-store.ts';
+import type { TaskStore } from '../../src/store/task-store.ts';
 import { dose } from '../support/dose.ts';
 import { aborted } from '../support/scripted-runner.ts';
 import { TaskWorld } from '../support/task-world.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { silentLogger, type Logger } from '../../src/core/logger.ts';
 import { ResourceNotFound, RPC, toWireError, WireError } from '../../src/protocol/errors.ts';
-import { StoreError } from '../../src/tasks/task-store.ts';
+import { StoreError } from '../../src/store/task-store.ts';
 import { TaskError, type TaskErrorCode } from '../../src/tasks/task.ts';
 
 const CONTEXT = { logger: silentLogger, ids: () => 'id-1' };

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { silentLogger } from '../../src/core/logger.ts';
 import { MemoryTaskStore } from '../../src/store/memory-task-store.ts';
-import { StoreError, type Batch } from '../../src/tasks/task-store.ts';
+import { StoreError, type Batch } from '../../src/store/task-store.ts';
 import { SavedEvents, type SessionEvent } from '../../src/transports/saved-events.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 

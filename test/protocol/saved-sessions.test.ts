@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { silentLogger } from '../../src/core/logger.ts';
 import { MemoryTaskStore } from '../../src/store/memory-task-store.ts';
-import { StoreError } from '../../src/tasks/task-store.ts';
+import { StoreError } from '../../src/store/task-store.ts';
 import { SavedSessions, type SavedSession } from '../../src/transports/saved-sessions.ts';
 import { SessionRecord } from '../../src/transports/session-record.ts';
 import { ManualClock } from '../support/manual-clock.ts';

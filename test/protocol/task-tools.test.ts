@@ -3,7 +3,7 @@ import type { JsonObject } from '../../src/core/json.ts';
 import type { ToolResult } from '../../src/core/outcome.ts';
 import { KnownTasks, type Caller } from '../../src/protocol/caller.ts';
 import { callOwnTool } from '../../src/protocol/task-tools.ts';
-import { StoreError } from '../../src/tasks/task-store.ts';
+import { StoreError } from '../../src/store/task-store.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 import { protocolDeps } from '../support/protocol-deps.ts';
 

@@ -8,7 +8,7 @@ import { callOwnTool } from '../../src/protocol/task-tools.ts';
 import { TASK_TOOLS } from '../../src/protocol/task-tool-descriptors.ts';
 import type { ToolRoom } from '../../src/protocol/tool-rooms.ts';
 import { exposed, findWorkflow, listTools } from '../../src/protocol/tools.ts';
-import { StoreError } from '../../src/tasks/task-store.ts';
+import { StoreError } from '../../src/store/task-store.ts';
 import { definitionOf, protocolDeps } from '../support/protocol-deps.ts';
 
 const me: Caller = { principal: 'ada', identified: true, listsAll: true, known: new KnownTasks() };

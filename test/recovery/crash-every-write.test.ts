@@ -7,7 +7,7 @@ import { KeyvTaskStore } from '../../src/store/keyv-task-store.ts';
 import { MemoryTaskStore } from '../../src/store/memory-task-store.ts';
 import { LOCAL_PRINCIPAL, TaskError } from '../../src/tasks/task.ts';
 import type { TaskView } from '../../src/tasks/task.ts';
-import type { TaskStore } from '../../src/tasks/task-store.ts';
+import type { TaskStore } from '../../src/store/task-store.ts';
 import { CANONICAL, prepare } from '../support/canonical-workflows.ts';
 import type { Canonical } from '../support/canonical-workflows.ts';
 import { DurableWorld } from '../support/durable-world.ts';

@@ -5,7 +5,7 @@ import { keys, lastPart, under } from '../../src/tasks/keys.ts';
 import { recordOf } from '../../src/tasks/record.ts';
 import type { TaskRecord } from '../../src/tasks/record.ts';
 import { loadEntries } from '../../src/tasks/run-journal.ts';
-import type { TaskStore } from '../../src/tasks/task-store.ts';
+import type { TaskStore } from '../../src/store/task-store.ts';
 import { allSteps } from './step-tree.ts';
 import type { PlainStep } from '../support/engine-world.ts';
 

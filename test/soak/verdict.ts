@@ -1,7 +1,7 @@
 import { isJsonObject } from '../../src/core/json.ts';
 import type { StoredEntry } from '../../src/engine/journal.ts';
 import { under } from '../../src/tasks/keys.ts';
-import type { TaskStore } from '../../src/tasks/task-store.ts';
+import type { TaskStore } from '../../src/store/task-store.ts';
 import type { LedgerEntry } from '../support/workspace.ts';
 import type { Told } from './caller.ts';
 import { grouped } from './grouped.ts';

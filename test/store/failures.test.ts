@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { openingErrorOf, storeErrorOf } from '../../src/store/failures.ts';
-import { StoreError } from '../../src/tasks/task-store.ts';
+import { StoreError } from '../../src/store/task-store.ts';
 
 const driver = (code: string): Error => Object.assign(new Error(`${code}: it failed`), { code });
 const none = (): Promise<number> => Promise.resolve(0);

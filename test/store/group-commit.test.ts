@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { GroupCommit } from '../../src/store/group-commit.ts';
 import type { GroupWriter } from '../../src/store/group-commit.ts';
-import type { Batch } from '../../src/tasks/task-store.ts';
+import type { Batch } from '../../src/store/task-store.ts';
 
 const put = (key: string): Batch => ({ guards: [], puts: [{ key, value: null }], deletes: [] });
 

@@ -6,8 +6,8 @@ import sqlite3 from 'sqlite3';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { KeyvTaskStore } from '../../src/store/keyv-task-store.ts';
 import { SqliteTable } from '../../src/store/sqlite.ts';
-import { StoreError } from '../../src/tasks/task-store.ts';
-import type { TaskStore } from '../../src/tasks/task-store.ts';
+import { StoreError } from '../../src/store/task-store.ts';
+import type { TaskStore } from '../../src/store/task-store.ts';
 import { tempDir } from '../support/temp-dir.ts';
 import { taskStoreSuite } from './task-store.suite.ts';
 import type { StoreUnderTest } from './task-store.suite.ts';
@@ -61,7 +61,7 @@ describe('a write that has waited in vain for another process (G9, D13)', () => 
   it('is no part of what is written next, which is durable when it is acknowledged (D1)', async () => {
     const folder = await tempDir();
     const path = join(folder.path, 'tasks.sqlite');
-    const store = await KeyvTaskStore.open(path, 50);
+    const store = await KeyvTaskStore.open(path, { busyTimeoutMs: 50 });
     const put = (...names: readonly string[]): ReturnType<TaskStore['commit']> =>
       store.commit({ guards: [], puts: names.map((key) => ({ key, value: 1 })), deletes: [] });
     const other = new sqlite3.Database(path);

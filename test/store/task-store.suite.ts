@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { DamagedValueError } from '../../src/tasks/task-store.ts';
-import type { Batch, TaskStore } from '../../src/tasks/task-store.ts';
+import { DamagedValueError } from '../../src/store/task-store.ts';
+import type { Batch, TaskStore } from '../../src/store/task-store.ts';
 
 /** A store under test, with ways to reach behind it. */
 export interface StoreUnderTest {

@@ -1,5 +1,5 @@
-import { StoreError } from '../../src/tasks/task-store.ts';
-import type { Batch, CommitResult, TaskStore } from '../../src/tasks/task-store.ts';
+import { StoreError } from '../../src/store/task-store.ts';
+import type { Batch, CommitResult, TaskStore } from '../../src/store/task-store.ts';
 
 /** What becomes of a commit, and of the process that asked for it. */
 export const WRITE_FAULTS = [

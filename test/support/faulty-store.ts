@@ -1,5 +1,5 @@
-import { StoreError } from '../../src/tasks/task-store.ts';
-import type { Batch, CommitResult, TaskStore } from '../../src/tasks/task-store.ts';
+import { StoreError } from '../../src/store/task-store.ts';
+import type { Batch, CommitResult, TaskStore } from '../../src/store/task-store.ts';
 
 /** What happens to a commit: it fails unwritten, is written and fails all the same, or goes well. */
 export type Fault = 'before' | 'after' | undefined;

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { isJsonObject } from '../../src/core/json.ts';
 import type { JsonObject } from '../../src/core/json.ts';
 import type { StoredEntry } from '../../src/engine/journal.ts';
-import type { TaskStore } from '../../src/tasks/task-store.ts';
+import type { TaskStore } from '../../src/store/task-store.ts';
 import type { History } from './kill-lane.ts';
 import type { LedgerEntry } from './workspace.ts';
 

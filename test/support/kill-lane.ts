@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { isJsonObject } from '../../src/core/json.ts';
 import type { JsonObject } from '../../src/core/json.ts';
 import { KeyvTaskStore } from '../../src/store/keyv-task-store.ts';
-import type { TaskStore } from '../../src/tasks/task-store.ts';
+import type { TaskStore } from '../../src/store/task-store.ts';
 import { startCli } from './cli-process.ts';
 import type { Running } from './cli-process.ts';
 import { rawCreate, rawRequest, RawError, textOf } from './raw-client.ts';

@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { TaskStore } from '../../src/tasks/task-store.ts';
+import type { TaskStore } from '../../src/store/task-store.ts';
 import { checkHistories, type Verdict } from './history-checker.ts';
 import { KillLane, LANE_DEFINITIONS, type History } from './kill-lane.ts';
 import { seededRandom } from './seeded-random.ts';

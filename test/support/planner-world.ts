@@ -3,7 +3,7 @@ import type { JsonObject, JsonValue } from '../../src/core/json.ts';
 import { Planner } from '../../src/planner/planner.ts';
 import type { PlannerLimits } from '../../src/planner/limits.ts';
 import { MemoryTaskStore } from '../../src/store/memory-task-store.ts';
-import type { TaskStore } from '../../src/tasks/task-store.ts';
+import type { TaskStore } from '../../src/store/task-store.ts';
 import { ManualClock } from './manual-clock.ts';
 
 /** Somebody who is told apart from all others. */

@@ -7,8 +7,8 @@ import { Schedules } from '../../src/schedule/schedules.ts';
 import { MemoryData, MemoryTaskStore } from '../../src/store/memory-task-store.ts';
 import { TaskError } from '../../src/tasks/task.ts';
 import type { CreateTask, TaskEvent, TaskView } from '../../src/tasks/task.ts';
-import { StoreError } from '../../src/tasks/task-store.ts';
-import type { TaskStore } from '../../src/tasks/task-store.ts';
+import { StoreError } from '../../src/store/task-store.ts';
+import type { TaskStore } from '../../src/store/task-store.ts';
 import { ManualClock } from './manual-clock.ts';
 
 /** Definitions with schedules, which can change. */

@@ -12,7 +12,7 @@ import type { TaskLimits } from '../../src/tasks/limits.ts';
 import type { ProcessIdentity } from '../../src/tasks/process-probe.ts';
 import { TaskManager } from '../../src/tasks/task-manager.ts';
 import type { TaskService, TaskView } from '../../src/tasks/task.ts';
-import type { TaskStore } from '../../src/tasks/task-store.ts';
+import type { TaskStore } from '../../src/store/task-store.ts';
 import { ManualClock } from './manual-clock.ts';
 import { ScriptedRunner } from './scripted-runner.ts';
 import type { ScriptBody } from './scripted-runner.ts';

@@ -1,5 +1,5 @@
 import { messageOf } from '../../core/failure.ts';
-import { StoreError } from '../../tasks/task-store.ts';
+import { StoreError } from '../task-store.ts';
 
 interface Consequence {
   readonly advice?: string;

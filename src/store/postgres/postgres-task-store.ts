@@ -1,7 +1,7 @@
 import Keyv from 'keyv';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { DamagedValueError, StoreError } from '../../tasks/task-store.ts';
-import type { Batch, CommitResult, Stored, TaskStore } from '../../tasks/task-store.ts';
+import { DamagedValueError, StoreError } from '../task-store.ts';
+import type { Batch, CommitResult, Stored, TaskStore } from '../task-store.ts';
 import { GroupCommit } from '../group-commit.ts';
 import { decodeValue } from '../value-codec.ts';
 import { parseAddress } from './address.ts';

@@ -4,8 +4,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { KeyvTaskStore } from '../../../src/store/keyv-task-store.ts';
 import { MemoryTaskStore } from '../../../src/store/memory-task-store.ts';
 import { keys } from '../../../src/tasks/keys.ts';
-import { DamagedValueError } from '../../../src/tasks/task-store.ts';
-import type { TaskStore } from '../../../src/tasks/task-store.ts';
+import { DamagedValueError } from '../../../src/store/task-store.ts';
+import type { TaskStore } from '../../../src/store/task-store.ts';
 import { tempDir } from '../../support/temp-dir.ts';
 import { WorkflowWorld } from '../../support/workflow-world.ts';
 

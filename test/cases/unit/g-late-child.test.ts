@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { Batch, CommitResult, TaskStore } from '../../../src/tasks/task-store.ts';
+import type { Batch, CommitResult, TaskStore } from '../../../src/store/task-store.ts';
 import { FaultyStore } from '../../support/faulty-store.ts';
 import { gate } from '../../support/gate.ts';
 import { WorkflowWorld } from '../../support/workflow-world.ts';

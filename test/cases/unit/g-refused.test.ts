@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { StoreError } from '../../../src/tasks/task-store.ts';
-import type { TaskStore } from '../../../src/tasks/task-store.ts';
+import { StoreError } from '../../../src/store/task-store.ts';
+import type { TaskStore } from '../../../src/store/task-store.ts';
 import { toolError } from '../../support/engine-world.ts';
 import { ended, viewWhere } from '../../support/task-world.ts';
 import { WorkflowWorld } from '../../support/workflow-world.ts';

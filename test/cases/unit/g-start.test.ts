@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { TaskStore } from '../../../src/tasks/task-store.ts';
+import type { TaskStore } from '../../../src/store/task-store.ts';
 import { ended } from '../../support/task-world.ts';
 import { WorkflowWorld } from '../../support/workflow-world.ts';
 

@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { silentLogger } from '../../../src/core/logger.ts';
 import type { Logger } from '../../../src/core/logger.ts';
-import { StoreError } from '../../../src/tasks/task-store.ts';
-import type { Batch, TaskStore } from '../../../src/tasks/task-store.ts';
+import { StoreError } from '../../../src/store/task-store.ts';
+import type { Batch, TaskStore } from '../../../src/store/task-store.ts';
 import { text } from '../../support/engine-world.ts';
 import { ended } from '../../support/task-world.ts';
 import { WorkflowWorld } from '../../support/workflow-world.ts';

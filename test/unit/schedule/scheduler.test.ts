@@ -5,7 +5,7 @@ import { ScheduleMetrics } from '../../../src/schedule/metrics.ts';
 import { GIVE_UP_MS } from '../../../src/schedule/driver.ts';
 import { MemoryTaskStore } from '../../../src/store/memory-task-store.ts';
 import { TaskError } from '../../../src/tasks/task.ts';
-import { StoreError } from '../../../src/tasks/task-store.ts';
+import { StoreError } from '../../../src/store/task-store.ts';
 import { FailingStore, ScheduledDefinitions, ScheduleWorld, TEST_NAP_MS } from '../../support/schedule-world.ts';
 
 const HOUR = 3_600_000;

@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { POLL_MS } from '../../../src/tasks/foreign-watch.ts';
 import { keys } from '../../../src/tasks/keys.ts';
-import { StoreError } from '../../../src/tasks/task-store.ts';
-import type { TaskStore } from '../../../src/tasks/task-store.ts';
+import { StoreError } from '../../../src/store/task-store.ts';
+import type { TaskStore } from '../../../src/store/task-store.ts';
 import { gate } from '../../support/gate.ts';
 import { aborted } from '../../support/scripted-runner.ts';
 import { ended, TaskWorld, viewWhere } from '../../support/task-world.ts';

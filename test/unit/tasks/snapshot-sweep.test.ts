@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { digestOf } from '../../../src/definition/snapshot.ts';
-import type { TaskStore } from '../../../src/tasks/task-store.ts';
+import type { TaskStore } from '../../../src/store/task-store.ts';
 import { SnapshotSweep } from '../../../src/tasks/snapshot-sweep.ts';
 import { definitionOf, ended, TaskWorld } from '../../support/task-world.ts';
 

@@ -1,12 +1,12 @@
-import type { Row } from '../group-commit.ts';
-import { pageStatement } from '../migrate/endpoint.ts';
-import type { Endpoint, Entry, Hold } from '../migrate/endpoint.ts';
-import { connected } from './connections.ts';
-import type { Connections, ConnectionDeps } from './connections.ts';
-import { PostgresError, postgresErrorOf } from './failures.ts';
-import { decodeKey, encodeKey } from './key-codec.ts';
-import { migrate, versionOf, wholeStoreLock } from './schema.ts';
-import { PostgresTable } from './table.ts';
+import type { Row } from '../store/group-commit.ts';
+import { pageStatement } from './endpoint.ts';
+import type { Endpoint, Entry, Hold } from './endpoint.ts';
+import { connected } from '../store/postgres/connections.ts';
+import type { Connections, ConnectionDeps } from '../store/postgres/connections.ts';
+import { PostgresError, postgresErrorOf } from '../store/postgres/failures.ts';
+import { decodeKey, encodeKey } from '../store/postgres/key-codec.ts';
+import { migrate, versionOf, wholeStoreLock } from '../store/postgres/schema.ts';
+import { PostgresTable } from '../store/postgres/table.ts';
 
 const WRITER = 'store migrate';
 

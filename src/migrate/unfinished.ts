@@ -1,5 +1,5 @@
-import { StoreError } from '../../tasks/task-store.ts';
-import type { TaskStore } from '../../tasks/task-store.ts';
+import { StoreError } from '../store/task-store.ts';
+import type { TaskStore } from '../store/task-store.ts';
 
 /** Stands in a store for as long as it is being filled; says from where. */
 export const UNFINISHED_KEY = 'migration';

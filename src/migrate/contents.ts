@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { decodeValue } from '../value-codec.ts';
+import { decodeValue } from '../store/value-codec.ts';
 import type { Endpoint, Entry } from './endpoint.ts';
 import { UNFINISHED_KEY } from './unfinished.ts';
 

@@ -1,7 +1,7 @@
-import type { Clock } from '../../core/clock.ts';
-import type { ProcessProbe } from '../../tasks/process-probe.ts';
-import type { Row } from '../group-commit.ts';
-import { encodeValue } from '../value-codec.ts';
+import type { Clock } from '../core/clock.ts';
+import type { ProcessProbe } from '../tasks/process-probe.ts';
+import type { Row } from '../store/group-commit.ts';
+import { encodeValue } from '../store/value-codec.ts';
 import { contentsOf, isAfter, pagesOf } from './contents.ts';
 import type { Contents } from './contents.ts';
 import type { Endpoint, Entry } from './endpoint.ts';

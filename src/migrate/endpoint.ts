@@ -1,4 +1,4 @@
-import type { Row } from '../group-commit.ts';
+import type { Row } from '../store/group-commit.ts';
 
 /** An entry as it is stored: key, and text with its mark. */
 export interface Entry {

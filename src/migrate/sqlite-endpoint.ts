@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs';
-import { StoreError } from '../../tasks/task-store.ts';
-import type { Row } from '../group-commit.ts';
-import { storeErrorOf } from '../failures.ts';
-import { SqliteTable } from '../sqlite.ts';
-import { closeConnection, openConnection, queryAll } from '../sqlite-connection.ts';
+import { StoreError } from '../store/task-store.ts';
+import type { Row } from '../store/group-commit.ts';
+import { storeErrorOf } from '../store/failures.ts';
+import { SqliteTable } from '../store/sqlite.ts';
+import { closeConnection, openConnection, queryAll } from '../store/sqlite-connection.ts';
 import { pageStatement } from './endpoint.ts';
 import type { Endpoint, Entry, Hold } from './endpoint.ts';
 

@@ -1,7 +1,7 @@
 import { join, resolve } from 'node:path';
-import { ifInstalled } from '../open-postgres.ts';
-import type { PostgresDeps } from '../postgres/postgres-task-store.ts';
-import { isPostgresAddress } from '../postgres/address.ts';
+import { ifInstalled } from '../store/open-postgres.ts';
+import type { PostgresDeps } from '../store/postgres/postgres-task-store.ts';
+import { isPostgresAddress } from '../store/postgres/address.ts';
 import type { Endpoint } from './endpoint.ts';
 import { SqliteEndpoint } from './sqlite-endpoint.ts';
 
@@ -22,7 +22,7 @@ export async function openEndpoint(
   deps: PostgresDeps,
 ): Promise<Endpoint> {
   if (isPostgresAddress(address)) {
-    const { PostgresEndpoint } = await ifInstalled(() => import('../postgres/endpoint.ts'));
+    const { PostgresEndpoint } = await ifInstalled(() => import('./postgres-endpoint.ts'));
     return PostgresEndpoint.open(address, make, deps);
   }
   const named = address.slice('sqlite:'.length).replace(/^\/\/(?=\/)/u, '');

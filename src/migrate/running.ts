@@ -1,10 +1,10 @@
-import { isJsonObject } from '../../core/json.ts';
-import type { Clock } from '../../core/clock.ts';
-import { keys, under } from '../../tasks/keys.ts';
-import { identityOf } from '../../tasks/process-probe.ts';
-import type { ProcessProbe } from '../../tasks/process-probe.ts';
-import { BEAT_MS, SILENCE_MS } from '../../tasks/runner-registry.ts';
-import { decodeValue } from '../value-codec.ts';
+import { isJsonObject } from '../core/json.ts';
+import type { Clock } from '../core/clock.ts';
+import { keys, under } from '../tasks/keys.ts';
+import { identityOf } from '../tasks/process-probe.ts';
+import type { ProcessProbe } from '../tasks/process-probe.ts';
+import { BEAT_MS, SILENCE_MS } from '../tasks/runner-registry.ts';
+import { decodeValue } from '../store/value-codec.ts';
 import type { Endpoint } from './endpoint.ts';
 
 /**

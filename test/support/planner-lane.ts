@@ -33,6 +33,8 @@ const WRITERS = 5;
 /** What all writers add to. */
 const SHARED = 'shared';
 const MOST_SHARED = 400;
+/** Below what is kept: a further request takes the place of the oldest completed one. */
+const MOST_REQUESTS = 900;
 
 /**
  * Two servers on one data folder, killed again and again while writers call both: over the route and over MCP, each
@@ -120,9 +122,9 @@ export class PlannerLane {
       const name = `w${writer}-${n}`;
       const dice = this.#random();
       if (dice < 0.2 && this.added.length < MOST_SHARED) await this.#make(this.#share(name));
-      else if (own === undefined || own.completed) {
-        own = await this.#plan(name);
-      } else await this.#make(this.#next(own, name));
+      else if (own === undefined || (own.completed && this.known.length < MOST_REQUESTS)) own = await this.#plan(name);
+      else if (own.completed) await this.#make(this.#look(own));
+      else await this.#make(this.#next(own, name));
     }
   }
 
@@ -143,6 +145,11 @@ export class PlannerLane {
     if (own === undefined) throw new Error('nothing was planned');
     this.known.push(own);
     return own;
+  }
+
+  #look(own: Known): Move {
+    const args = { requestId: own.requestId };
+    return { tool: 'get_next_task', args, learn: (answer) => this.#compare(own, answer) };
   }
 
   #share(title: string): Move {

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { DamagedValueError } from '../../src/store/task-store.ts';
+import { scan } from '../../src/store/scan.ts';
 import type { Batch, TaskStore } from '../../src/store/task-store.ts';
 
 /** A store under test, with ways to reach behind it. */
@@ -212,6 +213,32 @@ export function taskStoreSuite(name: string, open: () => Promise<StoreUnderTest>
       expect(after).not.toBe(before);
       expect(await store.changeCounter()).toBe(after);
       await second.close();
+    });
+
+    it('is scanned row by row in the order of keys, damaged rows included, whatever the size of a page', async () => {
+      const { store, damage } = await opened();
+      const names = Array.from({ length: 23 }, (_, n) => `s:${String(n).padStart(2, '0')}`);
+      await store.commit({ guards: [], deletes: [], puts: names.map((key, n) => ({ key, value: { n } })) });
+      for (const n of [0, 6, 7, 22]) await damage(names[n] ?? '');
+      for (const page of [1, 4, 8, 23, 500]) {
+        const rows: string[] = [];
+        for await (const row of scan(store, { from: 's:', to: 's;' }, page)) {
+          rows.push(row.damaged ? `${row.key} damaged` : row.stored.key);
+        }
+        expect(rows).toEqual(names.map((key, n) => ([0, 6, 7, 22].includes(n) ? `${key} damaged` : key)));
+      }
+    });
+
+    it('is scanned with what is written and removed meanwhile', async () => {
+      const { store } = await opened();
+      for (const key of ['s:a', 's:c', 's:e']) await store.commit(put(key, 1));
+      const rows: string[] = [];
+      for await (const { key } of scan(store, { from: 's:', to: 's;' }, 1)) {
+        rows.push(key);
+        if (key === 's:a') await store.commit(put('s:b', 1));
+        if (key === 's:b') await store.commit({ guards: [], puts: [], deletes: ['s:c'] });
+      }
+      expect(rows).toEqual(['s:a', 's:b', 's:e']);
     });
 
     it('names a damaged value and never takes it for nothing (D14)', async () => {

@@ -6,6 +6,7 @@ import type { Running } from '../support/cli-process.ts';
 import { checkHistories } from '../support/history-checker.ts';
 import type { Told } from '../support/kill-lane.ts';
 import { rawCreate, rawStatus } from '../support/raw-client.ts';
+import { stoppedWhen } from '../support/stop-server.ts';
 import { waitUntil } from '../support/wait-until.ts';
 import { newWorkspace } from '../support/workspace.ts';
 
@@ -48,7 +49,8 @@ it('a server that is stopped past its time and goes on writes nothing; the other
     const running = new Set(workspace.ledger().map(({ pid }) => pid));
     expect(running.size).toBe(1);
 
-    first.server.child.kill('SIGSTOP');
+    // Not in the middle of a write: whoever is stopped there holds the store, and nobody can take anything over.
+    await waitUntil('it is stopped', () => stoppedWhen(workspace.path, first.server, false));
     await waitUntil('the second one has taken over', () => workspace.ledger().some(({ pid }) => !running.has(pid)));
     // Both run now, and the first one believes the tasks to be its own.
     first.server.child.kill('SIGCONT');

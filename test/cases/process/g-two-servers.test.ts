@@ -1,10 +1,10 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import sqlite3 from 'sqlite3';
 import { afterEach, describe, expect, it } from 'vitest';
 import { startCli } from '../../support/cli-process.ts';
 import type { Running } from '../../support/cli-process.ts';
 import { rawCreate, rawRequest, rawStatus } from '../../support/raw-client.ts';
+import { stoppedWhen } from '../../support/stop-server.ts';
 import { waitUntil } from '../../support/wait-until.ts';
 import { newWorkspace } from '../../support/workspace.ts';
 import type { Workspace } from '../../support/workspace.ts';
@@ -29,6 +29,8 @@ steps:
 `,
 };
 
+/** Calls that the ledger takes at a time. */
+const AT_ONCE = 4;
 const LONG = 'x'.repeat(1_000_000);
 
 interface Served {
@@ -54,7 +56,7 @@ async function folder(): Promise<Workspace> {
   const { mcpServers } = JSON.parse(await readFile(file, 'utf8')) as {
     readonly mcpServers: { readonly ledger: object };
   };
-  await writeFile(file, JSON.stringify({ mcpServers: { ledger: { ...mcpServers.ledger, max_concurrent: 4 } } }));
+  await writeFile(file, JSON.stringify({ mcpServers: { ledger: { ...mcpServers.ledger, max_concurrent: AT_ONCE } } }));
   return workspace;
 }
 
@@ -72,7 +74,7 @@ describe('G8: calls that wait for their turn at a server', () => {
     const called = (label: string): number => made.ledger().filter(({ args }) => args['label'] === label).length;
     const taskId = await rawCreate(first.url, 'queue');
     await waitUntil('some calls are made', () => called('queued') >= 12);
-    await waitUntil('it is stopped while it writes nothing', () => stoppedWhen(made, first, false));
+    await waitUntil('it is stopped while it writes nothing', () => stoppedWhen(made.path, first.server, false));
     await rawRequest(second.url, 'tasks/cancel', { taskId });
     expect(await rawStatus(second.url, taskId)).toBe('cancelled');
     // By the time that another call has been made, the one that was under way is in the ledger.
@@ -83,34 +85,10 @@ describe('G8: calls that wait for their turn at a server', () => {
     // It waits behind whatever else is begun.
     await rawCreate(first.url, 'once');
     await waitUntil('the next task makes its call', () => called('once') === 2);
-    expect(called('queued')).toBe(before);
+    // What lay in the pipe to the ledger when it was stopped has been called; of the 48 that wait nothing may follow.
+    expect(called('queued')).toBeLessThanOrEqual(before + AT_ONCE);
   });
 });
-
-/** Stops a server; lets it go on again where it is not in the middle of a write, or where it is. */
-async function stoppedWhen({ path }: Workspace, { server }: Served, isWriting: boolean): Promise<boolean> {
-  server.child.kill('SIGSTOP');
-  if ((await isLocked(join(path, 'data', 'tasks.sqlite'))) === isWriting) return true;
-  server.child.kill('SIGCONT');
-  return false;
-}
-
-/** Whether a process holds the store's lock for writing. */
-async function isLocked(file: string): Promise<boolean> {
-  const database = await new Promise<sqlite3.Database>((resolve, reject) => {
-    const opened: sqlite3.Database = new sqlite3.Database(file, (error) =>
-      error === null ? resolve(opened) : reject(error),
-    );
-  });
-  try {
-    database.configure('busyTimeout', 0);
-    return await new Promise((resolve) => {
-      database.exec('BEGIN IMMEDIATE; ROLLBACK', (error) => resolve(error !== null));
-    });
-  } finally {
-    await new Promise((resolve) => database.close(resolve));
-  }
-}
 
 describe('G9: a server that is stopped in the middle of a write', () => {
   it('G9: is named, by its process id and with what to do, in the log of another one that cannot write because of it', async () => {
@@ -123,7 +101,7 @@ describe('G9: a server that is stopped in the middle of a write', () => {
         rawCreate(first.url, 'quick', {}, { text: LONG }).catch(() => undefined),
       );
       await Promise.race(calls);
-      if (await stoppedWhen(made, first, true)) return true;
+      if (await stoppedWhen(made.path, first.server, true)) return true;
       await Promise.all(calls);
       return false;
     });

@@ -19,7 +19,7 @@ const SEED = Number(process.env['HOSTILE_SEED'] ?? 20_260_704);
  * compiling, and collecting after the files before, may fall into it.
  */
 const CPU_MS = 200;
-const TRIES = 4;
+const TRIES = 12;
 const WARM_UP = 300;
 /** The reader itself takes about 30 MB: 50 are left to a file. */
 const HEAP_MB = 80;

@@ -12,12 +12,10 @@ import { requestNotFound, taskNotFound, type NextTaskId } from './rules.ts';
  * How plans are kept.
  *
  * S1 Every change is one commit: the request, its row in the inventory, the rows of its new and deleted tasks, the
- *     numbers that were drawn, and the
- *     idempotency key. Nobody is told before that is on the disk.
+ *    numbers that were drawn, and the idempotency key. Nobody is told before that is on the disk.
  * S2 It is guarded by the marks of what it was made from: when somebody else changed that meanwhile, in whatever
- *     process, it starts again from what
- *     is there then.
- * S3  Numbers are drawn in the commit that uses them, so none is given out twice.
+ *    process, it starts again from what is there then.
+ * S3 Numbers are drawn in the commit that uses them, so none is given out twice.
  */
 
 /** Each refused commit means that another process has got on; in this one, calls of a principal wait for each other. */

@@ -1,12 +1,12 @@
 /*
  * The state rules of the planner, without a store.
  *
- * P1  A task goes Pending → Done → Approved, and never back.
- * P2  A task that is done or approved is neither changed nor deleted.
- * P3  Only a task that is done can be approved.
- * P4  A request is completed only while all of its tasks are approved; new tasks make it incomplete again.
+ * P1 A task goes Pending → Done → Approved, and never back.
+ * P2 A task that is done or approved is neither changed nor deleted.
+ * P3 Only a task that is done can be approved.
+ * P4 A request is completed only while all of its tasks are approved; new tasks make it incomplete again.
  * P5 What is asked for a second time, and is so already, is answered as the first time and changes nothing: the same
- *     value comes back.
+ *    value comes back.
  */
 import { PlannerRefusal } from './refusal.ts';
 import type { PlannedTask, RequestEntry, RequestRow } from './plan.ts';

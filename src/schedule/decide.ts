@@ -5,8 +5,7 @@ import type { ScheduleRow } from './row.ts';
 
 /*
  * S3 Every occurrence is decided once: it begins, waits, or is missed for a reason that is kept. `decidedUpTo` never
- *     goes back, except
- *     when the clock turns out to have been wrong by more than a day.
+ *    goes back, except when the clock turns out to have been wrong by more than a day.
  * S4  The decision is a function of the row, the schedule, the tasks that still run, and now.
  */
 

@@ -13,10 +13,10 @@ import type { MarkedRow, ScheduleRow, ScheduleRows } from './row.ts';
 
 /*
  * S5 Decide, write, act, write: that an occurrence begins is durable before its task is created, and the creation
- *     carries the occurrence as
- *     idempotency key. A crash or a second process in between leads to the same task, never to a second one.
+ *    carries the occurrence as idempotency key. A crash or a second process in between leads to the same task, never to
+ *    a second one.
  * S6 The rule that was loaded last holds: a process whose rule is not the row's does nothing until its definition
- *     changes again.
+ *    changes again.
  */
 
 /** Milliseconds for which an occurrence that is refused for a passing reason is tried again. */

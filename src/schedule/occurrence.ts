@@ -4,8 +4,8 @@ import type { Schedule } from '../definition/model.ts';
 import { DEFAULT_TIME_ZONE, parseCron, parseInstant } from '../definition/schedule-times.ts';
 
 /*
- * S1  An occurrence is a point in time that depends on the schedule's text alone: not on when it was loaded, on other
- *     occurrences, or on who asks. So all processes agree on it, and its time is its identity.
+ * S1 An occurrence is a point in time that depends on the schedule's text alone: not on when it was loaded, on other
+ *    occurrences, or on who asks. So all processes agree on it, and its time is its identity.
  * S2  Jitter depends on workflow and occurrence alone, and never reaches the next occurrence: the order stays.
  */
 

@@ -14,9 +14,8 @@ import { ScheduleRows } from './row.ts';
 
 /*
  * S7 Nothing begins before its time by the wall clock, however timers and clocks behave: a nap only says when to look
- *     again. Naps are
- *    short, so a machine that slept, a clock that was set and a pause by another process are noticed soon, and no timer
- *     is too long.
+ *    again. Naps are short, so a machine that slept, a clock that was set and a pause by another process are noticed
+ *    soon, and no timer is too long.
  */
 
 /** Milliseconds after which the scheduler looks around even if nothing is due. */

@@ -11,7 +11,7 @@ import { transition } from './transition.ts';
 
 /*
  * T1 One writer per task in a process; its changes are applied one after another, each to the record that the one
- *     before left.
+ *    before left.
  * T2  Nobody is told before the commit: promises resolve and `onCommitted` fires after it.
  * D6  Every batch is guarded by the record's mark, which covers runner and epoch: a stale process cannot write.
  * D13 A write that failed is never acknowledged. It may have been made all the same: that is looked up before it is

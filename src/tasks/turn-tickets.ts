@@ -11,10 +11,10 @@ import { scanPages } from '../store/scan.ts';
 
 /*
  * L1 The line of a workflow is its rows in order of their numbers. A number is drawn in the very commit that puts the
- *     row, guarded by the counter:
- *     every row comes behind all that were there, in whatever process, and whatever the clocks say.
+ *    row, guarded by the counter: every row comes behind all that were there, in whatever process, and whatever the
+ *    clocks say.
  * L2 A row goes with the commit that ends its task, or, where there is something to clean up, with the end of the
- *     clean-up.
+ *    clean-up.
  * L3  A task runs while fewer rows than `concurrency.limit` stand before its own. By L1 that number only falls.
  */
 

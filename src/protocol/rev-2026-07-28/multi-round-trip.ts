@@ -10,8 +10,7 @@ import type { RequestState, StateBinding, StateSealer } from './request-state.ts
 /*
  * Questions inside a plain call: `input_required`, and the call again with the answers. The durable task is the state.
  * M1 names in `inputRequests` are for one round; the handle maps them to keys of the record, which are never reused, so
- *    that a
- *    late or repeated round answers nothing that it was not asked.
+ *    that a late or repeated round answers nothing that it was not asked.
  * M2 only what this request's capabilities cover is asked.
  */
 

@@ -19,14 +19,11 @@ import { answerPrepared, answerRound, askable, inputRequired, openState, type Ro
  * `tools/call` of generation 2026-07-28. The server decides whether a call becomes a task:
  * C1 a handle goes only to a request that declares the Tasks extension, and only when the task is durable.
  * C2 with the extension, an `optional` workflow that ends within GRACE_MS is answered directly; one that lasts longer
- *    or asks
- *    something gets a handle. A `required` one always gets a handle, after its leading questions.
+ *    or asks something gets a handle. A `required` one always gets a handle, after its leading questions.
  * C3 without the extension, or for a `forbidden` workflow, the call is answered inside the request; questions are put
- *    by
- *    multi round-trip (`input_required`), and the durable task is the state between the rounds.
+ *    by multi round-trip (`input_required`), and the durable task is the state between the rounds.
  * C4 a client that withdraws the first round, or whose HTTP connection goes before its answer, cancels the task that it
- *    cannot
- *    know the id of; with an idempotency key it can find the task again, so that task stays.
+ *    cannot know the id of; with an idempotency key it can find the task again, so that task stays.
  */
 
 /** How long an `optional` workflow may take to be answered without a handle, in milliseconds. */
